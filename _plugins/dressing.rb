@@ -1,0 +1,42 @@
+# frozen_string_literal: true
+
+# What kramdown leaves undone for readers by keyboard and screen reader, and the contents list beside the text.
+module Dressing
+  HEADING = %r!<h([23]) id="([^"]+)"([^>]*)>(.*?)</h\1>!m.freeze
+
+  def self.dress(html)
+    tables = 0
+    html
+      .gsub(HEADING) { heading(*Regexp.last_match.captures) }
+      # The roles that kramdown gives to <sup> and <li> are not allowed there.
+      .gsub(/ role="doc-(?:noteref|endnote)"/, "")
+      .gsub('role="doc-backlink"', 'role="doc-backlink" aria-label="Back to the text"')
+      .gsub("<th>", '<th scope="col">').gsub("<th style", '<th scope="col" style')
+      .gsub('<pre class="highlight">', '<pre class="highlight" tabindex="0">')
+      .gsub(%r!<table.*?</table>!m) { |table| scrolling(table, tables += 1) }
+  end
+
+  def self.heading(level, id, attributes, text)
+    name = CGI.escapeHTML(CGI.unescapeHTML(text.gsub(%r!<annotation.*?</annotation>|<[^>]+>!m, "")))
+    anchor = %(<a class="anchor" href="##{id}" aria-label="Link to “#{name}”">#</a>)
+    %(<h#{level} id="#{id}"#{attributes}>#{text} #{anchor}</h#{level}>)
+  end
+
+  # A wide table scrolls in its own box, which must be reachable and named.
+  def self.scrolling(table, number)
+    %(<div class="scroll" role="region" tabindex="0" aria-label="Table #{number}">#{table}</div>)
+  end
+
+  # Liquid filter: the headings of a page as a nested list of links; headings of class `no_toc` are left out.
+  def contents(html)
+    items = html.scan(HEADING).reject { |_, _, attributes, _| attributes.include?("no_toc") }
+    items.map do |level, id, _, text|
+      %(<li class="level-#{level}"><a href="##{id}">#{text.sub(%r! <a class="anchor".*?</a>!m, "")}</a></li>)
+    end.join("\n")
+  end
+end
+
+Liquid::Template.register_filter(Dressing)
+Jekyll::Hooks.register([:pages, :documents], :post_convert) do |page|
+  page.content = Dressing.dress(page.content) if page.output_ext == ".html"
+end

@@ -1,0 +1,41 @@
+// Three comforts, none of them needed to read: copy buttons, the current section in the contents, "play again" for animations.
+"use strict";
+
+function button(text, name, action) {
+  const made = Object.assign(document.createElement("button"), { type: "button", textContent: text, className: name });
+  made.addEventListener("click", () => action(made));
+  return made;
+}
+
+if (navigator.clipboard) {
+  for (const code of document.querySelectorAll("div.highlight > pre")) {
+    code.parentElement.append(button("Copy", "copy", async (made) => {
+      await navigator.clipboard.writeText(code.textContent);
+      made.textContent = "Copied";
+      setTimeout(() => { made.textContent = "Copy"; }, 1500);
+    }));
+  }
+}
+
+// The pictures move for a few seconds and stop; a changed fragment makes the browser start them anew.
+if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+  for (const picture of document.querySelectorAll(".animation img")) {
+    const address = picture.src;
+    let plays = 0;
+    picture.closest("figure").append(button("Play again", "replay", () => { picture.src = `${address}#${++plays}`; }));
+  }
+}
+
+const links = new Map([...document.querySelectorAll(".beside a")].map((link) => [link.hash.slice(1), link]));
+const headings = [...document.querySelectorAll("h2[id], h3[id]")].filter((heading) => links.has(heading.id));
+function follow() {
+  const current = headings.filter((heading) => heading.getBoundingClientRect().top < innerHeight / 3).pop();
+  for (const [id, link] of links) {
+    if (current && id === current.id) link.setAttribute("aria-current", "location");
+    else link.removeAttribute("aria-current");
+  }
+}
+if (headings.length) {
+  follow();
+  addEventListener("scroll", () => requestAnimationFrame(follow), { passive: true });
+}

@@ -1,0 +1,105 @@
+"""The task graph of the post. `doit list` reads it out; `doit` brings everything up to date.
+
+Evidence is current when what it was made from is what it was (`pipeline.evidence`), not when doit remembers having made it: so
+a fresh clone is current too. Heavy work runs in processes of its own, one torch thread each; `doit -n 2` uses two.
+"""
+
+import os
+import shlex
+import sys
+
+from doit.exceptions import TaskFailed
+
+from pipeline import PipelineError, evidence, plan, recipes, tabulate
+
+os.environ |= {"OMP_NUM_THREADS": "1", "TRANSFORMERS_VERBOSITY": "error"}
+
+DOIT_CONFIG = {
+    "default_tasks": ["plan", "evaluate", "attend", "time_actions", "roll_out", "animate", "figures", "tabulate"],
+    "minversion": "0.37",
+    "backend": "json",
+    "dep_file": ".doit.json",
+    "par_type": "thread",
+    "verbosity": 2,
+}
+
+
+def attempt(function, *arguments):
+    """Call a function; an error a user can mend fails the task with its one sentence."""
+    try:
+        function(*arguments)
+    except PipelineError as error:
+        return TaskFailed(f"error: {error}")
+    return True
+
+
+def evidence_task(recipe, needs=()):
+    """The task that makes one piece of evidence, when it does not hold, after the tasks it needs."""
+    return {
+        "name": recipe.name,
+        "doc": recipe.about,
+        "actions": [shlex.join([sys.executable, "-m", recipe.verb, recipe.name])],
+        "targets": [str(path) for path in recipe.targets()],
+        "uptodate": [lambda: evidence.stale(recipe) is None],
+        "task_dep": list(needs),
+    }
+
+
+def group(registry, needs=lambda recipe: ()):
+    """The tasks of one verb, one for each of its recipes."""
+    for recipe in registry.values():
+        yield evidence_task(recipe, needs(recipe))
+
+
+def task_plan():
+    """Say what is stale, why, and about how long it takes; refuse what only training could mend."""
+    return {"actions": [(attempt, [plan.announce])], "uptodate": [False]}
+
+
+def task_train():
+    """From nothing: the behaviour policy, the dataset it plays, the models that learn from it (hours; resumable)."""
+    yield from group(recipes.BEHAVIOURS)
+    yield from group(recipes.COLLECTIONS, lambda recipe: [f"train:{recipe.run.behaviour}"])
+    yield from group(recipes.TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
+
+
+def task_evaluate():
+    """Whole episodes of every policy, paired seeds, every return kept."""
+    yield from group(recipes.EVALUATIONS)
+
+
+def task_attend():
+    """Where each model looks on fixed contexts, beside an untrained twin; what altering tokens does to the action."""
+    yield from group(recipes.ATTENTIONS)
+
+
+def task_time_actions():
+    """Milliseconds per action, one episode alone on one thread."""
+    yield from group(recipes.LATENCIES)
+
+
+def task_roll_out():
+    """One episode of each policy as simulator states, to be drawn anywhere."""
+    yield from group(recipes.ROLLOUTS)
+
+
+def task_animate():
+    """Frames and moving pictures from simulator states (needs an OpenGL library, and only when they are stale)."""
+    yield from group(recipes.ANIMATIONS, recipes.makers)
+
+
+def task_figures():
+    """Every other picture: one script each, from evidence alone."""
+    yield from group(recipes.FIGURES, recipes.makers)
+
+
+def task_tabulate():
+    """Every table, by Jinja2 from evidence into `_includes/tables/`."""
+    for name in tabulate.NAMES:
+        yield {
+            "name": name,
+            "actions": [(attempt, [tabulate.write, name])],
+            "targets": [str(tabulate.target(name))],
+            "uptodate": [lambda name=name: tabulate.current(name)],
+            "task_dep": ["evaluate", "attend", "time_actions"],
+        }

@@ -1,0 +1,56 @@
+"""What all pictures share: colours, the style file, reading evidence, and saving with its making.
+
+Colours are Okabe and Ito's, told apart by colour-blind readers; each also differs in lightness, for print in grey.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from PIL import Image
+
+from pipeline import arrays, command, evidence, files, recipes
+
+BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+INK, GREY, PALE = "#222222", "#767676", "#D9D9D9"
+TOKEN_COLORS = {"return": ORANGE, "state": BLUE, "action": GREEN, "reward": YELLOW, "value": PINK}
+
+
+def data_of(recipe) -> dict[str, dict]:
+    """Values of the evidence a figure reads, by `kind/name`; arrays of a piece of evidence lie under its `arrays`."""
+    known = {f"{made.kind}/{made.name}": made for registry in recipes.EVIDENCE.values() for made in registry.values()}
+    data = {}
+    for name in recipe.run.reads:
+        content = evidence.read(known[name].path())
+        data[name] = {"run": content["run"], **content["values"]}
+        if any(output.endswith(".npz") for output in known[name].outputs):
+            data[name]["arrays"] = arrays.read(known[name])
+    return data
+
+
+def make(name: str, draw: Callable[[Figure, dict], None], width: float, height: float) -> None:
+    """Draw the figure of that name, `width` by `height` inches, save it, and write down what it was made from.
+
+    Bytes repeat within one environment: no pyplot, no software name in the file.
+    """
+
+    def main() -> None:
+        recipe = recipes.FIGURES[name]
+        with mpl.rc_context(fname=files.ROOT / "figures" / "post.mplstyle"):
+            figure = Figure(figsize=(width, height))
+            draw(figure, data_of(recipe))
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="png", metadata={"Software": None})
+        files.write_bytes(files.ROOT / recipe.outputs[0], buffer.getvalue())
+        evidence.write(recipe, picture_facts(buffer.getvalue()))
+
+    command.run(main)
+
+
+def picture_facts(content: bytes) -> dict:
+    """Size of a picture in pixels and bytes, for the page."""
+    with Image.open(io.BytesIO(content)) as image:
+        return {"width": image.width, "height": image.height, "bytes": len(content)}

@@ -1,0 +1,146 @@
+"""Checkpoints: safetensors, `config.json` and a card in `checkpoints/<run>/`, and tensors a resumed training starts from."""
+
+from __future__ import annotations
+
+import json
+import struct
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from pipeline import PipelineError, files
+
+Tensors = dict[str, torch.Tensor]
+CURE = "restore it with `git checkout`, or make it with `make train`"
+
+
+class CheckpointError(PipelineError):
+    """A checkpoint that cannot be used; the message names the file and the cure."""
+
+
+def write_tensors(path: Path, tensors: Tensors, metadata: dict | None = None) -> None:
+    """Write named tensors, with JSON-able metadata, as one safetensors file, whole or not at all."""
+    header = {"json": json.dumps(metadata or {}, allow_nan=False)}
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    files.write_bytes(path, save(contiguous, header))
+
+
+def read_tensors(path: Path) -> tuple[Tensors, dict]:
+    """Named tensors and metadata of a safetensors file.
+
+    Raises:
+        CheckpointError: the file is missing, truncated, or not safetensors.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = json.loads((file.metadata() or {}).get("json", "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} is missing: {CURE}") from None
+    except (SafetensorError, json.JSONDecodeError, struct.error, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): {CURE}") from None
+
+
+def subset(tensors: Tensors, prefix: str) -> Tensors:
+    """The tensors whose name begins with `prefix`, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
+    """An optimizer's moments and step counts as tensors named `<parameter index>.<moment>`."""
+    return {
+        f"{index}.{key}": torch.as_tensor(value)
+        for index, moments in optimizer.state_dict()["state"].items()
+        for key, value in moments.items()
+    }
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """The inverse of `optimizer_tensors`, into an optimizer made with the same settings."""
+    state: dict[int, Tensors] = {}
+    for name, tensor in tensors.items():
+        index, key = name.split(".")
+        state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def write_model(folder: Path, model, card: str) -> None:
+    """Write `config.json`, the card, the weights and `SHA256SUMS`, each whole, the sums last.
+
+    A writing cut short leaves sums that do not match, which `verify` refuses.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        model.save_pretrained(temporary)
+        for name in ("config.json", "model.safetensors"):
+            files.write_bytes(folder / name, (Path(temporary) / name).read_bytes())
+    files.write_text(folder / "README.md", card)
+    write_sums(folder)
+
+
+def card(name: str, facts: dict[str, str], curve: list[dict]) -> str:
+    """A checkpoint's card in Markdown: facts as a list, the learning curve as a table."""
+    lines = [f"# {name}", "", *(f"- **{key}**: {value}" for key, value in facts.items()), "", "## Learning curve", ""]
+    lines += ["| " + " | ".join(key.replace("_", " ") for key in curve[0]) + " |", "|" + " ---: |" * len(curve[0])]
+    lines += ["| " + " | ".join(f"{value:,.4f}".rstrip("0").rstrip(".") for value in point.values()) + " |" for point in curve]
+    return "\n".join(lines) + "\n"
+
+
+def write_sums(folder: Path) -> None:
+    """Write `SHA256SUMS` over a folder's files, as `sha256sum --check` reads it."""
+    names = sorted(path.name for path in folder.iterdir() if path.name not in ("SHA256SUMS", "README.md") and not path.name.startswith("."))
+    files.write_text(folder / "SHA256SUMS", "".join(f"{files.sha256(folder / name)}  {name}\n" for name in names))
+
+
+def verify(folder: Path) -> None:
+    """Check a checkpoint's files against its `SHA256SUMS`.
+
+    Raises:
+        CheckpointError: a file or the sums are missing, or a sum does not match.
+    """
+    if not (folder / "SHA256SUMS").is_file():
+        raise CheckpointError(f"{folder} holds no checkpoint (no SHA256SUMS): {CURE}")
+    for line in (folder / "SHA256SUMS").read_text().splitlines():
+        expected, _, name = line.partition("  ")
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder / name} is missing: {CURE}")
+        if files.sha256(folder / name) != expected:
+            raise CheckpointError(f"{folder / name} has another sha256 than SHA256SUMS says: {CURE}")
+
+
+def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
+    """Load the checkpoint of a training run, checked: sums, recipe, architecture, finite weights.
+
+    Args:
+        name: the training run's name, which is the folder's.
+        model_class: a transformers `PreTrainedModel`.
+        run: the training run as `pipeline.runs` has it now; it must be the one the checkpoint was trained by.
+        options: handed to `from_pretrained`, such as `attn_implementation="eager"`.
+
+    Raises:
+        CheckpointError: with the file and the cure.
+    """
+    folder = Path(root) / "checkpoints" / name
+    verify(folder)
+    try:
+        model, report = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True, **options)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"{folder} cannot be loaded as {model_class.__name__} ({str(error).splitlines()[0]}): {CURE}") from None
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if report.get(kind):
+            raise CheckpointError(f"{folder / 'model.safetensors'} has {kind.replace('_', ' ')}, such as {sorted(map(str, report[kind]))[0]}: {CURE}")
+    for key, tensor in model.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{folder / 'model.safetensors'} holds a weight that is not finite, in {key}: {CURE}")
+    trained = getattr(model.config, "training", None)
+    if run is not None and trained is not None and trained != json.loads(json.dumps(asdict(run))):
+        now = json.loads(json.dumps(asdict(run)))
+        changed = next(key for key in sorted(now.keys() | trained.keys()) if now.get(key) != trained.get(key))
+        raise CheckpointError(
+            f"{folder} was trained with {changed} = {trained.get(changed)!r} and pipeline/runs.py says {now.get(changed)!r}: "
+            f"train it again with `python -m pipeline.train {name}`"
+        )
+    return model.eval()

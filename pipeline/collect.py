@@ -1,0 +1,112 @@
+"""Collect a dataset by playing the behaviour policy stochastically.
+
+    python -m pipeline.collect local_halfcheetah_medium
+
+Episodes are played in shards of 50, all of a shard in lockstep. A finished shard is kept, so that a killed collection
+resumes; the dataset's SHA-256 over its arrays is the same each time.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pipeline import checkpoints, command, environments, episodes, evidence, files, recipes, runs
+from pipeline.episodes import Episodes
+from pipeline.models.gaussian_policy import GaussianPolicyModel
+from pipeline.policies.behaviour import BehaviourPolicy
+from pipeline.returns import normalised_score, returns_to_go
+from pipeline.tokens import observation_statistics
+
+
+def shard_seeds(run, shard: int) -> range:
+    """Seeds of the episodes of one shard."""
+    return range(run.first_seed + shard * run.shard_episodes, run.first_seed + (shard + 1) * run.shard_episodes)
+
+
+def play_shard(policy, run, shard: int, tick) -> Episodes:
+    """Play the episodes of one shard in lockstep."""
+    played = environments.play(policy, run.environment, shard_seeds(run, shard), tick=tick)
+    return Episodes(played["observations"], played["actions"], played["rewards"].astype(np.float32))
+
+
+def collect(run, policy, path: Path, work: Path) -> Episodes:
+    """Play every shard that `work` does not hold yet, join them at `path`, and return the dataset."""
+    count = run.episodes // run.shard_episodes
+    shards = [work / f"shard_{shard:03}.hdf5" for shard in range(count)]
+    steps = environments.EPISODE_STEPS[run.environment]
+    done = sum(shard.exists() for shard in shards)
+    with tqdm(total=run.episodes * steps, initial=done * run.shard_episodes * steps, unit="step", unit_scale=True, desc=run.name) as bar:
+        for shard, shard_path in enumerate(shards):
+            if not shard_path.exists():
+                episodes.write(shard_path, play_shard(policy, run, shard, lambda: bar.update(run.shard_episodes)), {})
+    parts = [episodes.read(shard) for shard in shards]
+    whole = Episodes(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("observations", "actions", "rewards")))
+    episodes.write(path, whole, {"name": run.name, "environment": run.environment, "first_seed": run.first_seed})
+    return whole
+
+
+def statistics(whole: Episodes) -> dict:
+    """What the dataset is: size, returns, normalised scores, and each observation dimension's mean and deviation."""
+    returns = whole.returns
+    mean, std = observation_statistics(whole.observations)
+    return {
+        "episodes": len(whole),
+        "steps": whole.rewards.shape[1],
+        "transitions": whole.rewards.size,
+        "return_mean": returns.mean(),
+        "return_sd": returns.std(ddof=1),
+        "return_min": returns.min(),
+        "return_max": returns.max(),
+        "score_mean": normalised_score(returns.mean()),
+        "score_max": normalised_score(returns.max()),
+        "observation_mean": mean,
+        "observation_std": std,
+        "action_std": whole.actions.std(axis=(0, 1)),
+        "arrays_sha256_of_dataset": episodes.sha256(whole),
+    }
+
+
+def draw_contexts(whole: Episodes, run: runs.Collection) -> dict[str, torch.Tensor]:
+    """Fixed windows from the held-out end of the dataset, each from an episode of its own, for looking at attention.
+
+    observations (context, time, observation), actions, rewards (context, time), returns_to_go (context, time),
+    timesteps (context, time), episode (context,).
+    """
+    generator = np.random.default_rng(run.contexts_seed)
+    candidates = np.arange(len(whole) - run.contexts_from_last, len(whole))
+    episode = np.sort(generator.choice(candidates, run.contexts, replace=run.contexts > len(candidates)))
+    first = generator.integers(whole.rewards.shape[1] - run.context_length + 1, size=run.contexts)
+    step = first[:, None] + np.arange(run.context_length)
+    index = (episode[:, None], step)
+    arrays = {
+        "observations": whole.observations[index],
+        "actions": whole.actions[index],
+        "rewards": whole.rewards[index],
+        "returns_to_go": returns_to_go(whole.rewards)[index].astype(np.float32),
+        "timesteps": step,
+        "episode": episode,
+    }
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def main() -> None:
+    """Collect the dataset; write it, the contexts drawn from it, and its statistics as evidence."""
+    parser = command.parser(__doc__, recipes.COLLECTIONS)
+    recipe = command.find(parser.parse_args().name, recipes.COLLECTIONS)
+    run = recipe.run
+    torch.set_num_threads(1)
+    policy = BehaviourPolicy(checkpoints.load(run.behaviour, GaussianPolicyModel))
+    work = files.ROOT / "build" / "collection" / f"{run.name}_{evidence.fingerprint(recipe)[:12]}"
+    whole = collect(run, policy, files.ROOT / "data" / f"{run.name}.hdf5", work)
+    checkpoints.write_tensors(files.ROOT / recipes.contexts_file(run.contexts_name), draw_contexts(whole, run))
+    evidence.write(recipe, statistics(whole))
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,126 @@
+"""Episodes on disk: D4RL's HDF5 layout (Fu et al. 2020, arXiv 2004.07219), read into arrays and checked at the door.
+
+A file holds `observations` (transition, 17), `actions` (transition, 6), `rewards`, `terminals` and `timeouts`
+(transition,), episodes one after the other; an episode ends where `terminals` or `timeouts` is true.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from pipeline import PipelineError, files
+
+ARRAYS = ("observations", "actions", "rewards", "terminals", "timeouts")
+
+
+class EpisodesError(PipelineError):
+    """A dataset that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """Many episodes of one length.
+
+    observations (episode, step, observation) float32, actions (episode, step, action) float32 in [-1, 1],
+    rewards (episode, step) float32.
+    """
+
+    observations: np.ndarray
+    actions: np.ndarray
+    rewards: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.observations)
+
+    def __getitem__(self, selection: slice) -> Episodes:
+        return Episodes(self.observations[selection], self.actions[selection], self.rewards[selection])
+
+    @property
+    def returns(self) -> np.ndarray:
+        """Undiscounted return of each episode, (episode,) float64."""
+        return self.rewards.sum(axis=1, dtype=np.float64)
+
+
+def flat_arrays(episodes: Episodes) -> dict[str, np.ndarray]:
+    """D4RL's five arrays, transition by transition."""
+    count, steps, _ = episodes.observations.shape
+    timeouts = np.zeros((count, steps), dtype=bool)
+    timeouts[:, -1] = True
+    return {
+        "observations": episodes.observations.reshape(count * steps, -1),
+        "actions": episodes.actions.reshape(count * steps, -1),
+        "rewards": episodes.rewards.reshape(-1),
+        "terminals": np.zeros(count * steps, dtype=bool),
+        "timeouts": timeouts.reshape(-1),
+    }
+
+
+def sha256(episodes: Episodes) -> str:
+    """SHA-256 over names, types, shapes and bytes of the five arrays: the dataset's identity, whatever its container."""
+    digest = hashlib.sha256()
+    for name, array in flat_arrays(episodes).items():
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def write(path: Path, episodes: Episodes, attributes: dict) -> None:
+    """Write a dataset whole or not at all; `attributes` say how it was made."""
+
+    def fill(temporary: Path) -> None:
+        with h5py.File(temporary, "w") as file:
+            file.attrs.update(attributes)
+            for name, array in flat_arrays(episodes).items():
+                file.create_dataset(name, data=array)
+
+    files.write_whole(path, fill)
+
+
+def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes:
+    """Read a dataset whose episodes all have one length.
+
+    Raises:
+        EpisodesError: the file is missing or truncated, an array is missing or has another shape, a value is not
+            finite, an action lies outside [-1, 1], or the episodes differ in length.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            missing = [name for name in ARRAYS if name not in file]
+            if missing:
+                raise EpisodesError(f"{path} has no array named {missing[0]!r}: a D4RL file holds {', '.join(ARRAYS)}")
+            arrays = {name: file[name][()] for name in ARRAYS}
+    except FileNotFoundError:
+        raise EpisodesError(f"{path} is missing: `make train` collects it") from None
+    except OSError as error:
+        raise EpisodesError(f"{path} cannot be read as HDF5 ({error}): delete it and run `make train`") from None
+    check(path, arrays, observation_dim, action_dim)
+    ends = np.flatnonzero(arrays["terminals"] | arrays["timeouts"])
+    lengths = np.diff(ends, prepend=-1)
+    if len(ends) == 0 or ends[-1] != len(arrays["rewards"]) - 1 or len(set(lengths.tolist())) != 1:
+        raise EpisodesError(f"{path} does not hold whole episodes of one length: {len(ends)} ends, lengths {sorted(set(lengths.tolist()))[:3]}")
+    shape = (len(ends), int(lengths[0]))
+    return Episodes(
+        arrays["observations"].astype(np.float32, copy=False).reshape(*shape, observation_dim),
+        arrays["actions"].astype(np.float32, copy=False).reshape(*shape, action_dim),
+        arrays["rewards"].astype(np.float32, copy=False).reshape(shape),
+    )
+
+
+def check(path: Path, arrays: dict[str, np.ndarray], observation_dim: int, action_dim: int) -> None:
+    """Raise EpisodesError unless the five flat arrays have agreeing shapes, finite values and actions in [-1, 1]."""
+    count = len(arrays["rewards"])
+    shapes = {"observations": (count, observation_dim), "actions": (count, action_dim), "rewards": (count,), "terminals": (count,), "timeouts": (count,)}
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise EpisodesError(f"{path}: {name} has shape {arrays[name].shape}, expected {shape}")
+    for name in ("observations", "actions", "rewards"):
+        if not np.isfinite(arrays[name]).all():
+            raise EpisodesError(f"{path}: {name} holds a value that is not finite, first at transition {int(np.argmin(np.isfinite(arrays[name]).reshape(count, -1).all(axis=1)))}")
+    largest = np.abs(arrays["actions"]).max(initial=0.0)
+    if largest > 1.0 + 1e-6:
+        raise EpisodesError(f"{path}: actions must lie in [-1, 1], found {largest:.3f}")

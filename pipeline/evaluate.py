@@ -1,0 +1,102 @@
+"""Play a run's episodes and keep every return.
+
+    python -m pipeline.evaluate local_dt_halfcheetah_6000
+
+Episodes are cut into fixed shards; all of a shard are played in lockstep. A finished shard is kept, so that a killed evaluation
+resumes. Which episodes share a shard is part of the run: batched arithmetic rounds differently for other batch sizes, and the
+cheetah amplifies the last digit.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pipeline import PipelineError, command, environments, evidence, files, policies, recipes
+from pipeline.returns import normalised_score
+from pipeline.scores import t_interval
+
+
+def shard_count(run) -> int:
+    """How many shards a run's episodes make."""
+    return -(-run.episodes // run.shard_episodes)
+
+
+def shard_seeds(run, shard: int) -> list[int]:
+    """Seeds of the episodes of one shard; episode i of every run has seed `first_seed + i`."""
+    first = shard * run.shard_episodes
+    return [run.first_seed + episode for episode in range(first, min(first + run.shard_episodes, run.episodes))]
+
+
+def play_shard(policy, run, shard: int, tick=lambda: None) -> list[float]:
+    """Undiscounted returns of one shard's episodes.
+
+    Raises:
+        PipelineError: a return is not finite.
+    """
+    rewards = environments.play(policy, run.environment, shard_seeds(run, shard), tick=tick)["rewards"]
+    returns = rewards.sum(axis=1)
+    if not np.isfinite(returns).all():
+        raise PipelineError(f"{run.name}: an episode's return is not finite; the policy gave an action that is not a number")
+    return evidence.plain(returns)
+
+
+def summarise(run, returns: list[float]) -> dict:
+    """Every return with its seed, and their mean with a 95 % t-interval over episodes, raw and as D4RL's score."""
+    mean, low, high = t_interval(returns)
+    return {
+        "episodes": len(returns),
+        "seeds": [run.first_seed + episode for episode in range(len(returns))],
+        "returns": returns,
+        "return_mean": mean,
+        "return_sd": float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0,
+        "return_low": low,
+        "return_high": high,
+        "score_mean": float(normalised_score(mean)),
+        "score_low": float(normalised_score(low)),
+        "score_high": float(normalised_score(high)),
+    }
+
+
+def evaluate(run, policy, work: Path, shards: int | None = None) -> list[float]:
+    """Play the first `shards` shards (all by default) that `work` does not hold yet; returns in the order of the seeds."""
+    count = shard_count(run) if shards is None else min(shards, shard_count(run))
+    steps = environments.EPISODE_STEPS[run.environment]
+    returns: list[float] = []
+    with tqdm(total=count * steps, unit="step", desc=run.name) as bar:
+        for shard in range(count):
+            kept = work / f"shard_{shard:03}.json"
+            if kept.exists():
+                bar.update(steps)
+            else:
+                files.write_json(kept, play_shard(policy, run, shard, bar.update))
+            returns += json.loads(kept.read_text())
+    return returns
+
+
+def main() -> None:
+    """Evaluate one run into `results/`, or below the folder that `--into` names."""
+    parser = command.parser(__doc__, recipes.EVALUATIONS)
+    parser.add_argument("--shards", type=int, help="play only the first shards (default: all)")
+    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
+    arguments = parser.parse_args()
+    recipe = command.find(arguments.name, recipes.EVALUATIONS)
+    if arguments.shards is not None and arguments.shards < 1:
+        raise PipelineError(f"--shards takes 1 or more, not {arguments.shards}")
+    torch.set_num_threads(1)
+    policy = policies.module(recipe.run.method).load(recipe.run)
+    work = files.ROOT / "build" / "evaluation" / f"{recipe.name}_{evidence.fingerprint(recipe)[:12]}"
+    if arguments.into != files.ROOT:
+        work = arguments.into / "partial" / recipe.name
+    returns = evaluate(recipe.run, policy, work, arguments.shards)
+    evidence.write(recipe, summarise(recipe.run, returns), arguments.into)
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    command.run(main)

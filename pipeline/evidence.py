@@ -1,0 +1,229 @@
+"""Evidence: results that carry their making, and the question whether they still hold.
+
+A file under `results/` is `{"run": ..., "made": ..., "values": ...}`: the run's own fields, what it was made from, and what was
+found. Evidence holds as long as everything it was made from is what it was: the run's fields, the bytes of its inputs, the
+source of the modules that computed it (docstrings, comments and layout apart) and the public versions of the packages named.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+from pipeline import PipelineError, files
+
+# Modules that decide where results are kept and when they are made, never what they are.
+BOOKKEEPING = {"pipeline", "pipeline.arrays", "pipeline.command", "pipeline.evidence", "pipeline.files", "pipeline.recipes", "pipeline.runs"}
+
+
+class EvidenceError(PipelineError):
+    """A file under `results/` that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one piece of evidence is made.
+
+    name: the run's name, which is also the file's and the task's. kind: its folder under `results/`. verb: the module run as
+    `python -m <verb> <name>`. modules: where the source that matters begins; what they import from this project follows.
+    inputs: files, relative to the repository, whose bytes matter. outputs: files made beside the evidence, likewise relative.
+    seconds: about how long it takes on one core. about: one line for `doit list --all`.
+    """
+
+    name: str
+    kind: str
+    verb: str
+    run: object
+    modules: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    seconds: float = 1.0
+    about: str = ""
+
+    def path(self, root: Path = files.ROOT) -> Path:
+        """Where the evidence lies."""
+        return Path(root) / "results" / self.kind / f"{self.name}.json"
+
+    def targets(self, root: Path = files.ROOT) -> list[Path]:
+        """The evidence and all files made beside it."""
+        return [self.path(root), *(Path(root) / output for output in self.outputs)]
+
+
+def canonical(node) -> str:
+    """A syntax tree as text that does not depend on layout, nor on Python's minor version.
+
+    Fields that are empty are left out: newer versions of Python add empty ones, such as `type_params`.
+    """
+    if isinstance(node, ast.AST):
+        fields = ((name, getattr(node, name, None)) for name in node._fields if name not in ("ctx", "kind", "type_comment"))
+        return f"{type(node).__name__}({','.join(f'{name}={canonical(value)}' for name, value in fields if value not in (None, []))})"
+    if isinstance(node, list):
+        return f"[{','.join(map(canonical, node))}]"
+    return repr(node)
+
+
+def without_docstrings(tree: ast.AST) -> ast.AST:
+    """The tree less the docstrings of its module, classes and functions."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node, clean=False) is not None:
+            node.body = body[1:]
+    return tree
+
+
+def source_digest(source: str) -> str:
+    """SHA-256 of what a source says to the interpreter: docstrings, comments and layout do not count."""
+    return hashlib.sha256(canonical(without_docstrings(ast.parse(source))).encode()).hexdigest()
+
+
+def module_path(module: str) -> Path:
+    """File of a module of this project; it may not exist."""
+    return files.ROOT / (module.replace(".", "/") + ".py")
+
+
+def project_imports(tree: ast.AST) -> set[str]:
+    """Modules of this project that a syntax tree imports, wherever the import stands."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] in ("pipeline", "figures") and module_path(name).is_file()}
+
+
+@functools.cache
+def read_module(module: str) -> tuple[str, frozenset[str]]:
+    """A module's digest and the modules of this project it imports."""
+    tree = ast.parse(module_path(module).read_text())
+    return hashlib.sha256(canonical(without_docstrings(tree)).encode()).hexdigest(), frozenset(project_imports(tree))
+
+
+def sources(modules: tuple[str, ...]) -> dict[str, str]:
+    """Digest of each given module and of all that it imports from this project, bookkeeping apart."""
+    found: dict[str, str] = {}
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module in found or module in BOOKKEEPING:
+            continue
+        found[module], imports = read_module(module)
+        waiting.extend(imports)
+    return dict(sorted(found.items()))
+
+
+@functools.cache
+def public_version(package: str) -> str:
+    """A package's version without its build: 2.13.0, whether +cpu or +cu130."""
+    return metadata.version(package).split("+")[0]
+
+
+def depends(recipe: Recipe) -> dict:
+    """All that a recipe's evidence depends on, beside the run's fields."""
+    return {
+        "inputs": {name: file_digest(name) for name in recipe.inputs},
+        "sources": sources(recipe.modules),
+        "versions": {package: public_version(package) for package in recipe.packages},
+    }
+
+
+def file_digest(name: str) -> str:
+    """SHA-256 of an input's bytes; of JSON evidence, of its values alone, so that its making may be renewed."""
+    path = files.ROOT / name
+    if not path.is_file():
+        return "missing"
+    if path.suffix == ".json" and path.is_relative_to(files.ROOT / "results"):
+        try:
+            return values_digest(json.loads(path.read_text()).get("values"))
+        except (json.JSONDecodeError, AttributeError):
+            return "unreadable"
+    return files.sha256(path)
+
+
+def fields(run) -> dict:
+    """A run's fields as JSON would give them back."""
+    return json.loads(json.dumps(asdict(run)))
+
+
+def values_digest(values) -> str:
+    """SHA-256 of values in one canonical writing."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def plain(values, digits: int = 4):
+    """Numbers as Jekyll can read them: rounded, and without exponents, which YAML 1.1 takes for text."""
+    if isinstance(values, dict):
+        return {str(key): plain(value, digits) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [plain(value, digits) for value in values]
+    if hasattr(values, "tolist"):
+        return plain(values.tolist(), digits)
+    if isinstance(values, float):
+        return round(values, digits) + 0.0
+    return values
+
+
+def write(recipe: Recipe, values: dict, root: Path = files.ROOT, about: dict | None = None) -> Path:
+    """Write evidence whole or not at all, with all it depends on and a digest of its values. Returns its path."""
+    sums = {output: files.sha256(Path(root) / output) for output in recipe.outputs}
+    values = plain({**values, "sha256": sums} if sums else values)
+    made = {"fingerprint": fingerprint(recipe), **(about or {}), **depends(recipe), "values_sha256": values_digest(values)}
+    files.write_json(recipe.path(root), {"run": fields(recipe.run), "made": made, "values": values})
+    return recipe.path(root)
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """One SHA-256 of the run's fields and of all that its evidence depends on."""
+    return values_digest([fields(recipe.run), depends(recipe)])
+
+
+def read(path: Path) -> dict:
+    """Read a file of evidence.
+
+    Raises:
+        EvidenceError: it is missing, not JSON, or not of the form run, made, values.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise EvidenceError(f"{path} is missing: `doit` makes it") from None
+    except IsADirectoryError:
+        raise EvidenceError(f"{path} is a directory where evidence should be: `doit` mends it") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise EvidenceError(f"{path} is not valid JSON ({error}): `doit` mends it") from None
+    if not isinstance(content, dict) or not {"run", "made", "values"} <= content.keys():
+        raise EvidenceError(f"{path} is not evidence (run, made, values): `doit` mends it")
+    return content
+
+
+def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
+    """Why the evidence at hand does not hold, in a few words; None where it holds."""
+    try:
+        content = read(recipe.path(root))
+        made = content["made"]
+        if values_digest(content["values"]) != made["values_sha256"]:
+            return "its values were changed by hand"
+        for output in recipe.outputs:
+            if not (Path(root) / output).is_file() or files.sha256(Path(root) / output) != content["values"]["sha256"].get(output):
+                return f"{output} is missing or was changed by hand"
+        then, now = made, depends(recipe)
+        changed = [f"run's {key}" for key, old, new in differences(content["run"], fields(recipe.run))]
+        changed += [f"source of {key}" for key, old, new in differences(then["sources"], now["sources"])]
+        changed += [key for key, old, new in differences(then["inputs"], now["inputs"])]
+        changed += [f"{key} {old} → {new}" for key, old, new in differences(then["versions"], now["versions"])]
+    except EvidenceError as error:
+        return "missing" if "is missing" in str(error) else str(error)
+    except (KeyError, AttributeError, TypeError):
+        return "it does not say what it was made from"
+    return f"changed: {', '.join(changed)}" if changed else None
+
+
+def differences(old: dict, new: dict) -> list[tuple[str, object, object]]:
+    """Keys under which two dictionaries differ, with both values."""
+    return [(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]

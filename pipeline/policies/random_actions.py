@@ -1,0 +1,27 @@
+"""The random policy: uniform torques, D4RL's zero of the normalised score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class RandomPolicy:
+    """Uniform actions in [-1, 1]; each episode draws from its own seed."""
+
+    def __init__(self, action_dim: int = 6):
+        self.action_dim = action_dim
+
+    def reset(self, seeds: Sequence[int]) -> None:
+        """Begin one episode per seed."""
+        self.generators = [np.random.default_rng([seed, 1]) for seed in seeds]
+
+    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+        """Actions (episode, action); neither observations nor rewards are looked at."""
+        return np.stack([generator.uniform(-1, 1, self.action_dim) for generator in self.generators]).astype(np.float32)
+
+
+def load(run) -> RandomPolicy:
+    """The random policy; nothing is loaded."""
+    return RandomPolicy()

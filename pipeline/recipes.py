@@ -1,0 +1,207 @@
+"""What every piece of evidence is made from: each run of `pipeline.runs` beside the code, the files and the versions it rests on."""
+
+from __future__ import annotations
+
+from pipeline import runs
+from pipeline.evidence import Recipe
+
+LEARNING = ("torch", "transformers", "numpy")
+PLAYING = (*LEARNING, "gymnasium", "mujoco")
+
+
+def checkpoint_files(name: str | None) -> tuple[str, ...]:
+    """The files of a checkpoint that decide what it computes."""
+    return tuple(f"checkpoints/{name}/{file}" for file in ("config.json", "model.safetensors")) if name else ()
+
+
+def contexts_file(name: str) -> str:
+    """The fixed contexts of that name."""
+    return f"checkpoints/contexts/{name}.safetensors"
+
+
+def behaviour(run: runs.Behaviour) -> Recipe:
+    """Training of the behaviour policy."""
+    return Recipe(
+        run.name,
+        "training",
+        "pipeline.train_behaviour",
+        run,
+        modules=("pipeline.train_behaviour",),
+        packages=(*PLAYING, "stable_baselines3"),
+        seconds=1200,
+        about="soft actor-critic, stopped at the level of D4RL's medium policy",
+    )
+
+
+def collection(run: runs.Collection) -> Recipe:
+    """Collecting a dataset; the evidence is its statistics, and the contexts drawn from it lie beside the checkpoints."""
+    return Recipe(
+        run.name,
+        "datasets",
+        "pipeline.collect",
+        run,
+        modules=("pipeline.collect",),
+        inputs=checkpoint_files(run.behaviour),
+        packages=PLAYING,
+        outputs=(contexts_file(run.contexts_name),),
+        seconds=300,
+        about=f"{run.episodes} episodes of {run.behaviour}",
+    )
+
+
+def training(run) -> Recipe:
+    """Training of a sequence model; the evidence is its loss curve."""
+    return Recipe(
+        run.name,
+        "training",
+        "pipeline.train",
+        run,
+        modules=("pipeline.train", f"pipeline.models.{run.method}"),
+        inputs=(f"results/datasets/{run.data}.json",),
+        packages=LEARNING,
+        seconds=3600,
+        about=f"{run.updates} updates of {run.batch_size} windows from {run.data}",
+    )
+
+
+def evaluation(run: runs.Evaluation) -> Recipe:
+    """Whole episodes of one policy."""
+    asked = f", asked for {run.target_return:.0f}" if run.target_return else ""
+    return Recipe(
+        run.name,
+        "evaluations",
+        "pipeline.evaluate",
+        run,
+        modules=("pipeline.evaluate", f"pipeline.policies.{run.method}"),
+        inputs=checkpoint_files(run.checkpoint),
+        packages=PLAYING,
+        seconds=20 if run.method == "decision_transformer" else 6,
+        about=f"{run.episodes} episodes of {run.method.replace('_', ' ')}{'' if run.trained else ' with first weights'}{asked}",
+    )
+
+
+def attention(run: runs.Attention) -> Recipe:
+    """Where a model looks on the fixed contexts; the maps lie beside the evidence."""
+    return Recipe(
+        run.name,
+        "attention",
+        "pipeline.attend",
+        run,
+        modules=("pipeline.attend", f"pipeline.policies.{run.method}"),
+        inputs=(*checkpoint_files(run.checkpoint), contexts_file(run.contexts)),
+        packages=LEARNING,
+        outputs=(f"results/attention/{run.name}.npz",),
+        seconds=10,
+        about=f"{run.method.replace('_', ' ')}: attention by layer, head and type of token",
+    )
+
+
+def latency(run: runs.Latency) -> Recipe:
+    """Time per action."""
+    return Recipe(
+        run.name,
+        "latency",
+        "pipeline.time_actions",
+        run,
+        modules=("pipeline.time_actions", f"pipeline.policies.{run.method}"),
+        inputs=checkpoint_files(run.checkpoint),
+        packages=PLAYING,
+        seconds=8,
+        about=f"{run.method.replace('_', ' ')}: {run.actions} actions of one episode",
+    )
+
+
+def rollout(run: runs.Rollout) -> Recipe:
+    """One episode as simulator states, which lie beside the evidence."""
+    played = EVALUATIONS[run.evaluation].run
+    return Recipe(
+        run.name,
+        "rollouts",
+        "pipeline.roll_out",
+        run,
+        modules=("pipeline.roll_out", f"pipeline.policies.{played.method}"),
+        inputs=checkpoint_files(played.checkpoint),
+        packages=PLAYING,
+        outputs=(f"results/rollouts/{run.name}.npz",),
+        seconds=8,
+        about=f"{run.steps} steps of {run.evaluation} from seed {run.seed}",
+    )
+
+
+def evidence_files(reads: tuple[str, ...]) -> tuple[str, ...]:
+    """Evidence named `kind/name`, as files, each with the arrays beside it."""
+    found = {f"{recipe.kind}/{recipe.name}": recipe for registry in EVIDENCE.values() for recipe in registry.values()}
+    return tuple(file for read in reads for file in (f"results/{read}.json", *(output for output in found[read].outputs if output.endswith(".npz"))))
+
+
+def figure(run: runs.Figure) -> Recipe:
+    """A drawn picture."""
+    return Recipe(
+        run.name,
+        "pictures",
+        f"figures.{run.name}",
+        run,
+        modules=(f"figures.{run.name}",),
+        inputs=("figures/post.mplstyle", *evidence_files(run.reads)),
+        packages=("matplotlib", "numpy"),
+        outputs=(f"images/{run.name}.png",),
+        seconds=4,
+        about="drawn from " + (", ".join(run.reads) or "nothing but itself"),
+    )
+
+
+def animation(run: runs.Animation) -> Recipe:
+    """A frame, or a moving picture with a poster for readers who want no motion."""
+    outputs = (f"images/{run.name}.png",) if run.frames == 1 else (f"images/{run.name}.gif", f"images/{run.name}_poster.png")
+    return Recipe(
+        run.name,
+        "pictures",
+        "pipeline.animate",
+        run,
+        modules=("pipeline.animate",),
+        inputs=evidence_files(tuple(f"rollouts/{name}" for name in run.rollouts)),
+        packages=("mujoco", "gymnasium", "pillow", "numpy"),
+        outputs=outputs,
+        seconds=30 if run.frames > 1 else 5,
+        about="rendered from " + ", ".join(run.rollouts),
+    )
+
+
+def named(make, all_runs) -> dict[str, Recipe]:
+    """Recipes by name."""
+    return {run.name: make(run) for run in all_runs}
+
+
+BEHAVIOURS = named(behaviour, (runs.BEHAVIOUR,))
+COLLECTIONS = named(collection, (runs.MEDIUM,))
+TRAININGS = named(training, runs.TRAININGS)
+EVALUATIONS = named(evaluation, runs.EVALUATIONS)
+ATTENTIONS = named(attention, runs.ATTENTIONS)
+LATENCIES = named(latency, runs.LATENCIES)
+ROLLOUTS = named(rollout, runs.ROLLOUTS)
+
+TRAINED = {**BEHAVIOURS, **COLLECTIONS, **TRAININGS}  # hours: made by `doit train` alone
+EVIDENCE = {
+    "train": TRAINED,
+    "evaluate": EVALUATIONS,
+    "attend": ATTENTIONS,
+    "time_actions": LATENCIES,
+    "roll_out": ROLLOUTS,
+}  # by task
+if set(BEHAVIOURS) & set(TRAININGS):
+    raise ValueError("two training runs share a name")
+
+FIGURES = named(figure, runs.FIGURES)
+ANIMATIONS = named(animation, runs.ANIMATIONS)
+
+
+def rebuilt() -> list[Recipe]:
+    """What `doit` makes again when it is stale: all but what takes hours."""
+    evidence = [recipe for task, registry in EVIDENCE.items() if task != "train" for recipe in registry.values()]
+    return [*evidence, *ANIMATIONS.values(), *FIGURES.values()]
+
+
+def makers(recipe: Recipe) -> list[str]:
+    """The tasks that make the evidence a recipe reads, those of `doit train` left out."""
+    made = {f"results/{made.kind}/{made.name}.json": f"{task}:{made.name}" for task, registry in EVIDENCE.items() if task != "train" for made in registry.values()}
+    return [made[name] for name in recipe.inputs if name in made]

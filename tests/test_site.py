@@ -1,0 +1,565 @@
+"""The built site in a real browser: each check is shown to pass on the post and to fail on a page broken on purpose.
+
+A check is a function of a served site and a browser that returns a list of complaints. The same functions judge the post, a
+small sample page that uses every include and filter, and copies of that sample in which one thing has been broken.
+"""
+
+import filecmp
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from xml.etree import ElementTree
+
+import pytest
+from bs4 import BeautifulSoup
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+BASEURL = re.search(r"^baseurl: (\S+)", (ROOT / "_config.yml").read_text(), re.MULTILINE)[1]
+WIDTHS = (320, 360, 768, 1024, 1440)
+PUBLISHED = {"index.html", "404.html", "feed.xml", "sitemap.xml", "assets", "images", "results"}
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+SAMPLE = r"""---
+title: A sample
+subtitle: It uses everything
+contents: true
+---
+Opening words. {% include note.html text="A *note* with $p(a | s)$." %} Bold **words** and `code $x$`.
+
+| name | value |
+|---|--:|
+| $P(a | s)$ | {{ site.data.numbers.values.large | fixed: 1 }} |
+
+{% include animation.html name="moving" alt="A moving square" caption="It moves: $\dot x > 0$." %}
+
+## First section
+
+The policy $\pi_\theta(a_t | s_t)$ and _emphasis_ after $x_1$, $x_2$.[^1]
+
+$$
+\begin{aligned}
+V^\pi(s) &= \mathbb{E}\bigl[r(s, a) + \gamma V^\pi(s')\bigr]
+\end{aligned}
+$$
+
+[^1]: A footnote with $\gamma < 1$.
+
+### Deeper
+
+{% include figure.html name="still" type="png" alt="A square" caption="A square of side $a$." %}
+
+```python
+price = "$5"  # and a comment
+```
+
+[To the first section](#first-section)
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A built site: where its files lie and the address under which it is served."""
+
+    directory: Path
+    address: str
+
+    def pages(self):
+        """Every HTML page, as (address, parsed page)."""
+        for path in sorted(self.directory.rglob("*.html")):
+            relative = path.relative_to(self.directory).as_posix()
+            yield self.address + re.sub(r"(^|/)index\.html$", r"\1", relative), BeautifulSoup(path.read_text(), "html.parser")
+
+
+# ---- building and serving ----
+
+
+def run_jekyll(source, destination):
+    """Build `source` into `destination`; the lock file that bundler writes stays beside the destination."""
+    for tool, package in (("bundle", "jekyll"), ("node", "nodejs")):
+        assert shutil.which(tool), f"{tool} is not installed: `apt install {package}`."
+    gemfile = destination.parent / "bundler" / "Gemfile"
+    gemfile.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "Gemfile", gemfile)
+    command = ["bundle", "exec", "jekyll", "build", "--disable-disk-cache", "-s", str(source), "-d", str(destination)]
+    environment = {**os.environ, "BUNDLE_GEMFILE": str(gemfile), "LANG": "C.UTF-8"}
+    return subprocess.run(command, cwd=gemfile.parent, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def build(source, destination):
+    """Build and return the destination; a failure shows what Jekyll said."""
+    finished = run_jekyll(source, destination)
+    assert finished.returncode == 0, finished.stderr
+    return destination
+
+
+@contextmanager
+def served(directory):
+    """Serve a built site under its base address only, so that a link which forgets it shows."""
+
+    class UnderBaseurl(SimpleHTTPRequestHandler):
+        def translate_path(self, path):
+            inside = path.startswith(BASEURL + "/")
+            return super().translate_path(path[len(BASEURL) :] if inside else "/outside-of-the-site")
+
+        def log_message(self, *_):
+            """Say nothing: the checks look at the browser's side."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(UnderBaseurl, directory=str(directory)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield Site(directory, f"http://127.0.0.1:{server.server_port}{BASEURL}/")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def opened(site, browser, address=None, **options):
+    """Open a page, wait until it has settled, and yield it with the lists of its console messages and responses."""
+    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+    page = context.new_page()
+    messages, responses = [], []
+    page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: messages.append(f"error: {error}"))
+    page.on("requestfailed", lambda request: responses.append((request.url, 0)))
+    page.on("response", lambda response: responses.append((response.url, response.status)))
+    try:
+        page.goto(address or site.address)
+        page.evaluate("for (const image of document.images) image.loading = 'eager'")
+        if options.get("java_script_enabled", True):
+            page.evaluate(
+                "Promise.all([document.fonts.ready, ...[...document.images].map((image) => image.decode().catch(() => {}))])"
+            )
+        else:  # promises do not settle there
+            page.wait_for_load_state("networkidle")
+        yield page, messages, responses
+    finally:
+        context.close()
+
+
+# ---- the checks ----
+
+
+def console_messages(site, browser):
+    """Collect what a page writes to the console, warnings and refused loads included."""
+    complaints = []
+    for address, _ in site.pages():
+        with opened(site, browser, address) as (_, messages, _):
+            complaints += [f"{address}: {message}" for message in messages]
+    return complaints
+
+
+def foreign_or_failed_loads(site, browser):
+    """Find loads from another host or outside the site, those that the security policy stops included, and failed ones."""
+    complaints = []
+    for address, soup in site.pages():
+        loads = [tag["src"] for tag in soup.select("[src]")]
+        loads += [part.split()[0] for tag in soup.select("[srcset]") for part in tag["srcset"].split(",")]
+        loads += [tag["href"] for tag in soup.select("link[rel~=stylesheet], link[rel~=icon], link[rel~=preload]")]
+        foreign = [load for load in loads if not urljoin(address, load).startswith(site.address)]
+        with opened(site, browser, address) as (_, _, responses):
+            foreign += [url for url, status in responses if status != 200 or not url.startswith(site.address)]
+        complaints += [f"{address} loads {url}" for url in foreign]
+    return complaints
+
+
+def sideways_scroll(site, browser):
+    """Find the widths at which a page is wider than the window."""
+    complaints = []
+    for address, _ in site.pages():
+        with opened(site, browser, address) as (page, _, _):
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                needed = page.evaluate("document.documentElement.scrollWidth")
+                if needed > width:
+                    complaints.append(f"{address} is {needed} px wide in a window of {width} px")
+    return complaints
+
+
+def bad_pictures(site, browser):
+    """Find pictures that do not load, say nothing to those who cannot see them, or declare a wrong size."""
+    complaints = []
+    for address, _ in site.pages():
+        with opened(site, browser, address) as (page, _, _):
+            pictures = page.evaluate(
+                """[...document.images].map((image) => ({name: image.currentSrc || image.src, alt: image.alt.trim(),
+                loaded: image.complete && image.naturalWidth > 0, natural: [image.naturalWidth, image.naturalHeight].join(),
+                declared: [image.getAttribute('width'), image.getAttribute('height')].join()}))"""
+            )
+        for picture in pictures:
+            faults = {
+                "does not load": not picture["loaded"],
+                "has no alternative text": not picture["alt"],
+                f"declares {picture['declared']} but is {picture['natural']}": picture["declared"] != picture["natural"],
+            }
+            complaints += [f"{picture['name']} {fault}" for fault, present in faults.items() if present]
+    return complaints
+
+
+def unset_formulas(site, browser):
+    """Find formulas not set while JavaScript is off: dollars in the text, KaTeX's errors, boxes without extent or font."""
+    complaints = []
+    for address, soup in site.pages():
+        for hidden in soup.select("code, pre, script, annotation"):
+            hidden.decompose()
+        complaints += [f"raw formula {found!r}" for found in re.findall(r"\$\S[^$]*\$|\$\$|\\\(|\\\[", soup.get_text())]
+        complaints += [f"KaTeX refused {tag.get_text()!r}" for tag in soup.select(".katex-error, [data-tex]")]
+        with opened(site, browser, address, java_script_enabled=False) as (page, _, _):
+            empty = page.evaluate("[...document.querySelectorAll('.katex-html')].filter((e) => !e.offsetWidth).length")
+            fonts = page.evaluate("[...document.fonts].filter((f) => f.family == 'KaTeX_Main' && f.status == 'loaded').length")
+        if empty:
+            complaints.append(f"{empty} formulas of {address} take no room")
+        if soup.select(".katex") and not fonts:
+            complaints.append(f"{address} has formulas but not their font")
+    if not any(soup.select("math") for _, soup in site.pages()):
+        complaints.append("the site has no formula at all")
+    return complaints
+
+
+def axe_violations(site, browser):
+    """Ask axe, in light and dark, on a wide and on a narrow screen."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    complaints = []
+    for address, _ in site.pages():
+        for scheme, width in (("light", 1440), ("dark", 360)):
+            viewport = {"width": width, "height": 900}
+            with opened(site, browser, address, color_scheme=scheme, viewport=viewport) as (page, _, _):
+                for violation in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]:
+                    where = violation["nodes"][0]["target"]
+                    complaints.append(f"{address} in {scheme}: {violation['id']}: {violation['help']} ({where})")
+    return complaints
+
+
+def dead_links(site, browser):
+    """Find links and anchors inside the site that lead nowhere, and links outside that are not https."""
+    anchors = {address: {tag["id"] for tag in soup.select("[id]")} for address, soup in site.pages()}
+    complaints = []
+    for address, soup in site.pages():
+        for link in (tag["href"] for tag in soup.select("[href]")):
+            target, fragment = urldefrag(urljoin(address, link))
+            path = site.directory / unquote(target.removeprefix(site.address))
+            path = path / "index.html" if path.is_dir() else path
+            if not target.startswith(site.address):
+                dead = not (target.startswith("https://") and urlsplit(target).netloc)
+            else:
+                dead = not path.is_file() or (fragment and target in anchors and unquote(fragment) not in anchors[target])
+            if dead:
+                complaints.append(f"{address} links to {link}")
+    for name in ("feed.xml", "sitemap.xml"):
+        tree = ElementTree.parse(site.directory / name)
+        links = [e.get("href") or (e.text or "").strip() for e in tree.iter() if e.tag.endswith(("}link", "}loc"))]
+        expected = (BASEURL + "/", BASEURL + "/feed.xml")
+        complaints += [f"{name} names {link}" for link in links if not urlsplit(link).path.startswith(expected)]
+    return complaints
+
+
+def heading_disorder(site, browser):
+    """Find pages without exactly one first-level heading, and headings that skip a level."""
+    complaints = []
+    for address, soup in site.pages():
+        levels = [int(tag.name[1]) for tag in soup.select("h1, h2, h3, h4, h5, h6")]
+        if levels.count(1) != 1 or levels[0] != 1:
+            complaints.append(f"{address} has {levels.count(1)} first-level headings")
+        if any(later > earlier + 1 for earlier, later in zip(levels, levels[1:], strict=False)):
+            complaints.append(f"{address} skips a level in {levels}")
+    return complaints
+
+
+def repeated_ids(site, browser):
+    """Find ids that stand on more than one element of a page."""
+    complaints = []
+    for address, soup in site.pages():
+        ids = [tag["id"] for tag in soup.select("[id]")]
+        complaints += [f"{address} has the id {name} twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
+    return complaints
+
+
+def leftover_liquid(site, browser):
+    """Find template code that reached the reader."""
+    complaints = []
+    for address, soup in site.pages():
+        for hidden in soup.select("code, pre, annotation"):
+            hidden.decompose()
+        complaints += [f"{address} shows {found}" for found in re.findall(r"\{\{.{0,30}|\{%.{0,30}", str(soup))]
+    return complaints
+
+
+def motion_in_spite_of_the_reader(site, browser):
+    """Find animations that load although the reader asked for less motion, and posters that do not."""
+    complaints = []
+    for address, soup in site.pages():
+        posters = {urljoin(address, tag["srcset"]) for tag in soup.select("source[media*=reduced-motion]")}
+        with opened(site, browser, address, reduced_motion="reduce") as (_, _, responses):
+            loaded = {url for url, status in responses if status == 200}
+        complaints += [f"{url} moves" for url in sorted(loaded) if url.endswith(".gif")]
+        complaints += [f"{url} does not load" for url in sorted(posters - loaded)]
+    return complaints
+
+
+def loose_security(site, browser):
+    """Find pages whose policy allows more than the site needs, or that carry scripts or styles of their own."""
+    complaints = []
+    for address, soup in site.pages():
+        policy = soup.select_one("meta[http-equiv=Content-Security-Policy]")
+        rules = dict(rule.split(maxsplit=1) for rule in policy["content"].split(";")) if policy else {}
+        if rules.pop("style-src-attr", "") != "'unsafe-inline'" or rules.get("default-src") != "'none'":
+            complaints.append(f"{address} has no strict policy")
+        complaints += [f"{address} allows {name} {value}" for name, value in rules.items() if value not in ("'self'", "'none'")]
+        inline = soup.select("script:not([src]):not([type='application/ld+json']), style, [onclick], [onload]")
+        complaints += [f"{address} has an inline <{tag.name}>" for tag in inline]
+    return complaints
+
+
+def unexpected_files(site, browser):
+    """Find published files that are no part of the site."""
+    top = {path.name for path in site.directory.iterdir()}
+    return [f"{name} is published" for name in sorted(top - PUBLISHED)]
+
+
+CHECKS = (
+    console_messages,
+    foreign_or_failed_loads,
+    sideways_scroll,
+    bad_pictures,
+    unset_formulas,
+    axe_violations,
+    dead_links,
+    heading_disorder,
+    repeated_ids,
+    leftover_liquid,
+    motion_in_spite_of_the_reader,
+    loose_security,
+    unexpected_files,
+)
+
+
+def differences(one, other):
+    """List the files that are not the same bytes in two directories."""
+    names = {path.relative_to(top).as_posix() for top in (one, other) for path in top.rglob("*") if path.is_file()}
+    same, _, _ = filecmp.cmpfiles(one, other, names, shallow=False)
+    return sorted(names - set(same))
+
+
+# ---- fixtures ----
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Start Debian's chromium, driven by playwright."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium")
+    assert path, "chromium is not installed: `apt install chromium`."
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def post(tmp_path_factory):
+    """Build and serve the post of this repository."""
+    with served(build(ROOT, tmp_path_factory.mktemp("post") / "site")) as site:
+        yield site
+
+
+def write_sample(source, text):
+    """Write a source tree with the machinery of the site, one page and its evidence."""
+    for name in ("_config.yml", "_layouts", "_plugins", "assets", "404.html", "feed.xml", "sitemap.xml"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, source / name)
+    shutil.copytree(ROOT / "_includes", source / "_includes", ignore=shutil.ignore_patterns("tables"))
+    (source / "node_modules").symlink_to(ROOT / "node_modules")
+    (source / "index.md").write_text(text)
+    (source / "images").mkdir()
+    (source / "results" / "pictures").mkdir(parents=True)
+    frames = [Image.new("RGB", (64, 48), (shade, 90, 160)) for shade in (0, 200)]
+    frames[0].save(source / "images/still.png")
+    frames[0].save(source / "images/moving_poster.png")
+    frames[0].save(source / "images/moving.gif", save_all=True, append_images=frames[1:], duration=100)
+    for name in ("still", "moving", "moving_poster"):
+        (source / f"results/pictures/{name}.json").write_text(json.dumps({"values": {"width": 64, "height": 48}}))
+    (source / "results/numbers.json").write_text(json.dumps({"values": {"large": -12345.678, "text": "1e-05"}}))
+    return source
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory):
+    """Build a small page that uses every include and filter."""
+    return build(write_sample(tmp_path_factory.mktemp("sample"), SAMPLE), tmp_path_factory.mktemp("built") / "site")
+
+
+# ---- the post ----
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_post_gives_no_cause_for_complaint(check, post, browser):
+    assert check(post, browser) == []
+
+
+def test_two_builds_of_the_post_are_the_same_bytes(post, tmp_path):
+    assert differences(post.directory, build(ROOT, tmp_path / "site")) == []
+
+
+# ---- the checks themselves ----
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_sample_gives_no_cause_for_complaint(check, sample, browser):
+    with served(sample) as site:
+        assert check(site, browser) == []
+
+
+def adding(html):
+    """Return the change that puts `html` at the end of the page's text."""
+    return "</main>", html + "</main>"
+
+
+BROKEN_PAGES = [  # (check, words of the complaint, changes ...)
+    (console_messages, "error: ", adding("<script>console.error('inline')</script>")),
+    (console_messages, "warning: mind", ("Security-Policy", "None"), adding("<script>console.warn('mind')</script>")),
+    (foreign_or_failed_loads, "https://example.org/a.png", adding('<img src="https://example.org/a.png" alt="a">')),
+    (foreign_or_failed_loads, "none.js", (r"assets/page\.js", "assets/none.js")),
+    (foreign_or_failed_loads, "/assets/page.js", (rf'src="{BASEURL}/assets', 'src="/assets')),
+    (sideways_scroll, "window of 768 px", adding('<div style="width: 900px">wide</div>')),
+    (sideways_scroll, "window of 320 px", ('class="scroll"', ""), ("<td>", '<td style="white-space: nowrap">' + "wide " * 99)),
+    (bad_pictures, "no alternative text", (r'alt="A square"', 'alt=" "')),
+    (bad_pictures, "does not load", (r'src="[^"]*still\.png"', 'src="none.png"')),
+    (bad_pictures, "declares 65,48 but is 64,48", (r'width="64"', 'width="65"')),
+    (unset_formulas, "raw formula '$x$'", adding("<p>Raw $x$ here.</p>")),
+    (unset_formulas, "KaTeX refused", adding('<p class="katex-error">\\foo</p>')),
+    (unset_formulas, "not their font", (r"katex\.min\.css", "none.css")),
+    (unset_formulas, "no formula at all", (r"<math.*?</math>", "")),
+    (axe_violations, "color-contrast", adding('<p style="color: #ccc; background: #fff">Pale words</p>')),
+    (axe_violations, "in dark: color-contrast", adding('<p style="color: #333">Dark words</p>')),
+    (axe_violations, "html-has-lang", (' lang="en"', "")),
+    (
+        axe_violations,
+        "scrollable-region-focusable",
+        (r'(class="scroll"[^>]*?) tabindex="0"', r"\1"),
+        ("<td>", '<td style="white-space: nowrap">' + "wide " * 99),
+    ),
+    (dead_links, "nowhere.html", adding('<a href="nowhere.html">Dead</a>')),
+    (dead_links, "#nowhere", adding('<a href="#nowhere">Dead</a>')),
+    (dead_links, "links to /", adding('<a href="/">Outside</a>')),
+    (dead_links, "http://example.org", adding('<a href="http://example.org">Not https</a>')),
+    (heading_disorder, "skips a level", (r"<(/?)h2", r"<\1h4")),
+    (heading_disorder, "2 first-level headings", adding("<h1>Another</h1>")),
+    (repeated_ids, "first-section twice", adding('<p id="first-section">Again</p>')),
+    (leftover_liquid, "{{ number }}", adding("<p>{{ number }}</p>")),
+    (leftover_liquid, "{% include x %}", adding("<p>{% include x %}</p>")),
+    (motion_in_spite_of_the_reader, "moving.gif moves", (r"<source[^>]*>", "")),
+    (motion_in_spite_of_the_reader, "none.png does not load", (r"moving_poster\.png", "none.png")),
+    (loose_security, "allows script-src", ("script-src 'self'", "script-src 'self' 'unsafe-inline'")),
+    (loose_security, "no strict policy", (r"<meta http-equiv[^>]*>", "")),
+    (loose_security, "inline <style>", adding("<style>p { color: red }</style>")),
+]
+
+
+def broken_copy(sample, directory, changes):
+    """Copy the built sample and apply each (pattern, replacement) to its first page."""
+    shutil.copytree(sample, directory)
+    page = directory / "index.html"
+    for pattern, replacement in changes:
+        text, count = re.subn(pattern, replacement, page.read_text(), flags=re.DOTALL)
+        assert count, f"{pattern} is not in the sample"
+        page.write_text(text)
+    return directory
+
+
+@pytest.mark.parametrize(("check", "words", "changes"), [(check, words, rest) for check, words, *rest in BROKEN_PAGES])
+def test_a_page_broken_on_purpose_gives_cause_for_complaint(check, words, changes, sample, browser, tmp_path):
+    with served(broken_copy(sample, tmp_path / "site", changes)) as site:
+        complaints = check(site, browser)
+    assert any(words in complaint for complaint in complaints), complaints
+
+
+def test_a_stray_file_gives_cause_for_complaint(sample, browser, tmp_path):
+    directory = broken_copy(sample, tmp_path / "site", [])
+    (directory / "README.html").write_text("")
+    with served(directory) as site:
+        assert unexpected_files(site, browser) == ["README.html is published"]
+
+
+def test_every_check_has_been_seen_to_fail():
+    assert {check for check, *_ in BROKEN_PAGES} | {unexpected_files} == set(CHECKS)
+
+
+def test_a_changed_byte_is_a_difference(sample, tmp_path):
+    assert differences(sample, broken_copy(sample, tmp_path / "site", [("Opening", "opening")])) == ["index.html"]
+
+
+# ---- what the build refuses, and how it sets formulas and numbers ----
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{{ site.data.numbers.values.missing }}", "undefined variable missing"),
+        ("{{ site.data.numbers.values.large | unknown }}", "undefined filter unknown"),
+        ("{{ site.data.numbers.values.text | fixed: 1 }}", 'fixed needs a finite number, not "1e-05"'),
+        (r"A formula: $\unknown{x}$.", r"\unknown"),
+        ('{% include figure.html name="none" type="png" alt="a" caption="b" %}', "undefined variable"),
+    ],
+)
+def test_the_build_fails_and_says_why(text, sentence, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    finished = run_jekyll(write_sample(source, f"---\ntitle: Broken\n---\n{text}\n"), tmp_path / "out" / "site")
+    assert finished.returncode != 0
+    assert sentence in finished.stderr
+
+
+def test_dollars_follow_pandocs_rules_and_numbers_their_format(tmp_path):
+    cases = {
+        "a $x$ b": ["x"],
+        "a $p(a | s)$ | no table": ["p(a | s)"],
+        "$x_1$ and $y_2$": ["x_1", "y_2"],
+        "it costs $5 or $6": [],
+        "$20,000 and USD$30": [],
+        "a $ x$ and $x $": [],
+        r"a \$x\$ b": [],
+        "`$x$` and ``a ` $y$``": [],
+        "a $a<b$ and $c>d$": ["a<b", "c>d"],
+        r"$\{x\}$ and $\|x\|$": [r"\{x\}", r"\|x\|"],
+        "*a $x*y$ b*": ["x*y"],
+        "```\n$x$\n```": [],
+        "$$E = m$$": ["E = m"],
+        "| $P(a | s)$ | b |\n|---|---|\n| $c | d$ | e |": ["P(a | s)", "c | d"],
+    }
+    numbers = {
+        "-0.04 | fixed: 1": "0.0",
+        "-1234.56 | fixed: 1": "−1234.6",
+        "9999 | fixed": "9999",
+        "12345.5 | fixed: 2": "12\u202f345.50",
+    }
+    text = "".join(f'<div markdown="1" class="case">\n{case}\n</div>\n\n' for case in cases)
+    text += "".join(f'<p class="number">{{{{ {number} }}}}</p>\n' for number in numbers)
+    source = tmp_path / "source"
+    source.mkdir()
+    site = build(write_sample(source, f"---\ntitle: Cases\n---\n{text}"), tmp_path / "out" / "site")
+    soup = BeautifulSoup((site / "index.html").read_text(), "html.parser")
+    found = [[note.get_text() for note in case.select("annotation")] for case in soup.select(".case")]
+    assert found == list(cases.values())
+    assert [tag.get_text() for tag in soup.select(".number")] == list(numbers.values())
+    assert not re.search("[\ue000-\ue002]", soup.get_text())
