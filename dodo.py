@@ -5,20 +5,19 @@ a fresh clone is current too. Heavy work runs in processes of its own, one torch
 """
 
 import os
-import shlex
 import sys
 
 from doit.exceptions import TaskFailed
 
-from pipeline import PipelineError, evidence, plan, recipes, tabulate
+from pipeline import PipelineError, command, evidence, files, plan, recipes, tabulate
 
-os.environ |= {"OMP_NUM_THREADS": "1", "TRANSFORMERS_VERBOSITY": "error"}
+os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
 
 DOIT_CONFIG = {
-    "default_tasks": ["plan", "evaluate", "attend", "time_actions", "roll_out", "animate", "figures", "tabulate"],
-    "minversion": "0.37",
-    "backend": "json",
-    "dep_file": ".doit.json",
+    "default_tasks": ["plan", "evaluate", "pool", "attend", "time_actions", "roll_out", "animate", "figures", "tabulate"],
+    "minversion": "0.37.0",
+    "backend": "sqlite3",
+    "dep_file": ":memory:",  # what is current is told by evidence; a file of its own could only be found half written
     "par_type": "thread",
     "verbosity": 2,
 }
@@ -33,15 +32,22 @@ def attempt(function, *arguments):
     return True
 
 
+def holds(recipe):
+    """Whether evidence holds; of a dataset, too, that it lies there, where a training is to learn from it: it is not in git."""
+    dataset = files.ROOT / "data" / f"{recipe.name}.hdf5"
+    learners = [learner for learner in recipes.TRAINED.values() if getattr(learner.run, "data", None) == recipe.name]
+    return evidence.stale(recipe) is None and (dataset.exists() or not any(map(evidence.stale, learners)))
+
+
 def evidence_task(recipe, needs=()):
     """The task that makes one piece of evidence, when it does not hold, after the tasks it needs."""
     return {
         "name": recipe.name,
         "doc": recipe.about,
-        "actions": [shlex.join([sys.executable, "-m", recipe.verb, recipe.name])],
+        "actions": [[sys.executable, "-m", recipe.verb, recipe.name]],
         "targets": [str(path) for path in recipe.targets()],
-        "uptodate": [lambda: evidence.stale(recipe) is None],
-        "task_dep": list(needs),
+        "uptodate": [lambda: holds(recipe)],
+        "task_dep": ["_tidy" if recipe in recipes.TRAINED.values() else "plan", *needs],
     }
 
 
@@ -53,7 +59,12 @@ def group(registry, needs=lambda recipe: ()):
 
 def task_plan():
     """Say what is stale, why, and about how long it takes; refuse what only training could mend."""
-    return {"actions": [(attempt, [plan.announce])], "uptodate": [False]}
+    return {"actions": [(attempt, [plan.announce])], "uptodate": [False], "task_dep": ["_tidy"]}
+
+
+def task__tidy():
+    """Forget unfinished work that nothing will finish."""
+    return {"actions": [(attempt, [plan.tidy])], "uptodate": [False]}
 
 
 def task_train():
@@ -61,11 +72,17 @@ def task_train():
     yield from group(recipes.BEHAVIOURS)
     yield from group(recipes.COLLECTIONS, lambda recipe: [f"train:{recipe.run.behaviour}"])
     yield from group(recipes.TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
+    yield from group(recipes.VALUE_TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
 
 
 def task_evaluate():
     """Whole episodes of every policy, paired seeds, every return kept."""
     yield from group(recipes.EVALUATIONS)
+
+
+def task_pool():
+    """Evaluations of several training seeds as one row: an interval over trainings, not over episodes."""
+    yield from group(recipes.POOLS, recipes.makers)
 
 
 def task_attend():
@@ -101,5 +118,5 @@ def task_tabulate():
             "actions": [(attempt, [tabulate.write, name])],
             "targets": [str(tabulate.target(name))],
             "uptodate": [lambda name=name: tabulate.current(name)],
-            "task_dep": ["evaluate", "attend", "time_actions"],
+            "task_dep": ["plan", "evaluate", "pool", "attend", "time_actions"],
         }

@@ -31,7 +31,7 @@ class Borrowed < Jekyll::Generator
     fonts = Dir[File.join(katex, "fonts", "*.woff2")].sort
     typefaces = TYPEFACES.map { |path| File.join(modules, "@fontsource-variable", path) }
     unless fonts.any? && typefaces.all? { |path| File.file?(path) }
-      Formulas.stop("KaTeX or the typefaces are missing in node_modules: run `make site` (or `npm ci`).")
+      Formulas.stop("KaTeX or the typefaces are missing in node_modules: run `make site` (or `npm ci`).", site)
     end
     site.static_files.concat(fonts.map { |path| Copy.new(site, path, "assets/katex/fonts") })
     site.static_files.concat(typefaces.map { |path| Copy.new(site, path, "assets/fonts") })

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "cgi"
+
 # What kramdown leaves undone for readers by keyboard and screen reader, and the contents list beside the text.
 module Dressing
   HEADING = %r!<h([23]) id="([^"]+)"([^>]*)>(.*?)</h\1>!m.freeze
@@ -24,7 +26,8 @@ module Dressing
 
   # A wide table scrolls in its own box, which must be reachable and named.
   def self.scrolling(table, number)
-    %(<div class="scroll" role="region" tabindex="0" aria-label="Table #{number}">#{table}</div>)
+    wide = " wide" if table.match?(/\A<table[^>]*class="[^"]*\bwide\b/) # set by a line {: .wide} below the table
+    %(<div class="scroll#{wide}" role="region" tabindex="0" aria-label="Table #{number}">#{table}</div>)
   end
 
   # Liquid filter: the headings of a page as a nested list of links; headings of class `no_toc` are left out.
@@ -33,6 +36,12 @@ module Dressing
     items.map do |level, id, _, text|
       %(<li class="level-#{level}"><a href="##{id}">#{text.sub(%r! <a class="anchor".*?</a>!m, "")}</a></li>)
     end.join("\n")
+  end
+
+  # Liquid filter: minutes to read a page at 230 words a minute; a formula counts as one word.
+  def minutes(html)
+    text = html.gsub(%r!<math.*?</math>!m, "").gsub(/<[^>]+>/m, "")
+    [(text.split.length / 230.0).round, 1].max
   end
 end
 

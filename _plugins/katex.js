@@ -9,7 +9,7 @@ for (const { display, tex } of formulas) {
     // A long formula scrolls inside its own box, which the keyboard must be able to reach.
     answer.html.push(display ? `<div class="formula" role="group" tabindex="0" aria-label="Formula ${++count}">${html}</div>` : html);
   } catch (error) {
-    Object.assign(answer, { error: error.message, tex });
+    Object.assign(answer, { error: error.rawMessage || error.message, tex });
     break;
   }
 }

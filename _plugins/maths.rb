@@ -63,18 +63,21 @@ module Formulas
   def self.katex(formulas, where, site)
     script = File.join(__dir__, "katex.js")
     out, err, status = Open3.capture3("node", script, site.source, stdin_data: JSON.generate(formulas))
-    stop("KaTeX did not run for #{where}: #{err.lines.grep(/Error/).first || err}") unless status.success?
+    stop("KaTeX did not run for #{where}: #{err.lines.grep(/Error/).first || err}", site) unless status.success?
     answer = JSON.parse(out)
     return answer["html"] unless answer["error"]
 
-    stop("The formula #{answer["tex"].strip.inspect} in #{where} is not understood: #{answer["error"]}")
+    stop("The formula $#{answer["tex"].strip}$ in #{where} is not understood: #{answer["error"]}", site)
   rescue Errno::ENOENT
-    stop("node is not installed: KaTeX needs it to set the formulas of #{where} (apt install nodejs npm, then make site).")
+    stop("node is not installed, and KaTeX needs it to set formulas: apt install nodejs npm, then make site.", site)
   end
 
-  def self.stop(sentence)
-    Jekyll.logger.error "Formulas:", sentence
-    raise Jekyll::Errors::FatalException, sentence
+  # Raised, an error would end in Ruby's backtrace; only `jekyll serve` needs that, to live on until the next save.
+  def self.stop(sentence, site)
+    Jekyll.logger.error "Error:", sentence
+    raise Jekyll::Errors::FatalException, sentence if site.config["watch"]
+
+    exit!(1)
   end
 end
 

@@ -8,9 +8,13 @@ from matplotlib.figure import Figure
 
 from figures import style
 
+BRIGHTEST = 0.25  # weights above it, in the first rows, look alike; below, late rows would all be dark
+
 
 def draw(figure: Figure, data: dict) -> None:
-    """Two maps (query down, key across) on one colour scale; ticks name transitions, a strip along each axis the token types."""
+    """Two maps (query down, key across) on one colour scale; ticks name transitions, a strip along each axis the token
+    types.
+    """
     values = data["attention/local_dt_halfcheetah"]
     maps = values["arrays"]
     types = values["token_types"]
@@ -18,7 +22,11 @@ def draw(figure: Figure, data: dict) -> None:
     panels = figure.subplots(1, 2, sharey=True)
     for axes, name, title in zip(panels, ("attention", "attention_untrained"), ("trained", "untrained control"), strict=True):
         weights = maps[name][-1].mean(axis=0)
-        image = axes.imshow(np.where(np.tri(len(weights), dtype=bool), weights, np.nan), norm=PowerNorm(0.5, 0, maps["attention"][-1].max()), cmap="cividis")
+        image = axes.imshow(
+            np.where(np.tri(len(weights), dtype=bool), weights, np.nan),
+            norm=PowerNorm(0.6, 0, BRIGHTEST),
+            cmap="cividis",
+        )
         axes.set_title(title)
         axes.set_facecolor("#f2f2f2")
         centres = np.arange(transitions) * len(types) + (len(types) - 1) / 2
@@ -29,7 +37,7 @@ def draw(figure: Figure, data: dict) -> None:
         axes.set_xlabel("attended token (key)")
         token_strip(axes, types, len(weights))
     panels[0].set_ylabel("attending token (query)")
-    bar = figure.colorbar(image, ax=panels, shrink=0.82, pad=0.02)
+    bar = figure.colorbar(image, ax=panels, shrink=0.82, pad=0.02, extend="max")
     bar.set_label("attention weight", fontsize=8)
     bar.outline.set_visible(False)
     for index, kind in enumerate(types):

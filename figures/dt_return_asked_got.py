@@ -9,7 +9,11 @@ from figures import style
 
 def asked_and_got(data: dict) -> list[tuple[float, dict]]:
     """Target return and values of each trained Decision Transformer evaluation, in the order of the targets."""
-    found = [(values["run"]["target_return"], values) for values in data.values() if values["run"].get("target_return") and values["run"]["trained"]]
+    found = [
+        (values["run"]["target_return"], values)
+        for values in data.values()
+        if values["run"].get("target_return") and values["run"]["trained"]
+    ]
     return sorted(found, key=lambda pair: pair[0])
 
 
@@ -19,11 +23,31 @@ def draw(figure: Figure, data: dict) -> None:
     medium = data["datasets/local_halfcheetah_medium"]
     points = asked_and_got(data)
     limit = max(target for target, _ in points) * 1.04
-    axes.axhspan(medium["return_mean"] - medium["return_sd"], medium["return_mean"] + medium["return_sd"], color=style.PALE, lw=0)
+    axes.axhspan(
+        medium["return_mean"] - medium["return_sd"], medium["return_mean"] + medium["return_sd"], color=style.PALE, lw=0
+    )
     axes.axhline(medium["return_mean"], color=style.GREY, lw=1)
-    axes.text(limit, medium["return_mean"] - medium["return_sd"] - 130, "the data: mean ± 1 sd", ha="right", va="top", color=style.GREY, fontsize=8)
+    axes.text(
+        limit,
+        medium["return_mean"] - medium["return_sd"] - 130,
+        "the data: mean ± 1 sd",
+        ha="right",
+        va="top",
+        color=style.GREY,
+        fontsize=8,
+    )
     axes.plot([0, limit], [0, limit], color=style.ORANGE, lw=1.2, ls=(0, (5, 3)))
-    axes.text(7700, 8050, "obedience: got = asked", color=style.ORANGE, fontsize=8, rotation=36, ha="center", va="bottom", rotation_mode="anchor")
+    axes.text(
+        7700,
+        8050,
+        "obedience: got = asked",
+        color=style.ORANGE,
+        fontsize=8,
+        rotation=36,
+        ha="center",
+        va="bottom",
+        rotation_mode="anchor",
+    )
     for target, values in points:
         axes.plot([target] * len(values["returns"]), values["returns"], ".", color=style.SKY, ms=5, alpha=0.7, mew=0)
     targets, means = zip(*((target, values["return_mean"]) for target, values in points), strict=True)

@@ -12,11 +12,18 @@ def draw(figure: Figure, data: dict) -> None:
     axes = figure.subplots()
     curve = data["training/local_dt_halfcheetah"]["curve"]
     updates = [point["updates"] for point in curve]
-    for key, label, color in (("loss", "training (with dropout)", style.SKY), ("held_out_loss", "held out", style.BLUE)):
+    for key, label, color, above in (
+        ("loss", "training (with dropout)", style.SKY, 8),
+        ("held_out_loss", "held out", style.BLUE, -8),
+    ):
         losses = [point[key] for point in curve]
         axes.plot(updates, losses, color=color)
-        axes.annotate(label, (updates[-1], losses[-1]), xytext=(6, 0), textcoords="offset points", va="center", color=color, fontsize=8)
-    axes.set(xlabel="updates of 64 windows", ylabel="mean squared error\nof a torque", xlim=(0, updates[-1] * 1.28), ylim=(0, None))
+        end = (updates[-1], losses[-1])
+        axes.annotate(label, end, xytext=(0, above), textcoords="offset points", ha="right", va="center", color=color, fontsize=8)
+    axes.set(xlabel="updates of 64 windows", ylabel="mean squared error\nof a torque", yscale="log", xlim=(0, None))
+    axes.set_yticks([0.02, 0.03, 0.05, 0.1, 0.2], ["0.02", "0.03", "0.05", "0.1", "0.2"], minor=False)
+    axes.set_yticks([], minor=True)
+    axes.set_ylim(0.02, 0.2)
 
 
 if __name__ == "__main__":

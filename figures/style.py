@@ -38,7 +38,7 @@ def make(name: str, draw: Callable[[Figure, dict], None], width: float, height: 
     """
 
     def main() -> None:
-        recipe = recipes.FIGURES[name]
+        recipe = command.find(name, recipes.FIGURES)
         with mpl.rc_context(fname=files.ROOT / "figures" / "post.mplstyle"):
             figure = Figure(figsize=(width, height))
             draw(figure, data_of(recipe))

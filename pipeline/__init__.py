@@ -1,4 +1,29 @@
-"""The pipeline behind the post: verbs run (`python -m pipeline.evaluate --help`), nouns are imported."""
+"""The pipeline behind the post: verbs run (`python -m pipeline.evaluate --help`), nouns are imported.
+
+What must be settled before a library is first imported is settled here: one thread per process, memory that is kept for the
+next array, and progress bars that refresh often on a terminal and twice a minute in a log.
+"""
+
+import ctypes
+import os
+import sys
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("TQDM_MININTERVAL", "0.2" if sys.stderr.isatty() else "30")
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep freed memory: to return it and fault it in again takes a third of a batched forward (benchmarks/lockstep.py)."""
+    trim_threshold, mmap_threshold = -1, -3  # malloc.h
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None and sys.platform == "linux":
+        mallopt(mmap_threshold, 2**30)
+        mallopt(trim_threshold, 2**30)
+
+
+keep_freed_memory()
 
 
 class PipelineError(Exception):

@@ -15,31 +15,54 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-os.environ.setdefault("MUJOCO_GL", "osmesa")
-
-from pipeline import PipelineError, arrays, command, environments, evidence, files, recipes  # noqa: E402
+from pipeline import PipelineError, arrays, command, evidence, files, recipes
 
 FRAMES_PER_SECOND = 20  # HalfCheetah's control rate
-COLORS = 96
+COLORS = 24
 FONT_SIZE = 17
+SKY, LIGHT_TILE, DARK_TILE = (255, 255, 255), (238, 241, 245), (214, 221, 230)
+TRACK_LENGTH, TRACK_WIDTH, TILE = (
+    800.0,
+    3.0,
+    1.5,
+)  # meters; the model's own floor ends after 40 m, less than a cheetah runs in an episode
 
 
-def render(environment: str, states: dict[str, np.ndarray], steps: range, width: int, height: int, tick=lambda: None) -> list[np.ndarray]:
+def open_scene(environment: str, width: int, height: int):
+    """A simulator that is ready to draw its first frame.
+
+    Raises:
+        PipelineError: there is no OpenGL library; MuJoCo looks for one as soon as it is imported.
+    """
+    os.environ.setdefault("MUJOCO_GL", "osmesa")
+    try:
+        import mujoco
+
+        from pipeline import environments
+
+        simulator = environments.make(environment, render=True, width=width, height=height)
+        simulator.reset()
+        repaint(simulator.unwrapped.model)
+        viewer = simulator.unwrapped.mujoco_renderer._get_viewer("rgb_array")
+    except Exception as error:  # the bindings' errors differ by library and version
+        raise PipelineError(
+            f"frames cannot be drawn, for want of an OpenGL library ({os.environ['MUJOCO_GL']}: {error}): "
+            "on Debian `apt-get install libosmesa6`"
+        ) from None
+    for effect in ("SHADOW", "REFLECTION", "HAZE"):  # three times faster without, and smaller pictures
+        viewer.scn.flags[getattr(mujoco.mjtRndFlag, f"mjRND_{effect}")] = 0
+    return simulator
+
+
+def render(
+    environment: str, states: dict[str, np.ndarray], steps: range, width: int, height: int, tick=lambda: None
+) -> list[np.ndarray]:
     """Frames (height, width, 3) uint8 of recorded positions and velocities, the camera following the body.
 
     Raises:
         PipelineError: there is no OpenGL library, or a frame is blank.
     """
-    import mujoco
-
-    try:
-        simulator = environments.make(environment, render=True, width=width, height=height)
-        simulator.reset()
-        viewer = simulator.unwrapped.mujoco_renderer._get_viewer("rgb_array")
-    except Exception as error:  # the binding's errors differ by library and version
-        raise PipelineError(f"frames cannot be drawn ({type(error).__name__}: {error}): install an OpenGL library, on Debian `apt-get install libosmesa6`") from None
-    viewer.scn.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0  # three times faster, and smaller pictures
-    viewer.scn.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
+    simulator = open_scene(environment, width, height)
     frames = []
     for step in steps:
         simulator.unwrapped.set_state(states["positions"][step], states["velocities"][step])
@@ -50,6 +73,24 @@ def render(environment: str, states: dict[str, np.ndarray], steps: range, width:
         tick()
     simulator.close()
     return frames
+
+
+def repaint(model) -> None:
+    """Give the scene a white sky and a pale, tiled, evenly lit running track: a picture for a page, and a small one.
+
+    Must be called before the first frame, when textures travel to the renderer.
+    """
+    plane, material = model.geom("floor"), model.mat("MatPlane")
+    skybox, checker = 0, int(material.texid[1])
+    rows, columns = np.mgrid[: model.tex_height[checker], : model.tex_width[checker]]
+    dark = (rows < rows.max() / 2) ^ (columns < columns.max() / 2)
+    tiles = np.where(dark[..., None], DARK_TILE, LIGHT_TILE)
+    for texture, pixels in ((skybox, np.full((model.tex_height[skybox], model.tex_width[skybox], 3), SKY)), (checker, tiles)):
+        start = model.tex_adr[texture]
+        model.tex_data[start : start + pixels.size] = pixels.astype(np.uint8).reshape(-1)
+    plane.size[:2], plane.rgba[:] = (TRACK_LENGTH / 2, TRACK_WIDTH / 2), 1.0
+    material.texrepeat[:] = plane.size[:2] / TILE  # one repeat is two tiles
+    material.emission, material.specular, material.reflectance = 1.0, 0.0, 0.0
 
 
 def caption(frame: np.ndarray, label: str, distance: float) -> np.ndarray:
@@ -72,7 +113,10 @@ def panels(run, tick) -> list[np.ndarray]:
         frames = render(environment, states, steps, run.width, run.height, tick)
         if run.labels:
             start = states["positions"][run.first_step, 0]
-            frames = [caption(frame, run.labels[index], states["positions"][step, 0] - start) for frame, step in zip(frames, steps, strict=True)]
+            frames = [
+                caption(frame, run.labels[index], states["positions"][step, 0] - start)
+                for frame, step in zip(frames, steps, strict=True)
+            ]
         columns.append(frames)
     return [np.concatenate(column) for column in zip(*columns, strict=True)]
 
@@ -92,7 +136,16 @@ def gif(frames: list[np.ndarray], plays: int = 1) -> bytes:
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     buffer = io.BytesIO()
     options = {} if plays == 1 else {"loop": plays - 1}
-    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=1000 // FRAMES_PER_SECOND, optimize=False, disposal=1, **options)
+    images[0].save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=images[1:],
+        duration=1000 // FRAMES_PER_SECOND,
+        optimize=False,
+        disposal=1,
+        **options,
+    )
     return buffer.getvalue()
 
 
@@ -113,7 +166,13 @@ def main() -> None:
     pictures = [png(frames[0])] if run.frames == 1 else [gif(frames), png(frames[-1])]
     for output, content in zip(recipe.outputs, pictures, strict=True):
         files.write_bytes(files.ROOT / output, content)
-    facts = {"width": frames[0].shape[1], "height": frames[0].shape[0], "bytes": len(pictures[0]), "frames": run.frames, "seconds": run.frames / FRAMES_PER_SECOND}
+    facts = {
+        "width": frames[0].shape[1],
+        "height": frames[0].shape[0],
+        "bytes": len(pictures[0]),
+        "frames": run.frames,
+        "seconds": run.frames / FRAMES_PER_SECOND,
+    }
     evidence.write(recipe, facts)
 
 

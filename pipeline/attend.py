@@ -1,4 +1,5 @@
-"""Look where a model looks: attention on fixed contexts, by type of token, beside an untrained twin; and what altering tokens does.
+"""Look where a model looks: attention on fixed contexts, by type of token, beside an untrained twin; and what altering
+tokens does.
 
     python -m pipeline.attend local_dt_halfcheetah
 
@@ -48,7 +49,9 @@ def share_table(weights: np.ndarray, types: list[str], query_type: str) -> dict:
 
 
 def lag_profile(weights: np.ndarray, types: list[str], query_type: str) -> np.ndarray:
-    """Attention by age of the key, in transitions, from the last row of the given type: (layer, head, lag), mean over contexts."""
+    """Attention by age of the key, in transitions, from the last row of the given type: (layer, head, lag), mean over
+    contexts.
+    """
     per_transition = len(dict.fromkeys(types))
     last = max(index for index, kind in enumerate(types) if kind == query_type)
     row = weights[..., last, :].mean(axis=0)
@@ -69,15 +72,17 @@ def rotate(tensor: torch.Tensor, where: slice = slice(None)) -> torch.Tensor:
 
 
 def action_changes(policy, contexts: dict[str, torch.Tensor]) -> dict:
-    """How far the action moves, root mean square over torques in [-1, 1], when tokens are replaced by another context's.
+    """How far the action moves when tokens are replaced by another context's: root mean square over the torques, in
+    thousandths of the full torque, mean and interval over contexts.
 
-    `returns_set_*` set the latest return asked for, in points of return, and shift the earlier ones alike: the question that a user asks.
+    `returns_set_*` set the latest return asked for, in points of return, and shift the earlier ones alike: the
+    question that a user asks.
     """
     before = policy.respond(contexts)
     latest = slice(-1, None)
 
     def moved(**altered) -> dict[str, float]:
-        return interval(root_mean_square(policy.respond({**contexts, **altered}) - before))
+        return interval(1000 * root_mean_square(policy.respond({**contexts, **altered}) - before))
 
     def asking(target: float) -> torch.Tensor:
         returns = contexts["returns_to_go"]
@@ -128,7 +133,7 @@ def main() -> None:
     parser = command.parser(__doc__, recipes.ATTENTIONS)
     parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
     arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.ATTENTIONS)
+    recipe = command.find(arguments.name, recipes.ATTENTIONS, arguments.into)
     torch.set_num_threads(1)
     module = policies.module(recipe.run.method)
     contexts, _ = checkpoints.read_tensors(files.ROOT / recipes.contexts_file(recipe.run.contexts))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -73,10 +73,16 @@ def write_model(folder: Path, model, card: str) -> None:
 
     A writing cut short leaves sums that do not match, which `verify` refuses.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        model.save_pretrained(temporary)
+    files.sweep(folder / "saved")
+    saved = files.part(folder / "saved")
+    try:
+        model.save_pretrained(saved)
         for name in ("config.json", "model.safetensors"):
-            files.write_bytes(folder / name, (Path(temporary) / name).read_bytes())
+            files.write_bytes(folder / name, (saved / name).read_bytes())
+    except SafetensorError as error:
+        raise CheckpointError(f"{folder} cannot be written ({error})") from None
+    finally:
+        shutil.rmtree(saved, ignore_errors=True)
     files.write_text(folder / "README.md", card)
     write_sums(folder)
 
@@ -91,7 +97,9 @@ def card(name: str, facts: dict[str, str], curve: list[dict]) -> str:
 
 def write_sums(folder: Path) -> None:
     """Write `SHA256SUMS` over a folder's files, as `sha256sum --check` reads it."""
-    names = sorted(path.name for path in folder.iterdir() if path.name not in ("SHA256SUMS", "README.md") and not path.name.startswith("."))
+    names = sorted(
+        path.name for path in folder.iterdir() if path.name not in ("SHA256SUMS", "README.md") and not path.name.startswith(".")
+    )
     files.write_text(folder / "SHA256SUMS", "".join(f"{files.sha256(folder / name)}  {name}\n" for name in names))
 
 
@@ -128,10 +136,13 @@ def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
     try:
         model, report = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True, **options)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{folder} cannot be loaded as {model_class.__name__} ({str(error).splitlines()[0]}): {CURE}") from None
+        raise CheckpointError(
+            f"{folder} cannot be loaded as {model_class.__name__} ({str(error).splitlines()[0]}): {CURE}"
+        ) from None
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report.get(kind):
-            raise CheckpointError(f"{folder / 'model.safetensors'} has {kind.replace('_', ' ')}, such as {sorted(map(str, report[kind]))[0]}: {CURE}")
+            first = sorted(map(str, report[kind]))[0]
+            raise CheckpointError(f"{folder / 'model.safetensors'} has {kind.replace('_', ' ')}, such as {first}: {CURE}")
     for key, tensor in model.state_dict().items():
         if not torch.isfinite(tensor).all():
             raise CheckpointError(f"{folder / 'model.safetensors'} holds a weight that is not finite, in {key}: {CURE}")

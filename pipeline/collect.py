@@ -40,12 +40,16 @@ def collect(run, policy, path: Path, work: Path) -> Episodes:
     shards = [work / f"shard_{shard:03}.hdf5" for shard in range(count)]
     steps = environments.EPISODE_STEPS[run.environment]
     done = sum(shard.exists() for shard in shards)
-    with tqdm(total=run.episodes * steps, initial=done * run.shard_episodes * steps, unit="step", unit_scale=True, desc=run.name) as bar:
+    with tqdm(
+        total=run.episodes * steps, initial=done * run.shard_episodes * steps, unit="step", unit_scale=True, desc=run.name
+    ) as bar:
         for shard, shard_path in enumerate(shards):
             if not shard_path.exists():
                 episodes.write(shard_path, play_shard(policy, run, shard, lambda: bar.update(run.shard_episodes)), {})
     parts = [episodes.read(shard) for shard in shards]
-    whole = Episodes(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("observations", "actions", "rewards")))
+    whole = Episodes(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("observations", "actions", "rewards"))
+    )
     episodes.write(path, whole, {"name": run.name, "environment": run.environment, "first_seed": run.first_seed})
     return whole
 
@@ -101,7 +105,7 @@ def main() -> None:
     run = recipe.run
     torch.set_num_threads(1)
     policy = BehaviourPolicy(checkpoints.load(run.behaviour, GaussianPolicyModel))
-    work = files.ROOT / "build" / "collection" / f"{run.name}_{evidence.fingerprint(recipe)[:12]}"
+    work = recipe.work()
     whole = collect(run, policy, files.ROOT / "data" / f"{run.name}.hdf5", work)
     checkpoints.write_tensors(files.ROOT / recipes.contexts_file(run.contexts_name), draw_contexts(whole, run))
     evidence.write(recipe, statistics(whole))

@@ -102,7 +102,9 @@ def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes
     ends = np.flatnonzero(arrays["terminals"] | arrays["timeouts"])
     lengths = np.diff(ends, prepend=-1)
     if len(ends) == 0 or ends[-1] != len(arrays["rewards"]) - 1 or len(set(lengths.tolist())) != 1:
-        raise EpisodesError(f"{path} does not hold whole episodes of one length: {len(ends)} ends, lengths {sorted(set(lengths.tolist()))[:3]}")
+        raise EpisodesError(
+            f"{path} does not hold whole episodes of one length: {len(ends)} ends, lengths {sorted(set(lengths.tolist()))[:3]}"
+        )
     shape = (len(ends), int(lengths[0]))
     return Episodes(
         arrays["observations"].astype(np.float32, copy=False).reshape(*shape, observation_dim),
@@ -114,13 +116,20 @@ def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes
 def check(path: Path, arrays: dict[str, np.ndarray], observation_dim: int, action_dim: int) -> None:
     """Raise EpisodesError unless the five flat arrays have agreeing shapes, finite values and actions in [-1, 1]."""
     count = len(arrays["rewards"])
-    shapes = {"observations": (count, observation_dim), "actions": (count, action_dim), "rewards": (count,), "terminals": (count,), "timeouts": (count,)}
+    shapes = {
+        "observations": (count, observation_dim),
+        "actions": (count, action_dim),
+        "rewards": (count,),
+        "terminals": (count,),
+        "timeouts": (count,),
+    }
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise EpisodesError(f"{path}: {name} has shape {arrays[name].shape}, expected {shape}")
     for name in ("observations", "actions", "rewards"):
-        if not np.isfinite(arrays[name]).all():
-            raise EpisodesError(f"{path}: {name} holds a value that is not finite, first at transition {int(np.argmin(np.isfinite(arrays[name]).reshape(count, -1).all(axis=1)))}")
+        finite = np.isfinite(arrays[name]).reshape(count, -1).all(axis=1)
+        if not finite.all():
+            raise EpisodesError(f"{path}: {name} holds a value that is not finite, first at transition {int(finite.argmin())}")
     largest = np.abs(arrays["actions"]).max(initial=0.0)
     if largest > 1.0 + 1e-6:
         raise EpisodesError(f"{path}: actions must lie in [-1, 1], found {largest:.3f}")

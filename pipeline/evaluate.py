@@ -85,14 +85,12 @@ def main() -> None:
     parser.add_argument("--shards", type=int, help="play only the first shards (default: all)")
     parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
     arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.EVALUATIONS)
+    recipe = command.find(arguments.name, recipes.EVALUATIONS, arguments.into)
     if arguments.shards is not None and arguments.shards < 1:
         raise PipelineError(f"--shards takes 1 or more, not {arguments.shards}")
     torch.set_num_threads(1)
     policy = policies.module(recipe.run.method).load(recipe.run)
-    work = files.ROOT / "build" / "evaluation" / f"{recipe.name}_{evidence.fingerprint(recipe)[:12]}"
-    if arguments.into != files.ROOT:
-        work = arguments.into / "partial" / recipe.name
+    work = recipe.work(arguments.into)
     returns = evaluate(recipe.run, policy, work, arguments.shards)
     evidence.write(recipe, summarise(recipe.run, returns), arguments.into)
     shutil.rmtree(work)

@@ -11,14 +11,23 @@ import ast
 import functools
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 from pipeline import PipelineError, files
 
 # Modules that decide where results are kept and when they are made, never what they are.
-BOOKKEEPING = {"pipeline", "pipeline.arrays", "pipeline.command", "pipeline.evidence", "pipeline.files", "pipeline.recipes", "pipeline.runs"}
+BOOKKEEPING = {
+    "pipeline",
+    "pipeline.arrays",
+    "pipeline.checkpoints",
+    "pipeline.command",
+    "pipeline.evidence",
+    "pipeline.files",
+    "pipeline.recipes",
+    "pipeline.runs",
+}
 
 
 class EvidenceError(PipelineError):
@@ -32,7 +41,8 @@ class Recipe:
     name: the run's name, which is also the file's and the task's. kind: its folder under `results/`. verb: the module run as
     `python -m <verb> <name>`. modules: where the source that matters begins; what they import from this project follows.
     inputs: files, relative to the repository, whose bytes matter. outputs: files made beside the evidence, likewise relative.
-    seconds: about how long it takes on one core. about: one line for `doit list --all`.
+    seconds: about how long it takes on one core. about: one line for `doit list --all`. begun: what it depended on when work on
+    it began, while it is being made (see `pipeline.command.find`).
     """
 
     name: str
@@ -45,6 +55,7 @@ class Recipe:
     outputs: tuple[str, ...] = ()
     seconds: float = 1.0
     about: str = ""
+    begun: dict | None = field(default=None, compare=False, repr=False)
 
     def path(self, root: Path = files.ROOT) -> Path:
         """Where the evidence lies."""
@@ -54,6 +65,20 @@ class Recipe:
         """The evidence and all files made beside it."""
         return [self.path(root), *(Path(root) / output for output in self.outputs)]
 
+    def work(self, root: Path = files.ROOT) -> Path:
+        """Where unfinished work is kept: another folder for other code, other inputs or other settings."""
+        return workshop(root) / self.kind / f"{self.name}_{fingerprint(self)[:12]}"
+
+    def progress(self, root: Path = files.ROOT) -> list[Path]:
+        """Where unfinished work may lie; that of training lies under the run's name alone, whatever it was begun from."""
+        training = workshop(root).parent / "training"
+        return [self.work(root), *([training / f"{self.name}.safetensors", training / self.name] if self.kind == "training" else [])]
+
+
+def workshop(root: Path = files.ROOT) -> Path:
+    """Where all unfinished work is kept."""
+    return Path(root) / "build" / "work" if Path(root) == files.ROOT else Path(root) / "work"
+
 
 def canonical(node) -> str:
     """A syntax tree as text that does not depend on layout, nor on Python's minor version.
@@ -62,7 +87,8 @@ def canonical(node) -> str:
     """
     if isinstance(node, ast.AST):
         fields = ((name, getattr(node, name, None)) for name in node._fields if name not in ("ctx", "kind", "type_comment"))
-        return f"{type(node).__name__}({','.join(f'{name}={canonical(value)}' for name, value in fields if value not in (None, []))})"
+        filled = ",".join(f"{name}={canonical(value)}" for name, value in fields if value not in (None, []))
+        return f"{type(node).__name__}({filled})"
     if isinstance(node, list):
         return f"[{','.join(map(canonical, node))}]"
     return repr(node)
@@ -72,7 +98,10 @@ def without_docstrings(tree: ast.AST) -> ast.AST:
     """The tree less the docstrings of its module, classes and functions."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node, clean=False) is not None:
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             node.body = body[1:]
     return tree
 
@@ -120,13 +149,16 @@ def sources(modules: tuple[str, ...]) -> dict[str, str]:
 
 @functools.cache
 def public_version(package: str) -> str:
-    """A package's version without its build: 2.13.0, whether +cpu or +cu130."""
-    return metadata.version(package).split("+")[0]
+    """A package's version without its build: 2.13.0, whether +cpu or +cu130; or that it is not installed."""
+    try:
+        return metadata.version(package).split("+")[0]
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def depends(recipe: Recipe) -> dict:
-    """All that a recipe's evidence depends on, beside the run's fields."""
-    return {
+    """All that a recipe's evidence depends on, beside the run's fields; while it is being made, as it was at the beginning."""
+    return recipe.begun or {
         "inputs": {name: file_digest(name) for name in recipe.inputs},
         "sources": sources(recipe.modules),
         "versions": {package: public_version(package) for package in recipe.packages},
@@ -141,7 +173,7 @@ def file_digest(name: str) -> str:
     if path.suffix == ".json" and path.is_relative_to(files.ROOT / "results"):
         try:
             return values_digest(json.loads(path.read_text()).get("values"))
-        except (json.JSONDecodeError, AttributeError):
+        except (OSError, ValueError, RecursionError, AttributeError):
             return "unreadable"
     return files.sha256(path)
 
@@ -195,7 +227,9 @@ def read(path: Path) -> dict:
         raise EvidenceError(f"{path} is missing: `doit` makes it") from None
     except IsADirectoryError:
         raise EvidenceError(f"{path} is a directory where evidence should be: `doit` mends it") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise EvidenceError(f"{path} cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
         raise EvidenceError(f"{path} is not valid JSON ({error}): `doit` mends it") from None
     if not isinstance(content, dict) or not {"run", "made", "values"} <= content.keys():
         raise EvidenceError(f"{path} is not evidence (run, made, values): `doit` mends it")
@@ -210,7 +244,9 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
         if values_digest(content["values"]) != made["values_sha256"]:
             return "its values were changed by hand"
         for output in recipe.outputs:
-            if not (Path(root) / output).is_file() or files.sha256(Path(root) / output) != content["values"]["sha256"].get(output):
+            if not (Path(root) / output).is_file() or files.sha256(Path(root) / output) != content["values"]["sha256"].get(
+                output
+            ):
                 return f"{output} is missing or was changed by hand"
         then, now = made, depends(recipe)
         changed = [f"run's {key}" for key, old, new in differences(content["run"], fields(recipe.run))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -18,15 +19,48 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def part(path: Path) -> Path:
+    """This process's temporary name beside `path`: hidden, and ending unlike anything that is read."""
+    return path.with_name(f".{path.name}.part{os.getpid()}")
+
+
+def alive(process: int) -> bool:
+    """Whether a process of that number exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def sweep(path: Path) -> None:
+    """Remove temporaries of `path` that processes left which are no more."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.part*"):
+        process = left.name.rpartition(".part")[2]
+        if process.isdigit() and not alive(int(process)):
+            remove(left)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all it holds, where there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Call `write(temporary)` on a name beside `path`, flush it to disk, and rename it into place.
 
-    Whatever happens in between, `path` holds either its old bytes or all of the new ones. A temporary file left by
-    a killed process has a fixed name, so that the next write takes it over.
+    Whatever happens in between, `path` holds either its old bytes or all of the new ones, and two processes that write it
+    at once do not meet. A temporary file left by a killed process is removed by the next write.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    sweep(path)
+    temporary = part(path)
     try:
         write(temporary)
         with open(temporary, "rb+") as file:

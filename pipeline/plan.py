@@ -1,9 +1,11 @@
 """Say beforehand what is stale, why, and about how long mending it takes.
 
-    python -m pipeline.plan
+python -m pipeline.plan
 """
 
 from __future__ import annotations
+
+import fcntl
 
 from pipeline import PipelineError, command, evidence, files, recipes
 from pipeline.evidence import Recipe
@@ -25,12 +27,28 @@ def trained_evidence_problems() -> list[str]:
     problems = []
     for recipe in recipes.TRAINED.values():
         path = recipe.path().relative_to(files.ROOT)
-        content = evidence.read(recipe.path())
-        if evidence.values_digest(content["values"]) != content["made"].get("values_sha256"):
-            problems.append(f"{path} was changed by hand: restore it with `git checkout {path}`, or make it with `make train`")
-        moved = [f"{key} = {old!r} → {new!r}" for key, old, new in evidence.differences(content["run"], evidence.fields(recipe.run))]
+        try:
+            content = evidence.read(recipe.path())
+            sound = evidence.values_digest(content["values"]) == content["made"]["values_sha256"]
+            sums = content["values"]["sha256"] if recipe.outputs else {}
+            wrong = [name for name in recipe.outputs if evidence.file_digest(name) != sums[name]]
+        except (PipelineError, AttributeError, LookupError, TypeError):
+            sound, wrong = False, []
+        if not sound or wrong:
+            damaged = path if not sound else wrong[0]
+            problems.append(
+                f"{damaged} is missing or was changed by hand: "
+                f"restore it with `git checkout {damaged}`, or make it with `make train`"
+            )
+            continue
+        moved = [
+            f"{key} = {old!r} → {new!r}" for key, old, new in evidence.differences(content["run"], evidence.fields(recipe.run))
+        ]
         if moved:
-            problems.append(f"{path} was made with {moved[0]}: bring it up to date with `doit train:{recipe.name}`, {minutes(recipe.seconds)}")
+            problems.append(
+                f"{path} was made with {moved[0]}: bring it up to date with "
+                f"`doit train:{recipe.name}`, {minutes(recipe.seconds)}"
+            )
     return problems
 
 
@@ -48,6 +66,32 @@ def announce() -> None:
     problems = trained_evidence_problems()
     if problems:
         raise PipelineError("; ".join(problems))
+
+
+def tidy() -> None:
+    """Remove unfinished work that nothing will finish: its evidence holds, or is now made from something else.
+
+    A process killed at its very end leaves such work. What another process is making is let be.
+    """
+    every = [*recipes.TRAINED.values(), *recipes.rebuilt()]
+    left = {work: recipe for recipe in every for work in recipe.progress() if work.exists()}
+    waiting = {work for work, recipe in left.items() if evidence.stale(recipe)}
+    for work in {*left, *evidence.workshop().glob("*/*")} - waiting:
+        if not being_made(work.parent.name, left[work].name if work in left else work.name.rpartition("_")[0]):
+            files.remove(work)
+
+
+def being_made(kind: str, name: str) -> bool:
+    """Whether a process makes this evidence."""
+    lock = evidence.workshop().parent / "locks" / f"{kind}_{name}"
+    if not lock.exists():
+        return False
+    with open(lock) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 if __name__ == "__main__":

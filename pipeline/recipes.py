@@ -1,4 +1,6 @@
-"""What every piece of evidence is made from: each run of `pipeline.runs` beside the code, the files and the versions it rests on."""
+"""What every piece of evidence is made from: each run of `pipeline.runs` beside the code, the files and the versions
+it rests on.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,7 @@ def collection(run: runs.Collection) -> Recipe:
 
 
 def training(run) -> Recipe:
-    """Training of a sequence model; the evidence is its loss curve."""
+    """Training of a sequence model, or of a cloned policy; the evidence is its loss curve."""
     return Recipe(
         run.name,
         "training",
@@ -59,13 +61,29 @@ def training(run) -> Recipe:
         modules=("pipeline.train", f"pipeline.models.{run.method}"),
         inputs=(f"results/datasets/{run.data}.json",),
         packages=LEARNING,
-        seconds=3600,
+        seconds=60 if run.method == "behaviour_cloning" else 0.33 * run.updates,
         about=f"{run.updates} updates of {run.batch_size} windows from {run.data}",
+    )
+
+
+def value_training(run: runs.TD3BCTraining) -> Recipe:
+    """Training of TD3+BC; the evidence is its curve of losses and values."""
+    return Recipe(
+        run.name,
+        "training",
+        "pipeline.train_td3_bc",
+        run,
+        modules=("pipeline.train_td3_bc",),
+        inputs=(f"results/datasets/{run.data}.json",),
+        packages=LEARNING,
+        seconds=400,
+        about=f"{run.updates} updates of {run.batch_size} transitions from {run.data}",
     )
 
 
 def evaluation(run: runs.Evaluation) -> Recipe:
     """Whole episodes of one policy."""
+    player = run.checkpoint if run.method == "deterministic" else run.method.replace("_", " ")
     asked = f", asked for {run.target_return:.0f}" if run.target_return else ""
     return Recipe(
         run.name,
@@ -76,7 +94,22 @@ def evaluation(run: runs.Evaluation) -> Recipe:
         inputs=checkpoint_files(run.checkpoint),
         packages=PLAYING,
         seconds=20 if run.method == "decision_transformer" else 6,
-        about=f"{run.episodes} episodes of {run.method.replace('_', ' ')}{'' if run.trained else ' with first weights'}{asked}",
+        about=f"{run.episodes} episodes of {player}{'' if run.trained else ' with first weights'}{asked}",
+    )
+
+
+def pool(run: runs.Pool) -> Recipe:
+    """Evaluations of several training seeds as one row."""
+    return Recipe(
+        run.name,
+        "pooled",
+        "pipeline.pool",
+        run,
+        modules=("pipeline.pool",),
+        inputs=tuple(f"results/evaluations/{name}.json" for name in run.members),
+        packages=("numpy", "scipy"),
+        seconds=2,
+        about=f"{len(run.members)} training seeds of {run.name} as one row",
     )
 
 
@@ -131,7 +164,11 @@ def rollout(run: runs.Rollout) -> Recipe:
 def evidence_files(reads: tuple[str, ...]) -> tuple[str, ...]:
     """Evidence named `kind/name`, as files, each with the arrays beside it."""
     found = {f"{recipe.kind}/{recipe.name}": recipe for registry in EVIDENCE.values() for recipe in registry.values()}
-    return tuple(file for read in reads for file in (f"results/{read}.json", *(output for output in found[read].outputs if output.endswith(".npz"))))
+    return tuple(
+        file
+        for read in reads
+        for file in (f"results/{read}.json", *(output for output in found[read].outputs if output.endswith(".npz")))
+    )
 
 
 def figure(run: runs.Figure) -> Recipe:
@@ -175,20 +212,23 @@ def named(make, all_runs) -> dict[str, Recipe]:
 BEHAVIOURS = named(behaviour, (runs.BEHAVIOUR,))
 COLLECTIONS = named(collection, (runs.MEDIUM,))
 TRAININGS = named(training, runs.TRAININGS)
+VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
 EVALUATIONS = named(evaluation, runs.EVALUATIONS)
+POOLS = named(pool, runs.POOLS)
 ATTENTIONS = named(attention, runs.ATTENTIONS)
 LATENCIES = named(latency, runs.LATENCIES)
 ROLLOUTS = named(rollout, runs.ROLLOUTS)
 
-TRAINED = {**BEHAVIOURS, **COLLECTIONS, **TRAININGS}  # hours: made by `doit train` alone
+TRAINED = {**BEHAVIOURS, **COLLECTIONS, **TRAININGS, **VALUE_TRAININGS}  # hours: made by `doit train` alone
 EVIDENCE = {
     "train": TRAINED,
     "evaluate": EVALUATIONS,
+    "pool": POOLS,
     "attend": ATTENTIONS,
     "time_actions": LATENCIES,
     "roll_out": ROLLOUTS,
 }  # by task
-if set(BEHAVIOURS) & set(TRAININGS):
+if len(TRAINED) < len(BEHAVIOURS) + len(COLLECTIONS) + len(TRAININGS) + len(VALUE_TRAININGS):
     raise ValueError("two training runs share a name")
 
 FIGURES = named(figure, runs.FIGURES)
@@ -203,5 +243,10 @@ def rebuilt() -> list[Recipe]:
 
 def makers(recipe: Recipe) -> list[str]:
     """The tasks that make the evidence a recipe reads, those of `doit train` left out."""
-    made = {f"results/{made.kind}/{made.name}.json": f"{task}:{made.name}" for task, registry in EVIDENCE.items() if task != "train" for made in registry.values()}
+    made = {
+        f"results/{made.kind}/{made.name}.json": f"{task}:{made.name}"
+        for task, registry in EVIDENCE.items()
+        if task != "train"
+        for made in registry.values()
+    }
     return [made[name] for name in recipe.inputs if name in made]

@@ -17,7 +17,9 @@ from pipeline import arrays, command, environments, files, policies, recipes
 
 
 def roll_out(policy, environment: str, seed: int, steps: int) -> dict[str, np.ndarray]:
-    """Positions (step, 9) and velocities (step, 9) before each action, actions (step, 6), observations (step, 17), rewards (step,)."""
+    """Positions (step, 9) and velocities (step, 9) before each action, actions (step, 6), observations (step, 17),
+    rewards (step,).
+    """
     simulator = environments.make(environment)
     policy.reset([seed])
     observation, _ = simulator.reset(seed=seed)
@@ -39,7 +41,7 @@ def main() -> None:
     parser = command.parser(__doc__, recipes.ROLLOUTS)
     parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
     arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.ROLLOUTS)
+    recipe = command.find(arguments.name, recipes.ROLLOUTS, arguments.into)
     run = recipe.run
     torch.set_num_threads(1)
     played = recipes.EVALUATIONS[run.evaluation].run

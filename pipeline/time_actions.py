@@ -45,7 +45,7 @@ def main() -> None:
     parser = command.parser(__doc__, recipes.LATENCIES)
     parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
     arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.LATENCIES)
+    recipe = command.find(arguments.name, recipes.LATENCIES, arguments.into)
     torch.set_num_threads(1)
     milliseconds = time_actions(policies.module(recipe.run.method).load(recipe.run), recipe.run)
     values = {

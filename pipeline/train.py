@@ -71,7 +71,9 @@ def held_out_loss(module, model, batches, run) -> float:
     """Mean loss over fixed batches of episodes that training never sees, without dropout."""
     model.eval()
     generator = np.random.default_rng(HELD_OUT_SEED)
-    losses = [module.loss(model, to_device(batches.draw(generator, run.batch_size), model.device)) for _ in range(HELD_OUT_BATCHES)]
+    losses = [
+        module.loss(model, to_device(batches.draw(generator, run.batch_size), model.device)) for _ in range(HELD_OUT_BATCHES)
+    ]
     return float(torch.stack(losses).mean())
 
 
@@ -105,7 +107,13 @@ def train(run, whole: Episodes, work: Path, device: str | None = None) -> tuple[
             if not math.isfinite(loss):
                 raise PipelineError(f"{run.name}: the loss is not finite after {bar.n} updates; lower the learning rate")
             held_out_value = held_out_loss(module, model, held_out_batches, run)
-            curve.append({"updates": min((interval + 1) * run.interval_updates, run.updates), "loss": loss, "held_out_loss": held_out_value})
+            curve.append(
+                {
+                    "updates": min((interval + 1) * run.interval_updates, run.updates),
+                    "loss": loss,
+                    "held_out_loss": held_out_value,
+                }
+            )
             checkpoints.write_tensors(saved, state(model, optimizer), {"run": evidence.fields(run), "curve": curve})
             bar.set_postfix(loss=f"{loss:.4f}", held_out=f"{held_out_value:.4f}")
     return model.cpu().eval(), curve
@@ -116,7 +124,11 @@ def card(run, values: dict) -> str:
     facts = {
         "Model": f"{run.method.replace('_', ' ')}, {values['parameters']:,} parameters",
         "Data": f"{run.data}, less {run.held_out_episodes} held-out episodes",
-        "Recipe": ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in evidence.fields(run).items() if key not in ("name", "data", "method")),
+        "Recipe": ", ".join(
+            f"{key.replace('_', ' ')} {value}"
+            for key, value in evidence.fields(run).items()
+            if key not in ("name", "data", "method")
+        ),
         "Held-out loss": f"{values['held_out_loss']:.4f}",
     }
     curve = values["curve"]
@@ -132,7 +144,9 @@ def main() -> None:
     whole = episodes.read(files.ROOT / "data" / f"{run.data}.hdf5")
     known = evidence.read(recipes.COLLECTIONS[run.data].path())["values"]["arrays_sha256_of_dataset"]
     if episodes.sha256(whole) != known:
-        raise PipelineError(f"data/{run.data}.hdf5 is not the dataset that results/datasets/{run.data}.json describes: collect it again")
+        raise PipelineError(
+            f"data/{run.data}.hdf5 is not the dataset that results/datasets/{run.data}.json describes: collect it again"
+        )
     work = files.ROOT / "build" / "training"
     model, curve = train(run, whole, work)
     values = {

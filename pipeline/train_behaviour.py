@@ -72,7 +72,9 @@ def actor_model(agent, run: runs.Behaviour) -> GaussianPolicyModel:
     """The actor of stable-baselines3 as a model of our own."""
     model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=run.hidden_sizes))
     theirs = {"trunk": agent.actor.latent_pi, "mean": agent.actor.mu, "log_std": agent.actor.log_std}
-    model.load_state_dict({f"{ours}.{key}": value for ours, module in theirs.items() for key, value in module.state_dict().items()})
+    model.load_state_dict(
+        {f"{ours}.{key}": value for ours, module in theirs.items() for key, value in module.state_dict().items()}
+    )
     return model.eval()
 
 
@@ -110,7 +112,13 @@ def train(run: runs.Behaviour, work: Path) -> tuple[GaussianPolicyModel, list[di
                 raise PipelineError(f"{run.name} did not reach a return of {run.target_return} in {run.maximum_steps} steps")
             train_interval(agent, run, len(curve))
             returns = measure(agent, run)
-            curve.append({"steps": (len(curve) + 1) * run.interval_steps, "return_mean": round(float(np.mean(returns)), 3), "returns": returns})
+            curve.append(
+                {
+                    "steps": (len(curve) + 1) * run.interval_steps,
+                    "return_mean": round(float(np.mean(returns)), 3),
+                    "returns": returns,
+                }
+            )
             checkpoints.write_tensors(saved, agent_state(agent), {"run": evidence.fields(run), "curve": curve})
             bar.update(run.interval_steps)
             bar.set_postfix(mean_return=round(curve[-1]["return_mean"]))
@@ -121,12 +129,15 @@ def card(run: runs.Behaviour, curve: list[dict]) -> str:
     """The checkpoint's card."""
     facts = {
         "Model": f"tanh-Gaussian policy, hidden layers {' and '.join(map(str, run.hidden_sizes))}",
-        "Trained by": f"soft actor-critic (stable-baselines3) on {run.environment}, seed {run.seed}, {curve[-1]['steps']:,} steps",
-        "Stopped": f"when the mean of {run.evaluation_episodes} stochastic episodes first reached {run.target_return - run.tolerance:.0f}",
+        "Trained by": "soft actor-critic (stable-baselines3)",
+        "Steps": f"{curve[-1]['steps']:,} of {run.environment}, seed {run.seed}",
+        "Stopped": f"when {run.evaluation_episodes} stochastic episodes first averaged {run.target_return - run.tolerance:.0f}",
         "Return then": f"{curve[-1]['return_mean']:.0f} (mean of {run.evaluation_episodes} episodes)",
         "Used for": "collecting the medium dataset",
     }
-    return checkpoints.card(run.name, facts, [{"steps": point["steps"], "mean return": point["return_mean"]} for point in curve[::3] + curve[-1:]])
+    return checkpoints.card(
+        run.name, facts, [{"steps": point["steps"], "mean return": point["return_mean"]} for point in curve[::3] + curve[-1:]]
+    )
 
 
 def main() -> None:
@@ -138,7 +149,9 @@ def main() -> None:
     model, curve = train(recipe.run, work)
     checkpoints.write_model(files.ROOT / "checkpoints" / recipe.name, model, card(recipe.run, curve))
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    evidence.write(recipe, {"steps": curve[-1]["steps"], "parameters": parameters, "return_mean": curve[-1]["return_mean"], "curve": curve})
+    evidence.write(
+        recipe, {"steps": curve[-1]["steps"], "parameters": parameters, "return_mean": curve[-1]["return_mean"], "curve": curve}
+    )
     shutil.rmtree(work)
 
 

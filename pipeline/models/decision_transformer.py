@@ -62,7 +62,9 @@ class Batches:
         self.returns = (returns_to_go(episodes.rewards) / run.return_scale).astype(np.float32)
 
     def draw(self, generator: np.random.Generator, size: int) -> dict[str, Tensor]:
-        """`size` windows: states (batch, time, observation), actions, returns_to_go (batch, time, 1), timesteps, attention_mask."""
+        """`size` windows: states (batch, time, observation), actions, returns_to_go (batch, time, 1), timesteps,
+        attention_mask.
+        """
         count, steps = self.returns.shape
         episode = generator.integers(count, size=(size, 1))
         last = generator.integers(steps, size=(size, 1))

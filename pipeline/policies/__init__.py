@@ -6,7 +6,8 @@ Every file has `load(run) -> policy`. A policy plays many episodes at once and k
 - `act(observations, rewards) -> actions` takes observations (episode, observation) and the rewards (episode,) that the last
   actions earned (zeros at first), and returns actions (episode, action) in [-1, 1].
 
-A policy with attention also has `attention(contexts) -> (weights, token_types)`: weights (context, layer, head, query, key), and the
+A policy with attention also has `attention(contexts) -> (weights, token_types)`: weights (context, layer, head, query,
+key), and the
 type of each token by name.
 """
 

@@ -1,8 +1,10 @@
 """Decision Transformer as a policy: ask for a return, act, and subtract what was earned.
 
-Source: Chen et al. 2021 (arXiv 2106.01345), algorithm 1; kzl/decision-transformer:gym/decision_transformer/evaluation/evaluate_episodes.py
+Source: Chen et al. 2021 (arXiv 2106.01345), algorithm 1;
+kzl/decision-transformer:gym/decision_transformer/evaluation/evaluate_episodes.py
 and transformers' published example, which agree: states are normalised, the last `context_length` triples are kept, shorter
-histories are padded on the left and masked, the current action is a zero that has not happened yet, the action is read at the last
+histories are padded on the left and masked, the current action is a zero that has not happened yet, the action is read
+at the last
 **state** token, and the return still asked for falls by reward / 1000 after each step, undiscounted.
 """
 
@@ -107,7 +109,8 @@ def push(history: np.ndarray, newest) -> None:
 
 
 def load(run) -> DecisionTransformerPolicy:
-    """The policy of an evaluation, a latency or an attention run; `trained=False` keeps the architecture and draws the weights anew.
+    """The policy of an evaluation, a latency or an attention run; `trained=False` keeps the architecture and draws the
+    weights anew.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.

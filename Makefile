@@ -1,0 +1,56 @@
+# Two commands for daily use: `make site` and `make test`. See README.md for the three depths.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+
+.PHONY: site serve test reproduce train setup system clean
+.DEFAULT_GOAL := site
+
+site: setup ## what is stale, then the page (about a minute on a fresh clone, set-up apart)
+	$(PYTHON) -m doit
+	bundle exec jekyll build
+	@echo "the page: _site/index.html (make serve previews it)"
+
+serve: site ## preview at http://127.0.0.1:4000
+	bundle exec jekyll serve --skip-initial-build --no-watch
+
+test: setup ## ruff and pytest (minutes)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(PYTHON) -m pytest
+
+reproduce: setup ## all evidence again from the checkpoints, and a verdict on each result (minutes; ALL=1 plays every shard)
+	$(PYTHON) -m pipeline.reproduce $(if $(ALL),--all)
+
+train: setup ## data and models from nothing (hours on a CPU; resumable)
+	$(PYTHON) -m doit train
+
+setup: system .venv/installed node_modules/installed
+	@bundle check > /dev/null 2>&1 || bundle install
+
+.venv/installed: requirements.lock
+	@echo "installing Python packages into .venv (once, some minutes)"
+	@test -x $(PYTHON) || python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@touch $@
+
+node_modules/installed: package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+system: ## programs from Debian: installed where that is allowed, otherwise named
+	@missing=(); \
+	have() { command -v "$$1" > /dev/null || missing+=("$$2"); }; \
+	have jekyll jekyll; have bundle ruby-bundler; have node nodejs; have npm npm; have chromium chromium; \
+	python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv); \
+	ldconfig -p 2> /dev/null | grep -q libOSMesa || missing+=(libosmesa6); \
+	if [ $${#missing[@]} -gt 0 ]; then \
+	  if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "installing $${missing[*]}"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$${missing[@]}" ruby-jekyll-seo-tag > /dev/null; \
+	  else \
+	    echo "missing programs; install them with: sudo apt-get install --no-install-recommends $${missing[*]} ruby-jekyll-seo-tag" >&2; exit 1; \
+	  fi; \
+	fi
+
+clean: ## forget what is rebuilt; installed packages and data stay
+	rm -rf _site .jekyll-cache build .doit.json*

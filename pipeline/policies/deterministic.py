@@ -1,0 +1,38 @@
+"""The policies that look at the present observation alone and draw nothing: behaviour cloning, 10 %-BC and TD3+BC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from pipeline import checkpoints, runs
+from pipeline.models.deterministic_policy import DeterministicPolicyModel
+
+
+class DeterministicPolicy:
+    """Plays many episodes in lockstep: one batched forward per time step, no history."""
+
+    def __init__(self, model: DeterministicPolicyModel):
+        self.model = model.eval()
+        self.mean = np.asarray(model.config.observation_mean, dtype=np.float32)
+        self.std = np.asarray(model.config.observation_std, dtype=np.float32)
+
+    def reset(self, seeds: Sequence[int]) -> None:
+        """Begin one episode per seed; there is nothing to begin."""
+
+    @torch.inference_mode()
+    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+        """Actions (episode, action) for observations (episode, observation); rewards are not looked at."""
+        return self.model(torch.from_numpy((observations - self.mean) / self.std)).numpy()
+
+
+def load(run) -> DeterministicPolicy:
+    """The policy of an evaluation's checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used, or was trained by another recipe.
+    """
+    trainings = {training.name: training for training in (*runs.TRAININGS, *runs.VALUE_TRAININGS)}
+    return DeterministicPolicy(checkpoints.load(run.checkpoint, DeterministicPolicyModel, trainings.get(run.checkpoint)))

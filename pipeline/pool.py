@@ -1,0 +1,24 @@
+"""Pool the evaluations of one recipe's training seeds into one row.
+
+    python -m pipeline.pool local_bc_halfcheetah
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline import command, evidence, files, recipes, scores
+
+
+def main() -> None:
+    """Pool one family; what is resampled is training, not episodes."""
+    parser = command.parser(__doc__, recipes.POOLS)
+    parser.add_argument("--into", type=Path, default=files.ROOT, help="read and write results/ below this folder")
+    arguments = parser.parse_args()
+    recipe = command.find(arguments.name, recipes.POOLS, arguments.into)
+    members = [evidence.read(recipes.EVALUATIONS[name].path(arguments.into)) for name in recipe.run.members]
+    evidence.write(recipe, scores.pool([member["values"] for member in members]), arguments.into)
+
+
+if __name__ == "__main__":
+    command.run(main)

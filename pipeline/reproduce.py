@@ -1,0 +1,183 @@
+"""Make the evidence again from the checkpoints in the repository, and hold it against what is published.
+
+    python -m pipeline.reproduce          each evaluation's first shard, everything else whole
+    python -m pipeline.reproduce --all    every shard
+
+Writes the same tree as `results/` below `build/reproduce/`, and `verdict.json` beside it. A killed reproduction resumes. Exits
+with 1 when a result is not reproduced. What only training could make again is marked *not run*.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from scipy import stats
+from tqdm import tqdm
+
+from pipeline import PipelineError, arrays, command, evidence, files, plan, recipes
+from pipeline.evidence import Recipe
+
+INTO = files.ROOT / "build" / "reproduce"
+TOLERANCE = 1e-3  # absolute, on attention shares and action changes: other processors round the last digits differently
+SIGNIFICANCE = 0.01  # of Welch's t-test below which returns count as not compatible
+LOCKSTEP = 50  # steps over which a rollout must agree; beyond, the simulator's chaos amplifies the last digit
+LATENCY_FACTOR = 3.0
+
+
+def same_numbers(committed, again) -> float:
+    """Largest absolute difference between two trees of one shape; infinite where they differ otherwise."""
+    if isinstance(committed, dict) and isinstance(again, dict) and committed.keys() == again.keys():
+        return max((same_numbers(committed[key], again[key]) for key in committed if key != "sha256"), default=0.0)
+    if isinstance(committed, list) and isinstance(again, list) and len(committed) == len(again):
+        return max(map(same_numbers, committed, again), default=0.0)
+    if isinstance(committed, int | float) and isinstance(again, int | float):
+        return abs(committed - again)
+    return 0.0 if committed == again else np.inf
+
+
+def judge_returns(committed: dict, again: dict) -> tuple[str, str]:
+    """Returns of the same seeds: identical, or else compatible by Welch's t-test against all published ones."""
+    published = dict(zip(committed["seeds"], committed["returns"], strict=True))
+    same = [published.get(seed) for seed in again["seeds"]]
+    detail = f"mean return {np.mean(same):.1f} published, {again['return_mean']:.1f} again, n = {len(same)}"
+    if same == again["returns"]:
+        return "identical", detail
+    p = stats.ttest_ind(committed["returns"], again["returns"], equal_var=False).pvalue
+    return ("statistically compatible" if p >= SIGNIFICANCE else "not reproduced"), f"{detail}, p = {p:.3f}"
+
+
+def judge_values(committed: dict, again: dict) -> tuple[str, str]:
+    """Numbers side by side: identical, or equal within the tolerance."""
+    difference = same_numbers(committed, again)
+    verdict = "identical" if difference == 0 else "equal within tolerance" if difference <= TOLERANCE else "not reproduced"
+    return verdict, f"largest difference {difference:.2g}, tolerance {TOLERANCE:g}"
+
+
+def judge_rollout(recipe: Recipe) -> tuple[str, str]:
+    """Simulator states: identical, or equal for as long as chaos allows."""
+    committed, again = arrays.read(recipe)["positions"], arrays.read(recipe, INTO)["positions"]
+    if np.array_equal(committed, again):
+        return "identical", f"{len(again)} steps"
+    apart = np.abs(committed - again).max(axis=1) > TOLERANCE
+    agree = int(apart.argmax()) if apart.any() else len(again)
+    return ("equal within tolerance" if agree >= LOCKSTEP else "not reproduced"), f"states agree for {agree} steps"
+
+
+def judge_latency(committed: dict, again: dict) -> tuple[str, str]:
+    """Milliseconds never repeat; they are compatible within a factor of three."""
+    ratio = again["median_ms"] / committed["median_ms"]
+    detail = f"median {committed['median_ms']:.1f} ms published, {again['median_ms']:.1f} ms again"
+    return ("statistically compatible" if 1 / LATENCY_FACTOR <= ratio <= LATENCY_FACTOR else "not reproduced"), detail
+
+
+def judge_pool(committed: dict, again: dict) -> tuple[str, str]:
+    """Training seeds as one row: numbers side by side, or, over fewer episodes a seed, Welch's t-test between the seeds' means."""
+    if committed["episodes_per_seed"] == again["episodes_per_seed"]:
+        return judge_values(committed, again)
+    p = stats.ttest_ind(committed["seed_means"], again["seed_means"], equal_var=False).pvalue
+    detail = f"mean return {committed['return_mean']:.1f} published, {again['return_mean']:.1f} again over fewer episodes"
+    compatible = p >= SIGNIFICANCE or len(again["seed_means"]) < 2
+    return ("statistically compatible" if compatible else "not reproduced"), f"{detail}, {len(again['seed_means'])} seeds, p = {p:.3f}"
+
+
+def judge(recipe: Recipe) -> tuple[str, str]:
+    """A verdict on one result, and the figures it rests on; published values that cannot be compared are not reproduced."""
+    try:
+        return compare(recipe)
+    except (LookupError, TypeError, ValueError, ZeroDivisionError) as error:
+        return "not reproduced", f"what is published cannot be compared ({type(error).__name__}: {error}): was it changed by hand?"
+
+
+def compare(recipe: Recipe) -> tuple[str, str]:
+    """A verdict on one result, and the figures it rests on."""
+    committed, again = (evidence.read(recipe.path(root))["values"] for root in (files.ROOT, INTO))
+    if recipe.kind == "pooled":
+        return judge_pool(committed, again)
+    if recipe.kind == "evaluations":
+        return judge_returns(committed, again)
+    if recipe.kind == "rollouts":
+        return judge_rollout(recipe)
+    return judge_latency(committed, again) if recipe.kind == "latency" else judge_values(committed, again)
+
+
+def whole(recipe: Recipe) -> bool:
+    """Whether the result at hand holds all of its run's episodes."""
+    return recipe.kind != "evaluations" or evidence.read(recipe.path(INTO))["values"]["episodes"] == recipe.run.episodes
+
+
+def again(recipe: Recipe, every_shard: bool) -> float:
+    """Make one result again in a process of its own, unless an interrupted reproduction did; returns the seconds taken.
+
+    Raises:
+        PipelineError: the verb failed; the message is its own.
+    """
+    if recipe.kind != "pooled" and evidence.stale(recipe, INTO) is None and (not every_shard or whole(recipe)):
+        return 0.0
+    shards = [] if every_shard or recipe.kind != "evaluations" else ["--shards", "1"]
+    began = time.perf_counter()
+    words = [sys.executable, "-m", recipe.verb, recipe.name, "--into", str(INTO), *shards]
+    environment = {**os.environ, command.PARENT: str(os.getpid())}
+    done = subprocess.run(words, cwd=files.ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PipelineError(
+            f"{recipe.kind}/{recipe.name} could not be made again: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
+        )
+    return time.perf_counter() - began
+
+
+def reproduce(every_shard: bool) -> list[dict]:
+    """Make everything again, `os.cpu_count()` processes at a time, and judge each result. What reads other results waits for
+    them; latency is measured last, alone.
+    """
+    rebuilt = [recipe for task, registry in recipes.EVIDENCE.items() if task != "train" for recipe in registry.values()]
+    together = [recipe for recipe in rebuilt if recipe.kind not in ("pooled", "latency")]
+    alone = [recipe for kind in ("pooled", "latency") for recipe in rebuilt if recipe.kind == kind]
+    verdicts = []
+    with tqdm(total=len(rebuilt), unit="result") as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
+        timed = zip(together, pool.map(lambda recipe: again(recipe, every_shard), together), strict=True)
+        for recipe, seconds in [*timed, *((recipe, again(recipe, every_shard)) for recipe in alone)]:
+            verdict, detail = judge(recipe)
+            verdicts.append(
+                {"result": f"{recipe.kind}/{recipe.name}", "verdict": verdict, "detail": detail, "seconds": round(seconds, 1)}
+            )
+            bar.update()
+    trained = [
+        {"result": f"{recipe.kind}/{recipe.name}", "verdict": "not run", "detail": "made by training: `make train`"}
+        for recipe in recipes.TRAINED.values()
+    ]
+    return verdicts + trained
+
+
+def main() -> None:
+    """Say what will be done, do it, print the verdicts, and exit with 1 where one is bad."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="play every shard of every evaluation")
+    every_shard = parser.parse_args().all
+    command.lock(files.ROOT / "build" / "locks" / "reproduce", "another reproduction is at work: waiting for it")
+    verdict_file = INTO / "verdict.json"
+    if verdict_file.exists():
+        shutil.rmtree(INTO)
+    rebuilt = [recipe for task, registry in recipes.EVIDENCE.items() if task != "train" for recipe in registry.values()]
+    seconds = sum(recipe.seconds * (1 if every_shard or recipe.kind != "evaluations" else 0.6) for recipe in rebuilt) / (
+        os.cpu_count() or 1
+    )
+    print(f"making {len(rebuilt)} results again into {INTO.relative_to(files.ROOT)}/, {plan.minutes(seconds)}", flush=True)
+    verdicts = reproduce(every_shard)
+    width = max(len(entry["result"]) for entry in verdicts)
+    for entry in verdicts:
+        print(f"{entry['result']:{width}}  {entry['verdict']:24}  {entry['detail']}")
+    files.write_json(verdict_file, verdicts)
+    bad = [entry["result"] for entry in verdicts if entry["verdict"] == "not reproduced"]
+    if bad:
+        raise PipelineError(f"{len(bad)} of {len(verdicts)} results were not reproduced: {', '.join(bad)}")
+
+
+if __name__ == "__main__":
+    command.run(main)

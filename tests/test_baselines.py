@@ -1,0 +1,271 @@
+"""The baselines: behaviour cloning, 10 %-BC and TD3+BC, and the pooling of training seeds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import checkpoints, runs, scores, train, train_td3_bc
+from pipeline.episodes import Episodes
+from pipeline.models import behaviour_cloning, deterministic_policy, td3_bc
+from pipeline.policies.deterministic import DeterministicPolicy
+
+CLONING = replace(
+    runs.BEHAVIOUR_CLONING,
+    name="toy_bc",
+    hidden_sizes=(32,),
+    batch_size=64,
+    updates=600,
+    interval_updates=200,
+    held_out_episodes=4,
+    learning_rate=1e-2,
+)
+TD3_BC = replace(
+    runs.TD3_BC, name="toy_td3bc", hidden_sizes=(16, 16), batch_size=32, updates=30, interval_updates=10, held_out_episodes=2
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As every verb does."""
+    torch.set_num_threads(1)
+
+
+def toy_episodes(count: int = 20, steps: int = 30, seed: int = 0) -> Episodes:
+    """Episodes of a hand-made linear policy on random observations of unequal scale; 3 dimensions, 2 torques."""
+    generator = np.random.default_rng(seed)
+    observations = (generator.normal(size=(count, steps, 3)) * [0.1, 1.0, 10.0] + [0.0, 5.0, -3.0]).astype(np.float32)
+    weights = np.array([[3.0, 0.0], [0.2, -0.2], [0.0, 0.03]])
+    actions = np.tanh((observations - [0.0, 5.0, -3.0]) @ weights).astype(np.float32)
+    rewards = generator.normal(size=(count, steps)).astype(np.float32)
+    return Episodes(observations, actions, rewards)
+
+
+def toy_policy(seed: int = 0) -> DeterministicPolicy:
+    """A policy with fresh weights of the full size, and statistics of no meaning."""
+    generator = np.random.default_rng(seed)
+    mean, std = generator.normal(size=17).astype(np.float32), generator.uniform(0.5, 2.0, size=17).astype(np.float32)
+    torch.manual_seed(seed)
+    return DeterministicPolicy(deterministic_policy.build(runs.BEHAVIOUR_CLONING, mean, std, action_dim=6))
+
+
+class Interrupted(Exception):
+    """A kill at a bad moment."""
+
+
+def dies_after(function, calls: int):
+    """The function, raising Interrupted from its call number `calls` on."""
+    count = 0
+
+    def wrapped(*arguments, **options):
+        nonlocal count
+        count += 1
+        if count >= calls:
+            raise Interrupted
+        return function(*arguments, **options)
+
+    return wrapped
+
+
+def test_behaviour_cloning_learns_a_linear_policy_from_a_tiny_dataset(tmp_path):
+    model, curve = train.train(CLONING, toy_episodes(), tmp_path)
+    assert [point["updates"] for point in curve] == [200, 400, 600]
+    assert curve[-1]["held_out_loss"] < 1e-4
+    unseen = toy_episodes(1, 5, seed=1)
+    policy = DeterministicPolicy(model)
+    assert policy.act(unseen.observations[0], np.zeros(5)) == pytest.approx(unseen.actions[0], abs=0.15)
+
+
+def test_ten_percent_cloning_keeps_exactly_the_best_tenth_by_return():
+    episodes = toy_episodes(30)
+    kept = behaviour_cloning.best(episodes, 0.1)
+    assert sorted(kept.returns) == sorted(episodes.returns)[-3:]
+    batches = behaviour_cloning.Batches(episodes, replace(CLONING, best_fraction=0.1))
+    assert batches.actions.shape == (3 * 30, 2)
+    assert batches.observations.mean(axis=0) == pytest.approx(np.zeros(3), abs=1e-5)
+
+
+def test_the_best_fraction_of_one_is_every_episode_in_its_own_order():
+    episodes = toy_episodes(7)
+    assert np.array_equal(behaviour_cloning.best(episodes, 1.0).observations, episodes.observations)
+    assert len(behaviour_cloning.best(episodes, 0.01)) == 1
+
+
+def test_held_out_episodes_are_all_kept_and_normalised_by_the_episodes_learnt_from():
+    learn, held_out = toy_episodes(20), toy_episodes(4, seed=1)
+    run = replace(CLONING, best_fraction=0.1)
+    batches = behaviour_cloning.Batches(held_out, run, like=learn)
+    config = behaviour_cloning.build(run, learn).config
+    assert len(batches.actions) == 4 * 30
+    expected = (held_out.observations[0, 0] - np.float32(config.observation_mean)) / np.float32(config.observation_std)
+    assert batches.observations[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_value_target_takes_the_smaller_critic_and_stops_at_a_terminal_state():
+    values = torch.tensor([10.0, 4.0]), torch.tensor([8.0, 6.0])
+    target = td3_bc.value_target(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0]), values, discount=0.5)
+    assert target.tolist() == [1.0 + 0.5 * 8.0, 2.0]
+
+
+def test_the_agents_targets_follow_from_its_slow_networks_by_hand():
+    episodes = toy_episodes(2, 4)
+    agent = td3_bc.Agent(TD3_BC, episodes)
+    with torch.no_grad():
+        for parameter in [*agent.target_actor.parameters(), *agent.target_critics.parameters()]:
+            parameter.zero_()
+        agent.target_actor.layers[-1].bias.copy_(torch.tensor([0.0, 100.0]))  # the slow actor says (0, 1)
+        agent.target_critics.first[-1].bias.fill_(8.0)
+        agent.target_critics.second[-1].bias.fill_(6.0)
+    batch = td3_bc.Batches(episodes).draw(np.random.default_rng(0), 2)
+    batch |= {"rewards": torch.tensor([1.0, 2.0]), "terminals": torch.tensor([0.0, 1.0])}
+    assert agent.targets(batch).tolist() == pytest.approx([1.0 + 0.99 * 6.0, 2.0])
+
+
+def test_the_targets_noise_is_clipped_and_so_is_the_noisy_action(monkeypatch):
+    agent = td3_bc.Agent(TD3_BC, toy_episodes(2, 4))
+    seen = []
+
+    def values(observations, actions):
+        seen.append(actions)
+        return actions[:, 0], actions[:, 0]
+
+    monkeypatch.setattr(agent.target_critics, "forward", values)
+    with torch.no_grad():
+        for parameter in agent.target_actor.parameters():
+            parameter.zero_()
+        agent.target_actor.layers[-1].bias.copy_(torch.tensor([0.0, 100.0]))
+    noise = torch.tensor([[1.0, 1.0], [-9.0, -9.0]])
+    zeros = torch.zeros(2)
+    agent.targets({"next_observations": torch.zeros(2, 3), "noise": noise, "rewards": zeros, "terminals": zeros})
+    assert seen[0].flatten().tolist() == pytest.approx([0.2, 1.0, -0.5, 0.5])
+
+
+def test_the_last_transition_of_an_episode_is_left_out_and_a_time_out_is_no_end():
+    episodes = toy_episodes(2, 4)
+    arrays = td3_bc.Batches(episodes).arrays
+    assert {name: len(array) for name, array in arrays.items()} == dict.fromkeys(arrays, 2 * 3)
+    assert not arrays["terminals"].any()
+    assert np.array_equal(arrays["rewards"], episodes.rewards[:, :-1].ravel())
+    assert np.array_equal(arrays["next_observations"][0:2], arrays["observations"][1:3])
+    assert not np.array_equal(arrays["next_observations"][2], arrays["observations"][3])  # where the next episode begins
+
+
+def test_the_actor_and_the_slow_networks_move_on_every_second_update_only():
+    episodes = toy_episodes()
+    agent = td3_bc.Agent(TD3_BC, episodes)
+    batches, generator = td3_bc.Batches(episodes), np.random.default_rng(0)
+    before = {name: tensor.clone() for name, tensor in train_td3_bc.state(agent).items()}
+    agent.update(batches.draw(generator, 32), 0)
+    first = train_td3_bc.state(agent)
+    assert {name.split(".")[0] for name in before if not torch.equal(before[name], first[name])} == {"critics"}
+    slow = first["target_critics.first.0.weight"].clone()
+    agent.update(batches.draw(generator, 32), 1)
+    moved = agent.target_critics.first[0].weight
+    assert torch.allclose(moved, slow + 0.005 * (agent.critics.first[0].weight - slow), atol=1e-7)
+    assert not torch.equal(train_td3_bc.state(agent)["actor.layers.0.weight"], before["actor.layers.0.weight"])
+
+
+def test_the_actors_loss_is_imitation_less_scaled_value():
+    episodes = toy_episodes(2, 4)
+    agent = td3_bc.Agent(TD3_BC, episodes)
+    with torch.no_grad():
+        for parameter in [*agent.actor.parameters(), *agent.critics.parameters()]:
+            parameter.zero_()
+        agent.critics.first[-1].bias.fill_(-7.0)
+    batch = {"observations": torch.zeros(2, 3), "actions": torch.tensor([[1.0, 0.0], [0.0, 0.5]])}
+    assert agent.actor_loss(batch).item() == pytest.approx(1.25 / 4 + 2.5)  # value / |value| is -1, whatever its size
+
+
+def test_episodes_in_lockstep_act_as_each_would_alone():
+    policy, observations = toy_policy(), np.random.default_rng(1).normal(size=(7, 17)).astype(np.float32)
+    policy.reset(range(7))
+    together = policy.act(observations, np.zeros(7))
+    alone = np.concatenate([policy.act(row[None], np.zeros(1)) for row in observations])
+    assert together == pytest.approx(alone, abs=1e-5)
+    assert together.shape == (7, 6) and together.dtype == np.float32 and np.abs(together).max() <= 1.0
+
+
+def test_the_policy_normalises_by_the_statistics_of_its_checkpoint(tmp_path):
+    policy = toy_policy()
+    checkpoints.write_model(tmp_path / "checkpoints" / "toy", policy.model, "# toy\n")
+    run = replace(runs.BEHAVIOUR_CLONING)
+    loaded = DeterministicPolicy(checkpoints.load("toy", deterministic_policy.DeterministicPolicyModel, run, tmp_path))
+    assert np.array_equal(loaded.mean, policy.mean) and np.array_equal(loaded.std, policy.std)
+    observations = np.random.default_rng(2).normal(size=(3, 17)).astype(np.float32)
+    assert np.array_equal(loaded.act(observations, np.zeros(3)), policy.act(observations, np.zeros(3)))
+    with pytest.raises(checkpoints.CheckpointError, match="best_fraction"):
+        checkpoints.load("toy", deterministic_policy.DeterministicPolicyModel, replace(run, best_fraction=0.1), tmp_path)
+
+
+@pytest.mark.parametrize(("verb", "run"), [(train, CLONING), (train_td3_bc, TD3_BC)])
+def test_a_training_killed_in_its_third_interval_ends_at_the_same_bytes(verb, run, tmp_path, monkeypatch):
+    episodes = toy_episodes()
+    undisturbed, curve = verb.train(run, episodes, tmp_path / "undisturbed")
+    with monkeypatch.context() as patch:
+        patch.setattr(verb, "train_interval", dies_after(verb.train_interval, calls=3))
+        with pytest.raises(Interrupted):
+            verb.train(run, episodes, tmp_path / "killed")
+    kept = checkpoints.read_tensors(tmp_path / "killed" / f"{run.name}.safetensors")[1]["curve"]
+    assert len(kept) == 2
+    resumed, resumed_curve = verb.train(run, episodes, tmp_path / "killed")
+    assert resumed_curve == curve and len(curve) == 3
+    for folder, model in (("a", undisturbed), ("b", resumed)):
+        checkpoints.write_model(tmp_path / folder, model, "")
+    assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(("verb", "run"), [(train, CLONING), (train_td3_bc, TD3_BC)])
+def test_another_training_seed_gives_other_weights_and_the_same_seed_the_same(verb, run, tmp_path):
+    episodes = toy_episodes()
+    short = replace(run, updates=10, interval_updates=10)
+    seeds = {"first": 0, "again": 0, "other": 1}
+    models = {name: verb.train(replace(short, seed=seed), episodes, tmp_path / name)[0] for name, seed in seeds.items()}
+    first, again, other = (models[name].state_dict() for name in seeds)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not any(torch.equal(first[name], other[name]) for name in first)
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")
+def test_a_loss_that_is_not_finite_stops_td3_bc_with_one_sentence(tmp_path):
+    episodes = toy_episodes()
+    episodes.rewards[:] = np.inf
+    with pytest.raises(train_td3_bc.PipelineError, match="not finite"):
+        train_td3_bc.train(TD3_BC, episodes, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_pooling_takes_each_seeds_mean_as_one_sample():
+    pooled = scores.pool([{"returns": [0.0, 2.0]}, {"returns": [1.0, 3.0]}, {"returns": [3.0, 3.0]}])
+    assert pooled["seeds"] == 3 and pooled["episodes_per_seed"] == 2 and pooled["resampled"] == "training seeds"
+    assert pooled["seed_means"] == [1.0, 2.0, 3.0]
+    half = 4.302653 * 1.0 / np.sqrt(3)  # Student's t at 97.5 % with 2 degrees of freedom; the means' deviation is 1
+    assert (pooled["return_mean"], pooled["return_low"]) == pytest.approx((2.0, 2.0 - half), abs=1e-5)
+    assert pooled["return_high"] == pytest.approx(2.0 + half, abs=1e-5)
+    assert pooled["score_mean"] == pytest.approx(100 * (2.0 + 280.178953) / (12135.0 + 280.178953))
+
+
+def test_pooling_refuses_seeds_that_played_different_numbers_of_episodes():
+    with pytest.raises(ValueError, match=r"\[1, 2\]"):
+        scores.pool([{"returns": [1.0]}, {"returns": [1.0, 2.0]}])
+    with pytest.raises(ValueError, match="one number"):
+        scores.pool([])
+
+
+def test_the_members_of_a_pool_play_the_same_episodes_and_differ_in_their_training_seed_alone():
+    trainings = {run.name: run for run in (*runs.TRAININGS, *runs.VALUE_TRAININGS)}
+    evaluations = {run.name: run for run in runs.EVALUATIONS}
+    assert {pool.name: len(pool.members) for pool in runs.POOLS} == {
+        "local_bc_halfcheetah": 5,
+        "local_bc10_halfcheetah": 5,
+        "local_td3bc_halfcheetah": 3,
+        "local_dt_halfcheetah_short": 3,
+    }
+    for pool in runs.POOLS:
+        assert [trainings[name].seed for name in pool.members] == list(range(len(pool.members)))
+        assert len({replace(trainings[name], name="", seed=0) for name in pool.members}) == 1
+        assert all(evaluations[name].checkpoint == name for name in pool.members)
+        assert len({replace(evaluations[name], name="", checkpoint="") for name in pool.members}) == 1
+    assert len({(run.environment, run.episodes, run.shard_episodes, run.first_seed) for run in runs.EVALUATIONS}) == 1

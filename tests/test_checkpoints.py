@@ -1,0 +1,133 @@
+"""Checkpoints: each way of being unusable ends in one sentence that names the file."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from pipeline import checkpoints, files
+from pipeline.checkpoints import CheckpointError
+from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
+from pipeline.runs import BEHAVIOUR, DECISION_TRANSFORMER
+
+
+@pytest.fixture
+def root(tmp_path):
+    torch.manual_seed(0)
+    model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=(8,)))
+    checkpoints.write_model(tmp_path / "checkpoints" / "toy", model, "# toy\n")
+    return tmp_path
+
+
+def load(root, **options):
+    return checkpoints.load("toy", GaussianPolicyModel, root=root, **options)
+
+
+def weights(root):
+    return root / "checkpoints" / "toy" / "model.safetensors"
+
+
+def test_a_checkpoint_comes_back_as_it_was_written(root):
+    torch.manual_seed(0)
+    expected = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=(8,))).state_dict()
+    for name, tensor in load(root).state_dict().items():
+        assert torch.equal(tensor, expected[name])
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"toy holds no checkpoint .*make train"):
+        load(tmp_path)
+
+
+def test_missing_weights_are_named(root):
+    weights(root).unlink()
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is missing"):
+        load(root)
+
+
+def test_truncated_weights_do_not_match_their_sum(root):
+    weights(root).write_bytes(weights(root).read_bytes()[:-10])
+    with pytest.raises(CheckpointError, match="another sha256"):
+        load(root)
+
+
+def test_truncated_weights_with_a_sum_to_match_cannot_be_read(root):
+    weights(root).write_bytes(weights(root).read_bytes()[:-10])
+    checkpoints.write_sums(weights(root).parent)
+    with pytest.raises(CheckpointError, match="cannot be loaded"):
+        load(root)
+
+
+def change(root, edit):
+    tensors = load_file(weights(root))
+    edit(tensors)
+    save_file(tensors, weights(root), {"format": "pt"})
+    checkpoints.write_sums(weights(root).parent)
+
+
+def test_a_weight_that_is_not_a_number_is_named(root):
+    change(root, lambda tensors: tensors["mean.bias"].fill_(float("nan")))
+    with pytest.raises(CheckpointError, match=r"not finite, in mean\.bias"):
+        load(root)
+
+
+def test_a_missing_tensor_is_named(root):
+    change(root, lambda tensors: tensors.pop("mean.bias"))
+    with pytest.raises(CheckpointError, match=r"missing keys, such as mean\.bias"):
+        load(root)
+
+
+def test_a_tensor_too_many_is_named(root):
+    change(root, lambda tensors: tensors.update(stray=torch.zeros(1)))
+    with pytest.raises(CheckpointError, match="unexpected keys, such as stray"):
+        load(root)
+
+
+def test_another_architecture_is_refused(root):
+    config = weights(root).with_name("config.json")
+    config.write_text(json.dumps({**json.loads(config.read_text()), "hidden_sizes": [16]}))
+    checkpoints.write_sums(config.parent)
+    with pytest.raises(CheckpointError, match="toy"):
+        load(root)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(root):
+    config = weights(root).with_name("config.json")
+    config.write_text(json.dumps({**json.loads(config.read_text()), "training": {"name": "local_dt_halfcheetah", "seed": 7}}))
+    checkpoints.write_sums(config.parent)
+    with pytest.raises(CheckpointError, match="was trained with"):
+        load(root, run=DECISION_TRANSFORMER)
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in (files.ROOT / "checkpoints").glob("*/SHA256SUMS")))
+def test_every_checkpoint_in_the_repository_matches_its_sums(folder):
+    checkpoints.verify(files.ROOT / "checkpoints" / folder)
+    assert (files.ROOT / "checkpoints" / folder / "README.md").read_text().startswith(f"# {folder}")
+
+
+def test_all_checkpoints_together_stay_under_40_megabytes():
+    assert sum(path.stat().st_size for path in (files.ROOT / "checkpoints").rglob("*") if path.is_file()) < 40e6
+
+
+def test_no_checkpoint_needs_a_pickle():
+    suffixes = {path.suffix for path in (files.ROOT / "checkpoints").rglob("*") if path.is_file()}
+    assert suffixes <= {".safetensors", ".json", ".md", ""}
+
+
+def test_optimizers_come_back_as_they_were():
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 2)
+    first = torch.optim.AdamW(model.parameters(), 0.1)
+    model(torch.ones(1, 3)).sum().backward()
+    first.step()
+    second = torch.optim.AdamW(model.parameters(), 0.1)
+    checkpoints.load_optimizer(second, checkpoints.optimizer_tensors(first))
+    for index, moments in first.state_dict()["state"].items():
+        for key, value in moments.items():
+            assert torch.equal(torch.as_tensor(second.state_dict()["state"][index][key]), torch.as_tensor(value))
+
+
+def test_the_behaviour_policy_matches_its_card():
+    card = (files.ROOT / "checkpoints" / BEHAVIOUR.name / "README.md").read_text()
+    assert "soft actor-critic" in card and f"seed {BEHAVIOUR.seed}" in card

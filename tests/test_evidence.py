@@ -1,0 +1,217 @@
+"""Evidence and fingerprints: what makes it stale, what does not, and what is never written."""
+
+import ast
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import evidence, files, recipes
+from pipeline.evidence import EvidenceError, Recipe
+
+SOURCE = '''"""A module."""
+import math
+
+
+def area(radius: float) -> float:
+    """Of a circle."""
+    # a comment
+    return math.pi * radius**2
+'''
+
+
+@dataclasses.dataclass(frozen=True)
+class Toy:
+    name: str = "toy"
+    rate: float = 0.5
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe("toy", "toys", "pipeline.toy", Toy(), ("pipeline.returns",), ("LICENSE",), ("numpy",))
+
+
+def test_comments_docstrings_and_layout_do_not_change_a_digest():
+    other = (
+        SOURCE.replace("# a comment", "# another").replace("Of a circle.", "In square meters.").replace("\n\n\n", "\n\n\n\n\n")
+    )
+    other = other.replace("math.pi * radius**2", "(\n        math.pi\n        * radius ** 2\n    )")
+    assert evidence.source_digest(other) == evidence.source_digest(SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("radius**2", "radius**3"), ("math.pi", "math.tau"), ("def area", "def size"), ("radius**2", "2 * radius")]
+)
+def test_a_changed_line_changes_the_digest(old, new):
+    assert evidence.source_digest(SOURCE.replace(old, new)) != evidence.source_digest(SOURCE)
+
+
+def test_a_string_that_is_not_a_docstring_counts():
+    assert evidence.source_digest("x = 'a'") != evidence.source_digest("x = 'b'")
+
+
+def test_the_canonical_tree_holds_no_empty_fields_that_other_versions_of_python_add():
+    text = evidence.canonical(ast.parse(SOURCE))
+    assert "type_params" not in text and "[]" not in text and "None" not in text
+
+
+def test_other_versions_of_python_give_the_same_digest(tmp_path):
+    others = [found for minor in (10, 12, 13, 14) if (found := shutil.which(f"python3.{minor}")) and works(found)]
+    module = tmp_path / "digest.py"
+    functions = ast.parse((files.ROOT / "pipeline" / "evidence.py").read_text())
+    wanted = [
+        node
+        for node in functions.body
+        if isinstance(node, ast.FunctionDef) and node.name in ("canonical", "without_docstrings", "source_digest")
+    ]
+    module.write_text(
+        "import ast, hashlib, sys\n"
+        + "\n".join(map(ast.unparse, wanted))
+        + "\nprint(source_digest(open(sys.argv[1]).read()))\n"
+    )
+    ours = [path for path in sorted((files.ROOT / "pipeline").rglob("*.py"))]
+    for python in [sys.executable, *others]:
+        for path in ours:
+            out = subprocess.run([python, module, path], capture_output=True, text=True, check=True).stdout.strip()
+            assert out == evidence.source_digest(path.read_text()), (python, path)
+        ours = ours[:6]
+
+
+def works(python: str) -> bool:
+    return subprocess.run([python, "-c", "pass"], capture_output=True).returncode == 0
+
+
+def test_sources_follow_imports_and_leave_bookkeeping_out():
+    found = evidence.sources(("pipeline.evaluate", "pipeline.policies.decision_transformer"))
+    assert {
+        "pipeline.evaluate",
+        "pipeline.environments",
+        "pipeline.returns",
+        "pipeline.policies.decision_transformer",
+    } <= found.keys()
+    assert not found.keys() & evidence.BOOKKEEPING
+    assert not any("behaviour" in name or "random" in name for name in found), (
+        "another method's file must not make this one stale"
+    )
+
+
+def test_evidence_just_written_holds(recipe, tmp_path):
+    evidence.write(recipe, {"x": 1.0}, tmp_path)
+    assert evidence.stale(recipe, tmp_path) is None
+
+
+def test_missing_evidence_is_stale(recipe, tmp_path):
+    assert evidence.stale(recipe, tmp_path) == "missing"
+
+
+def test_a_changed_run_is_named(recipe, tmp_path):
+    evidence.write(recipe, {"x": 1.0}, tmp_path)
+    assert evidence.stale(dataclasses.replace(recipe, run=Toy(rate=0.6)), tmp_path) == "changed: run's rate"
+
+
+def test_a_changed_input_is_named(recipe, tmp_path):
+    evidence.write(recipe, {"x": 1.0}, tmp_path)
+    path = recipe.path(tmp_path)
+    content = json.loads(path.read_text())
+    content["made"]["inputs"]["LICENSE"] = "0" * 64
+    path.write_text(json.dumps(content))
+    assert evidence.stale(recipe, tmp_path) == "changed: LICENSE"
+
+
+def test_another_version_of_a_package_is_named(recipe, tmp_path, monkeypatch):
+    evidence.write(recipe, {"x": 1.0}, tmp_path)
+    monkeypatch.setattr(evidence, "public_version", lambda package: "9.9.9")
+    assert "numpy" in evidence.stale(recipe, tmp_path) and "9.9.9" in evidence.stale(recipe, tmp_path)
+
+
+def test_a_number_edited_by_hand_is_noticed(recipe, tmp_path):
+    path = evidence.write(recipe, {"x": 1.25}, tmp_path)
+    path.write_text(path.read_text().replace("1.25", "1.35"))
+    assert evidence.stale(recipe, tmp_path) == "its values were changed by hand"
+
+
+def test_an_output_changed_by_hand_is_noticed(recipe, tmp_path):
+    with_output = dataclasses.replace(recipe, outputs=("images/toy.png",))
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "toy.png").write_bytes(b"picture")
+    evidence.write(with_output, {}, tmp_path)
+    assert evidence.stale(with_output, tmp_path) is None
+    (tmp_path / "images" / "toy.png").write_bytes(b"Picture")
+    assert "images/toy.png" in evidence.stale(with_output, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"run": {}}', '{"run": {}, "made": {}, "values": {}}', "\x00", '{"run": 1, "made": 2, "values": 3}'],
+)
+def test_what_is_not_evidence_is_stale_and_never_an_exception(recipe, tmp_path, content):
+    recipe.path(tmp_path).parent.mkdir(parents=True)
+    recipe.path(tmp_path).write_text(content)
+    assert evidence.stale(recipe, tmp_path)
+
+
+def test_a_directory_in_the_place_of_evidence_is_replaced(recipe, tmp_path):
+    recipe.path(tmp_path).mkdir(parents=True)
+    assert "directory" in evidence.stale(recipe, tmp_path)
+    evidence.write(recipe, {"x": 1.0}, tmp_path)
+    assert evidence.stale(recipe, tmp_path) is None
+
+
+def test_numbers_that_are_not_finite_are_never_written(recipe, tmp_path):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        evidence.write(recipe, {"x": float("nan")}, tmp_path)
+    assert not recipe.path(tmp_path).exists()
+    assert list(tmp_path.rglob("*.part*")) == []
+
+
+@given(
+    st.recursive(
+        st.floats(-1e6, 1e6) | st.integers(-9, 9) | st.text(max_size=3), lambda inner: st.lists(inner, max_size=3), max_leaves=8
+    )
+)
+def test_plain_values_have_no_exponents_for_yaml_to_misread(values):
+    text = json.dumps(evidence.plain(values if isinstance(values, list) else [values]))
+    assert not any(
+        "e" in token
+        for token in text.replace("[", " ").replace("]", " ").replace(",", " ").split()
+        if token[0] in "-0123456789"
+    )
+
+
+def test_a_missing_file_is_an_error_that_names_the_cure(tmp_path):
+    with pytest.raises(EvidenceError, match="is missing: `doit` makes it"):
+        evidence.read(tmp_path / "nothing.json")
+
+
+@pytest.mark.parametrize("registry", recipes.EVIDENCE.values(), ids=recipes.EVIDENCE)
+def test_every_result_in_the_repository_is_whole(registry):
+    for recipe in registry.values():
+        content = evidence.read(recipe.path())
+        assert evidence.values_digest(content["values"]) == content["made"]["values_sha256"], recipe.name
+        assert content["run"] == evidence.fields(recipe.run), recipe.name
+
+
+def test_every_result_that_doit_makes_is_current():
+    assert [(recipe.kind, recipe.name, reason) for recipe in recipes.rebuilt() if (reason := evidence.stale(recipe))] == []
+
+
+def test_nothing_lies_in_results_that_no_recipe_makes():
+    known = {path for registry in recipes.EVIDENCE.values() for recipe in registry.values() for path in recipe.targets()}
+    known |= {
+        path for registry in (recipes.FIGURES, recipes.ANIMATIONS) for recipe in registry.values() for path in recipe.targets()
+    }
+    known |= {files.ROOT / "results" / "published.json"}
+    found = {path for path in (files.ROOT / "results").rglob("*") if path.is_file()}
+    assert found == {path for path in known if path.is_relative_to(files.ROOT / "results")}
+
+
+def test_nothing_lies_in_images_that_no_recipe_makes():
+    known = {
+        path for registry in (recipes.FIGURES, recipes.ANIMATIONS) for recipe in registry.values() for path in recipe.targets()
+    }
+    assert {path for path in (files.ROOT / "images").iterdir()} == {path for path in known if path.parent.name == "images"}

@@ -1,0 +1,90 @@
+"""Pictures: real ones, of the size the page is told, small enough, and moving no longer than five seconds."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from pipeline import PipelineError, animate, evidence, files, recipes
+
+PICTURES = sorted((files.ROOT / "images").glob("*.*"))
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)
+def test_no_picture_is_blank(path):
+    with Image.open(path) as image:
+        assert np.asarray(image.convert("RGB")).std() > 5
+
+
+@pytest.mark.parametrize("name", [*recipes.FIGURES, *recipes.ANIMATIONS])
+def test_the_page_is_told_each_pictures_true_size(name):
+    recipe = (recipes.FIGURES | recipes.ANIMATIONS)[name]
+    values = evidence.read(recipe.path())["values"]
+    for output in recipe.outputs:
+        with Image.open(files.ROOT / output) as image:
+            assert image.size == (values["width"], values["height"])
+
+
+@pytest.mark.parametrize("path", [path for path in PICTURES if path.suffix == ".gif"], ids=lambda path: path.name)
+def test_moving_pictures_are_small_short_and_play_once(path):
+    assert path.stat().st_size <= 600_000
+    with Image.open(path) as image:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+        assert "loop" not in image.info
+    assert sum(durations) <= 5000
+
+
+def test_the_runner_moves_and_stays_in_the_picture():
+    with Image.open(files.ROOT / "images" / "half_cheetah.gif") as image:
+        frames = [np.asarray(frame.convert("RGB")).astype(int) for frame in ImageSequence.Iterator(image)]
+    lowest = frames[0].shape[0] * 2 // 3  # the panel of the Decision Transformer
+    for frame in frames[::10]:
+        panel = frame[lowest + 30 :]
+        brown = (panel[..., 0] - panel[..., 2]) > 40
+        assert 200 < brown.sum() < 5000
+        columns = np.flatnonzero(brown.any(axis=0))
+        assert columns.min() > 40 and columns.max() < frame.shape[1] - 40
+    assert np.abs(frames[0] - frames[40]).mean() > 1
+
+
+def test_a_gif_keeps_saturated_colours():
+    grey = np.full((60, 80, 3), 200, np.uint8)
+    grey[:6, :6] = (200, 60, 60)
+    noisy = [
+        np.clip(grey + np.random.default_rng(seed).integers(-60, 40, grey.shape[:2])[..., None], 0, 255).astype(np.uint8)
+        for seed in range(3)
+    ]
+    palette = np.asarray(animate.shared_palette(noisy).getpalette()).reshape(-1, 3)
+    assert (palette[:, 0] - palette[:, 1] > 60).any()
+
+
+def test_without_an_opengl_library_there_is_one_sentence_and_the_cure(monkeypatch):
+    from pipeline import environments
+
+    def fail(*arguments, **options):
+        raise AttributeError("'NoneType' object has no attribute 'glGetError'")
+
+    monkeypatch.setattr(environments, "make", fail)
+    with pytest.raises(PipelineError, match=r"OpenGL library .*libosmesa6"):
+        animate.render("HalfCheetah-v4", {}, range(1), 64, 64)
+
+
+def test_a_blank_frame_is_refused(monkeypatch):
+    class Blank:
+        unwrapped = property(lambda self: self)
+
+        def set_state(self, *state):
+            pass
+
+        def render(self):
+            return np.zeros((8, 8, 3), np.uint8)
+
+    monkeypatch.setattr(animate, "open_scene", lambda *arguments: Blank())
+    with pytest.raises(PipelineError, match="came out blank"):
+        animate.render("HalfCheetah-v4", {"positions": np.zeros((1, 9)), "velocities": np.zeros((1, 9))}, range(1), 8, 8)
+
+
+def test_frames_are_drawn_without_a_screen():
+    states = {"positions": np.zeros((2, 9)), "velocities": np.zeros((2, 9))}
+    frames = animate.render("HalfCheetah-v4", states, range(2), 96, 64)
+    assert frames[0].shape == (64, 96, 3) and frames[0].std() > 5
+    assert np.array_equal(*frames), "the same state must give the same picture"

@@ -1,0 +1,43 @@
+"""Returns and returns-to-go, by hand and by property."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from pipeline.returns import normalised_score, returns_to_go
+
+rewards = arrays.arrays(np.float64, st.integers(1, 30), elements=st.floats(-100, 100))
+
+
+def test_returns_to_go_are_sums_from_here_to_the_end():
+    assert returns_to_go(np.array([1.0, 2.0, 3.0])).tolist() == [6.0, 5.0, 3.0]
+
+
+def test_a_discount_of_one_half_halves_each_later_reward():
+    assert returns_to_go(np.array([1.0, 2.0, 4.0]), 0.5).tolist() == [3.0, 4.0, 4.0]
+
+
+def test_episodes_of_a_batch_do_not_mix():
+    both = np.array([[1.0, 2.0], [10.0, 20.0]])
+    assert returns_to_go(both).tolist() == [[3.0, 2.0], [30.0, 20.0]]
+    assert returns_to_go(both, 0.5).tolist() == [[2.0, 2.0], [20.0, 20.0]]
+
+
+@given(rewards, st.floats(0.0, 1.0))
+def test_each_return_is_its_reward_plus_the_discounted_next(values, discount):
+    result = returns_to_go(values, discount)
+    np.testing.assert_allclose(result[:-1], values[:-1] + discount * result[1:], atol=1e-9)
+    assert result[-1] == values[-1]
+
+
+@given(rewards)
+def test_subtracting_what_was_earned_gives_the_next_return_to_go(values):
+    result = returns_to_go(values)
+    np.testing.assert_allclose(result[0] - np.cumsum(values)[:-1], result[1:], atol=1e-8)
+
+
+@pytest.mark.parametrize(("total", "score"), [(-280.178953, 0.0), (12135.0, 100.0), (4770.33, 40.68), (3600.0, 31.25)])
+def test_normalised_scores_are_d4rls(total, score):
+    assert normalised_score(total) == pytest.approx(score, abs=0.01)

@@ -1,0 +1,61 @@
+"""Tables: numbers as the page writes them, and no table that differs from the results."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import tabulate
+from pipeline.tabulate import TableError, fixed
+
+
+@pytest.mark.parametrize(
+    ("number", "decimals", "text"),
+    [
+        (3.14159, 2, "3.14"),
+        (-2.5, 1, "\u22122.5"),
+        (9999.4, 0, "9999"),
+        (12135, 0, "12\u202f135"),
+        (1468544, 0, "1\u202f468\u202f544"),
+        (-0.01, 1, "0.0"),
+        (0, 0, "0"),
+    ],
+)
+def test_numbers_are_written_as_the_page_writes_them(number, decimals, text):
+    assert fixed(number, decimals) == text
+
+
+@pytest.mark.parametrize("value", [None, "1.0", float("nan"), float("inf"), True, [1.0]])
+def test_what_is_not_a_finite_number_is_refused(value):
+    with pytest.raises(TableError, match="finite number"):
+        fixed(value)
+
+
+@given(st.floats(-1e9, 1e9), st.integers(0, 4))
+def test_a_written_number_reads_back(number, decimals):
+    text = fixed(number, decimals).replace("\u202f", "").replace("\u2212", "-")
+    assert float(text) == pytest.approx(number, abs=0.5 * 10**-decimals + 1e-6)
+
+
+@pytest.mark.parametrize("name", tabulate.NAMES)
+def test_every_table_says_what_the_results_say(name):
+    assert tabulate.current(name)
+
+
+@pytest.mark.parametrize("name", tabulate.NAMES)
+def test_every_row_has_as_many_cells_as_its_heading(name):
+    blocks = tabulate.render(name, tabulate.results()).strip().split("\n\n")
+    for block in blocks:
+        rows = [line for line in block.splitlines() if line.startswith("|")]
+        assert len({line.count("|") for line in rows}) <= 1, block
+
+
+def test_a_template_that_names_what_is_not_there_fails_in_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "lie.md.j2").write_text("{{ evaluations.nobody.mean }}")
+    monkeypatch.setattr(tabulate, "TEMPLATES", tmp_path)
+    with pytest.raises(TableError, match=r"templates/lie\.md\.j2 cannot be filled: .*nobody"):
+        tabulate.render("lie", {"evaluations": {}})
+
+
+def test_an_unknown_table_is_named():
+    with pytest.raises(TableError, match="no table named 'nothing'"):
+        tabulate.render("nothing", {})

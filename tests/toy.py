@@ -1,0 +1,147 @@
+"""A toy of the whole project: the same code on runs so small that the road from data to tables takes seconds.
+
+The toy is a copy of the project's code in a folder of its own. Two lines are added to it at the end of two files: shorter
+episodes in `pipeline/environments.py`, smaller runs in `pipeline/runs.py`. Everything else is the project as it stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = ("pipeline", "figures", "dodo.py", "results/published.json")
+OUTPUTS = ("checkpoints", "data", "results", "images", "_includes/tables")
+UNREPEATABLE = ("results/latency",)
+
+EPISODES = """
+
+EPISODE_STEPS = {"HalfCheetah-v4": 40}
+"""
+
+RUNS = """
+
+BEHAVIOUR = replace(BEHAVIOUR, hidden_sizes=(8,))
+MEDIUM = replace(MEDIUM, episodes=4, shard_episodes=2, contexts=4, context_length=5, contexts_from_last=2)
+DECISION_TRANSFORMER = replace(
+    DECISION_TRANSFORMER, context_length=5, hidden_size=16, layers=1, batch_size=4, updates=15, warmup_updates=2, interval_updates=5, held_out_episodes=1
+)
+TRAININGS, VALUE_TRAININGS = (DECISION_TRANSFORMER,), ()
+TARGETS = (6000,)
+EVALUATIONS = (
+    Evaluation("local_random_halfcheetah", "random_actions", episodes=4, shard_episodes=2),
+    replace(_dt, episodes=4, shard_episodes=2),
+)
+POOLS = (Pool("local_toy", (_dt.name,)),)
+LATENCIES = (replace(LATENCIES[0], actions=20, warmup_actions=5),)
+ROLLOUTS = (Rollout(_dt.name, _dt.name, steps=40),)
+ANIMATIONS = ()
+FIGURES = (
+    Figure("RL"),
+    Figure("dt_return_asked_got", ("datasets/local_halfcheetah_medium", "evaluations/local_dt_halfcheetah_6000")),
+    Figure("loss_dt", ("training/local_dt_halfcheetah",)),
+)
+"""
+
+TEMPLATES = {
+    "scores": '| DT | {{ evaluations.local_dt_halfcheetah_6000["values"] | interval("return") }} |\n',
+    "claims": '| looks at returns | {{ attention.local_dt_halfcheetah["values"].last_layer.return | share }} |\n',
+}
+
+BEHAVIOUR = """
+import torch
+from pipeline import checkpoints, evidence, files, recipes, runs
+from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
+torch.manual_seed(0)
+model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=runs.BEHAVIOUR.hidden_sizes))
+checkpoints.write_model(files.ROOT / "checkpoints" / runs.BEHAVIOUR.name, model, "A toy.")
+evidence.write(recipes.BEHAVIOURS[runs.BEHAVIOUR.name], {"steps": 0, "curve": []})
+"""
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A toy project in a folder of its own."""
+
+    root: Path
+
+    def words(self, *words: str) -> list[str]:
+        """The command `python -m <words>`."""
+        return [sys.executable, "-m", *words]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Variables for a process in the toy: temporary files go below the toy, byte code is not kept."""
+        temporary = self.root / "tmp"
+        temporary.mkdir(exist_ok=True)
+        return {**os.environ, "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "", **more}
+
+    def start(self, *words: str, **options) -> subprocess.Popen:
+        """Start `python -m <words>` in the toy, in a process group of its own."""
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(self.words(*words), cwd=self.root, env=self.environment(), start_new_session=True, **{**streams, **options})
+
+    def run(self, *words: str, **options) -> subprocess.CompletedProcess:
+        """Run `python -m <words>` in the toy to its end, whatever that is."""
+        options = {"env": self.environment(), **options}
+        return subprocess.run(self.words(*words), cwd=self.root, capture_output=True, text=True, check=False, **options)
+
+    def make(self, *words: str) -> list[str]:
+        """Run doit, which must succeed, and return the names of the tasks that ran, `plan` left out."""
+        done = self.run("doit", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return [line.removeprefix(".  ") for line in done.stdout.splitlines() if line.startswith(".  ") and line != ".  plan"]
+
+    def copy(self, folder: Path) -> Toy:
+        """The same toy in another folder."""
+        shutil.copytree(self.root, folder, symlinks=True, dirs_exist_ok=True)
+        return Toy(folder)
+
+    def snapshot(self) -> dict[str, str]:
+        """SHA-256 of every output by its path, those left out that tell seconds."""
+        found = (path for output in OUTPUTS for path in sorted((self.root / output).rglob("*")) if path.is_file())
+        named = ((path.relative_to(self.root).as_posix(), path) for path in found)
+        return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named if not name.startswith(UNREPEATABLE)}
+
+    def leftovers(self) -> list[str]:
+        """Files that a finished run should not have left: temporaries anywhere, and unfinished work."""
+        temporaries = [path for path in self.root.rglob("*") if ".part" in path.name]
+        work = [path for folder in ("build", "tmp") for path in (self.root / folder).rglob("*") if path.is_file() and path.parent.name != "locks"]
+        return sorted({path.relative_to(self.root).as_posix() for path in (*temporaries, *work)})
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace text that a file of the toy holds exactly once."""
+        text = (self.root / name).read_text()
+        assert text.count(old) == 1, f"{name} holds {old!r} {text.count(old)} times"
+        (self.root / name).write_text(text.replace(old, new))
+
+
+def build(folder: Path) -> Toy:
+    """The toy's code with an untrained behaviour policy, and nothing collected, trained or played yet."""
+    for name in CODE:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, folder / name, **({"ignore": shutil.ignore_patterns("__pycache__")} if copy is shutil.copytree else {}))
+    for name, more in (("environments", EPISODES), ("runs", RUNS)):
+        with open(folder / "pipeline" / f"{name}.py", "a") as file:
+            file.write(more)
+    (folder / "templates").mkdir()
+    for name, text in TEMPLATES.items():
+        (folder / "templates" / f"{name}.md.j2").write_text(text)
+    toy = Toy(folder)
+    done = subprocess.run([sys.executable, "-c", BEHAVIOUR], cwd=folder, env=toy.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return toy
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess, *parts: str) -> None:
+    """A verb failed as it should: exit code 1, one line that begins with `error:` and holds every part, no traceback."""
+    complaints = [line for line in done.stderr.splitlines() if line.strip() and "%|" not in line]
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(complaints) == 1 and complaints[0].startswith("error: "), done.stderr
+    for part in parts:
+        assert part in complaints[0], f"{part!r} is not in {complaints[0]!r}"
