@@ -18,7 +18,7 @@ from tqdm import tqdm
 from pipeline import PipelineError, arrays, command, evidence, files, recipes
 
 FRAMES_PER_SECOND = 20  # HalfCheetah's control rate
-COLORS = 24
+COLORS = 32
 FONT_SIZE = 17
 SKY, LIGHT_TILE, DARK_TILE = (255, 255, 255), (238, 241, 245), (214, 221, 230)
 TRACK_LENGTH, TRACK_WIDTH, TILE = (
@@ -124,8 +124,8 @@ def panels(run, tick) -> list[np.ndarray]:
 def shared_palette(frames: list[np.ndarray]) -> Image.Image:
     """One palette for all frames; saturated pixels count more, or the cheetah's feet lose their colour."""
     pixels = np.concatenate([frame.reshape(-1, 3) for frame in frames[:: max(1, len(frames) // 8)]])
-    saturated = pixels[np.ptp(pixels, axis=1) > 60]
-    sample = np.concatenate([pixels, np.repeat(saturated, 4, axis=0)])
+    saturated = pixels[np.ptp(pixels, axis=1) > 40]
+    sample = np.concatenate([pixels, np.repeat(saturated, 20, axis=0)])
     side = int(np.sqrt(len(sample)))
     return Image.fromarray(sample[: side * side].reshape(side, side, 3)).quantize(COLORS, dither=Image.Dither.NONE)
 

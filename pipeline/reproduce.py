@@ -10,6 +10,7 @@ with 1 when a result is not reproduced. What only training could make again is m
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import shutil
 import subprocess
@@ -142,7 +143,7 @@ def reproduce(every_shard: bool) -> list[dict]:
     verdicts = []
     with tqdm(total=len(rebuilt), unit="result") as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
         timed = zip(together, pool.map(lambda recipe: again(recipe, every_shard), together), strict=True)
-        for recipe, seconds in [*timed, *((recipe, again(recipe, every_shard)) for recipe in alone)]:
+        for recipe, seconds in itertools.chain(timed, ((recipe, again(recipe, every_shard)) for recipe in alone)):
             verdict, detail = judge(recipe)
             verdicts.append(
                 {"result": f"{recipe.kind}/{recipe.name}", "verdict": verdict, "detail": detail, "seconds": round(seconds, 1)}

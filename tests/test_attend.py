@@ -83,5 +83,7 @@ def test_interventions_find_the_tokens_that_matter_and_no_others():
     }
     change = attend.action_changes(ReturnReader(), contexts)
     assert change["states_swapped"]["mean"] == change["actions_swapped"]["mean"] == 0.0
-    assert change["returns_swapped"]["mean"] == change["latest_return_swapped"]["mean"] == pytest.approx(1000 * (16 + 4 * 4) / 5)
+    assert (
+        change["returns_swapped"]["mean"] == change["latest_return_swapped"]["mean"] == pytest.approx(1000 * (16 + 4 * 4) / 5)
+    )
     assert change["returns_set_1200"]["mean"] == pytest.approx(1000 * (1200 - np.mean([3, 7, 11, 15, 19])))

@@ -105,7 +105,8 @@ SENTENCES = {
         values("pooled", "local_bc10_halfcheetah"), values("evaluations", f"{DT}_6000")
     ),
     "training moved attention *away* from the returns": lambda: (
-        values("attention", DT)["last_layer"]["return"]["high"] < values("attention", DT)["last_layer_untrained"]["return"]["low"]
+        values("attention", DT)["last_layer"]["return"]["high"]
+        < values("attention", DT)["last_layer_untrained"]["return"]["low"]
     ),
     "Whoever wants a stripe can find one": lambda: (
         values("attention", DT)["shares"]["return"][1][0]["low"] > values("attention", DT)["uniform"]["return"]

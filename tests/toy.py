@@ -16,8 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("pipeline", "figures", "dodo.py", "results/published.json")
-OUTPUTS = ("checkpoints", "data", "results", "images", "_includes/tables")
-UNREPEATABLE = ("results/latency",)
+OUTPUTS = ("checkpoints", "data", "results", "images", "_includes/tables", "build/reproduce/results")
+UNREPEATABLE = ("results/latency", "build/reproduce/results/latency")
 
 EPISODES = """
 
@@ -82,8 +82,8 @@ class Toy:
 
     def start(self, *words: str, **options) -> subprocess.Popen:
         """Start `python -m <words>` in the toy, in a process group of its own."""
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(self.words(*words), cwd=self.root, env=self.environment(), start_new_session=True, **{**streams, **options})
+        usual = {"env": self.environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(self.words(*words), cwd=self.root, start_new_session=True, **{**usual, **options})
 
     def run(self, *words: str, **options) -> subprocess.CompletedProcess:
         """Run `python -m <words>` in the toy to its end, whatever that is."""
@@ -110,7 +110,8 @@ class Toy:
     def leftovers(self) -> list[str]:
         """Files that a finished run should not have left: temporaries anywhere, and unfinished work."""
         temporaries = [path for path in self.root.rglob("*") if ".part" in path.name]
-        work = [path for folder in ("build", "tmp") for path in (self.root / folder).rglob("*") if path.is_file() and path.parent.name != "locks"]
+        places = ("build/work", "build/training", "build/reproduce/work", "tmp")
+        work = [path for place in places for path in (self.root / place).rglob("*") if path.is_file()]
         return sorted({path.relative_to(self.root).as_posix() for path in (*temporaries, *work)})
 
     def edit(self, name: str, old: str, new: str) -> None:

@@ -1,0 +1,113 @@
+"""Killed at any moment, the pipeline finishes to the same bytes; the long form of these tests is `python -m tests.drill`."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pipeline import files
+from tests import drill, toy as toys
+from tests.drill import SCENARIOS, Kill, Scenario, complaints, forget, strike, undone
+
+EVALUATE = Scenario(
+    ("pipeline.evaluate", "local_random_halfcheetah"), forget("results/evaluations/local_random_halfcheetah.json")
+)
+# Writes in place, with a moment between two halves that the drill's hook takes for a write.
+HALF_BY_HALF = """    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb", buffering=0) as file:
+        file.write(content[: len(content) // 2])
+        __import__("sys").audit("os.remove", str(path), -1)
+        file.write(content[len(content) // 2 :])
+"""
+
+
+@pytest.mark.parametrize("name", ["collect", "train"])
+def test_a_verb_killed_before_a_random_write_finishes_to_the_same_bytes(toy, tmp_path, name):
+    ends, wrong = drill.drill(toy, SCENARIOS[name], 0, random.Random(0), tmp_path)
+    dice = random.Random(name)
+    for index, ending in enumerate((signal.SIGKILL, signal.SIGTERM)):
+        victim = undone(toy, SCENARIOS[name], tmp_path / f"trial_{index}")
+        assert strike(victim, SCENARIOS[name].words, Kill(ending, write=dice.randint(1, ends["writes"])))
+        assert complaints(victim, SCENARIOS[name].words, toys.Toy(tmp_path / "expected")) == []
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_doit_killed_alone_takes_its_children_with_it_and_finishes_to_the_same_bytes(toy, tmp_path, ending):
+    victim = undone(toy, SCENARIOS["doit"], tmp_path / "trial")
+    running = victim.start("doit", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    lock = victim.root / "build/locks/evaluations_local_random_halfcheetah"
+    lock.unlink()
+    while not lock.exists():
+        time.sleep(0.01)
+    running.send_signal(ending)
+    running.wait()
+    assert complaints(victim, ("doit",), toy) == []
+
+
+def test_a_reproduction_that_is_killed_goes_on_from_there(toy, tmp_path):
+    victim = toy.copy(tmp_path / "trial")
+    running = victim.start("pipeline.reproduce", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    results = victim.root / "build/reproduce/results"
+    while not any(results.rglob("*.json")):
+        time.sleep(0.01)
+    running.kill()
+    running.wait()
+    first = next(results.rglob("*.json"))
+    written = first.stat().st_mtime_ns
+    done = victim.run("pipeline.reproduce")
+    assert done.returncode == 0, done.stderr
+    assert first.stat().st_mtime_ns == written, "what was made before the kill is not made again"
+    assert victim.leftovers() == []
+    assert {verdict for _, verdict in drill.verdicts(victim)} <= {"identical", "statistically compatible", "not run"}
+
+
+def test_a_file_is_never_half_there(tmp_path):
+    """A writer ended in the midst of writing leaves the old bytes, and its temporary is swept by the next write."""
+    path = tmp_path / "kept.json"
+    files.write_text(path, "old")
+    code = f"""
+import os, signal
+from pathlib import Path
+from pipeline import files
+def write(temporary):
+    temporary.write_text("new, but not wh")
+    os.kill(os.getpid(), signal.SIGKILL)
+files.write_whole(Path({str(path)!r}), write)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=files.ROOT, check=False)
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+    files.write_text(path, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.json"]
+
+
+def test_a_temporary_of_a_living_process_is_let_be(tmp_path):
+    path = tmp_path / "kept.json"
+    with subprocess.Popen(["sleep", "60"]) as other:
+        left = tmp_path / f".kept.json.part{other.pid}"
+        left.write_text("half")
+        files.write_text(path, "whole")
+        assert left.read_text() == "half"
+        other.kill()
+    files.write_text(path, "whole")
+    assert not left.exists()
+
+
+def test_the_drill_catches_a_writer_that_is_not_atomic(own_toy, toy):
+    own_toy.edit("pipeline/files.py", "    write_whole(path, lambda temporary: temporary.write_bytes(content))\n", HALF_BY_HALF)
+    EVALUATE.undo(own_toy)
+    assert strike(own_toy, EVALUATE.words, Kill(signal.SIGKILL, write=4))
+    found = complaints(own_toy, EVALUATE.words, toy)
+    assert found and found[0].startswith("does not finish"), found
+
+
+def test_the_drill_catches_bytes_that_differ_and_files_that_are_left(own_toy, toy):
+    own_toy.edit("pipeline/evaluate.py", "    shutil.rmtree(work)\n", "")
+    own_toy.edit("pipeline/evaluate.py", "first_seed + episode for episode in range(first,", "first_seed - episode for episode in range(first,")
+    EVALUATE.undo(own_toy)
+    found = complaints(own_toy, EVALUATE.words, toy)
+    assert "results/evaluations/local_random_halfcheetah.json differs" in found
+    assert any("shard_000.json is left" in complaint for complaint in found)

@@ -1,0 +1,73 @@
+"""Verdicts on reproduced results: each of them can be reached, and a changed result cannot pass."""
+
+import dataclasses
+import json
+
+import pytest
+
+from pipeline import evidence, files, recipes, reproduce
+
+RETURNS = [4700.0, 4750.0, 4800.0, 4650.0, 4725.0, 4775.0, 4690.0, 4810.0, 4740.0, 4760.0]
+PUBLISHED = {"seeds": list(range(100, 110)), "returns": RETURNS}
+
+
+def again(returns):
+    return {"seeds": list(range(100, 100 + len(returns))), "returns": returns, "return_mean": sum(returns) / len(returns)}
+
+
+def test_the_same_returns_are_identical():
+    assert reproduce.judge_returns(PUBLISHED, again(RETURNS[:5]))[0] == "identical"
+
+
+def test_returns_of_the_same_distribution_are_compatible():
+    assert reproduce.judge_returns(PUBLISHED, again([value + 20 for value in RETURNS[:5]]))[0] == "statistically compatible"
+
+
+def test_other_returns_are_not_reproduced():
+    assert reproduce.judge_returns(PUBLISHED, again([value - 400 for value in RETURNS[:5]]))[0] == "not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        ({"share": [0.5, 0.25]}, "identical"),
+        ({"share": [0.5, 0.2504]}, "equal within tolerance"),
+        ({"share": [0.5, 0.26]}, "not reproduced"),
+        ({"share": [0.5]}, "not reproduced"),
+        ({"other": [0.5, 0.25]}, "not reproduced"),
+        ({"share": ["0.5", 0.25]}, "not reproduced"),
+    ],
+)
+def test_values_are_held_against_the_tolerance(other, verdict):
+    assert reproduce.judge_values({"share": [0.5, 0.25]}, other)[0] == verdict
+
+
+def test_hashes_of_files_do_not_decide():
+    assert reproduce.same_numbers({"x": 1.0, "sha256": {"a": "1"}}, {"x": 1.0, "sha256": {"a": "2"}}) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("median", "verdict"), [(2.0, "statistically compatible"), (5.0, "statistically compatible"), (7.0, "not reproduced")]
+)
+def test_latency_is_compatible_within_a_factor_of_three(median, verdict):
+    assert reproduce.judge_latency({"median_ms": 2.0}, {"median_ms": median})[0] == verdict
+
+
+def test_a_result_that_cannot_be_made_again_says_why():
+    recipe = dataclasses.replace(recipes.EVALUATIONS["local_random_halfcheetah"], verb="pipeline.nothing")
+    with pytest.raises(Exception, match="could not be made again: .*No module named pipeline.nothing"):
+        reproduce.again(recipe, every_shard=False)
+
+
+def test_a_short_evaluation_reproduces_its_published_returns(tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce, "INTO", tmp_path)
+    recipe = recipes.EVALUATIONS["local_random_halfcheetah"]
+    assert reproduce.again(recipe, every_shard=False) > 0
+    verdict, detail = reproduce.judge(recipe)
+    assert verdict in ("identical", "statistically compatible"), detail
+    path = recipe.path(tmp_path)
+    content = json.loads(path.read_text())
+    content["values"]["returns"] = [value + 5000 for value in content["values"]["returns"]]
+    path.write_text(json.dumps(content))
+    assert reproduce.judge(recipe)[0] == "not reproduced"
+    assert evidence.stale(recipe, files.ROOT) is None, "what is published is left alone"
