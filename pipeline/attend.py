@@ -94,6 +94,11 @@ def action_changes(policy, contexts: dict[str, torch.Tensor]) -> dict:
         "states_swapped": moved(observations=rotate(contexts["observations"])),
         "latest_state_swapped": moved(observations=rotate(contexts["observations"], latest)),
         "actions_swapped": moved(actions=rotate(contexts["actions"])),
+        "all_but_latest_state_swapped": moved(
+            observations=rotate(contexts["observations"], slice(None, -1)),
+            actions=rotate(contexts["actions"]),
+            returns_to_go=rotate(contexts["returns_to_go"]),
+        ),
         "returns_set_1200": moved(returns_to_go=asking(1200.0)),
         "returns_set_12000": moved(returns_to_go=asking(12_000.0)),
     }

@@ -114,7 +114,7 @@ SENTENCES = {
     "of sixty tokens, one decides": lambda: (
         values("attention", DT)["tokens"] == 60
         and values("attention", DT)["action_change"]["latest_state_swapped"]["low"]
-        > 100 * values("attention", DT)["action_change"]["returns_swapped"]["high"]
+        > 100 * values("attention", DT)["action_change"]["all_but_latest_state_swapped"]["high"]
     ),
     "so neither kind of return matters": lambda: values("attention", DT)["action_change"]["returns_swapped"]["high"] < 5,
     "The transformer is not the slow part": lambda: (
