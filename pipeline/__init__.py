@@ -15,7 +15,7 @@ os.environ.setdefault("TQDM_MININTERVAL", "0.2" if sys.stderr.isatty() else "30"
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep freed memory: to return it and fault it in again takes a third of a batched forward (benchmarks/lockstep.py)."""
+    """Have glibc keep freed memory: to return it and fault it in again takes a third of a batched forward."""
     trim_threshold, mmap_threshold = -1, -3  # malloc.h
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None and sys.platform == "linux":

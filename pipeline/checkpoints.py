@@ -111,8 +111,11 @@ def verify(folder: Path) -> None:
     """
     if not (folder / "SHA256SUMS").is_file():
         raise CheckpointError(f"{folder} holds no checkpoint (no SHA256SUMS): {CURE}")
-    for line in (folder / "SHA256SUMS").read_text().splitlines():
-        expected, _, name = line.partition("  ")
+    lines = (line.partition("  ") for line in (folder / "SHA256SUMS").read_text(errors="replace").splitlines())
+    sums = {name: expected for expected, _, name in lines}
+    if not {"config.json", "model.safetensors"} <= sums.keys():
+        raise CheckpointError(f"{folder / 'SHA256SUMS'} does not list the checkpoint's files: {CURE}")
+    for name, expected in sums.items():
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder / name} is missing: {CURE}")
         if files.sha256(folder / name) != expected:
@@ -135,10 +138,9 @@ def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
     verify(folder)
     try:
         model, report = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True, **options)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{folder} cannot be loaded as {model_class.__name__} ({str(error).splitlines()[0]}): {CURE}"
-        ) from None
+    except Exception as error:  # a wrong configuration makes transformers fail wherever it is first used
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise CheckpointError(f"{folder} cannot be loaded as {model_class.__name__} ({reason}): {CURE}") from None
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report.get(kind):
             first = sorted(map(str, report[kind]))[0]
@@ -147,8 +149,9 @@ def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
         if not torch.isfinite(tensor).all():
             raise CheckpointError(f"{folder / 'model.safetensors'} holds a weight that is not finite, in {key}: {CURE}")
     trained = getattr(model.config, "training", None)
-    if run is not None and trained is not None and trained != json.loads(json.dumps(asdict(run))):
-        now = json.loads(json.dumps(asdict(run)))
+    if run is not None and not isinstance(trained, dict):
+        raise CheckpointError(f"{folder / 'config.json'} does not say which run trained it: {CURE}")
+    if run is not None and trained != (now := json.loads(json.dumps(asdict(run)))):
         changed = next(key for key in sorted(now.keys() | trained.keys()) if now.get(key) != trained.get(key))
         raise CheckpointError(
             f"{folder} was trained with {changed} = {trained.get(changed)!r} and pipeline/runs.py says {now.get(changed)!r}: "

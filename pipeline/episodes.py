@@ -7,6 +7,7 @@ A file holds `observations` (transition, 17), `actions` (transition, 6), `reward
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,15 +71,16 @@ def sha256(episodes: Episodes) -> str:
 
 
 def write(path: Path, episodes: Episodes, attributes: dict) -> None:
-    """Write a dataset whole or not at all; `attributes` say how it was made."""
+    """Write a dataset whole or not at all; `attributes` say how it was made.
 
-    def fill(temporary: Path) -> None:
-        with h5py.File(temporary, "w") as file:
-            file.attrs.update(attributes)
-            for name, array in flat_arrays(episodes).items():
-                file.create_dataset(name, data=array)
-
-    files.write_whole(path, fill)
+    HDF5 is built in memory: its library cannot close a file on a disk that is full.
+    """
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs.update(attributes)
+        for name, array in flat_arrays(episodes).items():
+            file.create_dataset(name, data=array)
+    files.write_bytes(path, buffer.getvalue())
 
 
 def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes:
@@ -93,13 +95,14 @@ def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes
             missing = [name for name in ARRAYS if name not in file]
             if missing:
                 raise EpisodesError(f"{path} has no array named {missing[0]!r}: a D4RL file holds {', '.join(ARRAYS)}")
-            arrays = {name: file[name][()] for name in ARRAYS}
+            arrays = {name: np.asarray(file[name][()]) for name in ARRAYS}
     except FileNotFoundError:
         raise EpisodesError(f"{path} is missing: `make train` collects it") from None
-    except OSError as error:
-        raise EpisodesError(f"{path} cannot be read as HDF5 ({error}): delete it and run `make train`") from None
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise EpisodesError(f"{path} cannot be read as HDF5 ({reason}): delete it and run `make train`") from None
     check(path, arrays, observation_dim, action_dim)
-    ends = np.flatnonzero(arrays["terminals"] | arrays["timeouts"])
+    ends = np.flatnonzero((arrays["terminals"] != 0) | (arrays["timeouts"] != 0))
     lengths = np.diff(ends, prepend=-1)
     if len(ends) == 0 or ends[-1] != len(arrays["rewards"]) - 1 or len(set(lengths.tolist())) != 1:
         raise EpisodesError(
@@ -115,7 +118,10 @@ def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes
 
 def check(path: Path, arrays: dict[str, np.ndarray], observation_dim: int, action_dim: int) -> None:
     """Raise EpisodesError unless the five flat arrays have agreeing shapes, finite values and actions in [-1, 1]."""
-    count = len(arrays["rewards"])
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise EpisodesError(f"{path}: {name} holds {array.dtype}, not numbers")
+    count = arrays["rewards"].size
     shapes = {
         "observations": (count, observation_dim),
         "actions": (count, action_dim),

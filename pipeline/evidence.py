@@ -72,7 +72,8 @@ class Recipe:
     def progress(self, root: Path = files.ROOT) -> list[Path]:
         """Where unfinished work may lie; that of training lies under the run's name alone, whatever it was begun from."""
         training = workshop(root).parent / "training"
-        return [self.work(root), *([training / f"{self.name}.safetensors", training / self.name] if self.kind == "training" else [])]
+        places = [training / f"{self.name}.safetensors", training / self.name] if self.kind == "training" else []
+        return [self.work(root), *places]
 
 
 def workshop(root: Path = files.ROOT) -> Path:

@@ -79,13 +79,14 @@ def judge_latency(committed: dict, again: dict) -> tuple[str, str]:
 
 
 def judge_pool(committed: dict, again: dict) -> tuple[str, str]:
-    """Training seeds as one row: numbers side by side, or, over fewer episodes a seed, Welch's t-test between the seeds' means."""
+    """Training seeds as one row: numbers side by side, or, over fewer episodes, Welch's t-test between the seeds' means."""
     if committed["episodes_per_seed"] == again["episodes_per_seed"]:
         return judge_values(committed, again)
     p = stats.ttest_ind(committed["seed_means"], again["seed_means"], equal_var=False).pvalue
-    detail = f"mean return {committed['return_mean']:.1f} published, {again['return_mean']:.1f} again over fewer episodes"
-    compatible = p >= SIGNIFICANCE or len(again["seed_means"]) < 2
-    return ("statistically compatible" if compatible else "not reproduced"), f"{detail}, {len(again['seed_means'])} seeds, p = {p:.3f}"
+    detail = f"mean return {committed['return_mean']:.1f} published, {again['return_mean']:.1f} again, fewer episodes"
+    seeds = len(again["seed_means"])
+    compatible = p >= SIGNIFICANCE or seeds < 2
+    return ("statistically compatible" if compatible else "not reproduced"), f"{detail}, {seeds} seeds, p = {p:.3f}"
 
 
 def judge(recipe: Recipe) -> tuple[str, str]:
@@ -93,7 +94,8 @@ def judge(recipe: Recipe) -> tuple[str, str]:
     try:
         return compare(recipe)
     except (LookupError, TypeError, ValueError, ZeroDivisionError) as error:
-        return "not reproduced", f"what is published cannot be compared ({type(error).__name__}: {error}): was it changed by hand?"
+        reason = f"{type(error).__name__}: {error}"
+        return "not reproduced", f"what is published cannot be compared ({reason}): was it changed by hand?"
 
 
 def compare(recipe: Recipe) -> tuple[str, str]:
