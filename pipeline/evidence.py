@@ -17,12 +17,14 @@ from pathlib import Path
 
 from pipeline import PipelineError, files
 
-# Modules that decide where results are kept and when they are made, never what they are.
+# Modules that decide where results are kept and when they are made, never what they are; or that only read and check bytes
+# whose sha256 the evidence names.
 BOOKKEEPING = {
     "pipeline",
     "pipeline.arrays",
     "pipeline.checkpoints",
     "pipeline.command",
+    "pipeline.episodes",
     "pipeline.evidence",
     "pipeline.files",
     "pipeline.recipes",
@@ -251,7 +253,8 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
                 return f"{output} is missing or was changed by hand"
         then, now = made, depends(recipe)
         changed = [f"run's {key}" for key, old, new in differences(content["run"], fields(recipe.run))]
-        changed += [f"source of {key}" for key, old, new in differences(then["sources"], now["sources"])]
+        differing = differences(then["sources"], now["sources"])
+        changed += [f"source of {key}" for key, old, new in differing if key not in BOOKKEEPING]
         changed += [key for key, old, new in differences(then["inputs"], now["inputs"])]
         changed += [f"{key} {old} → {new}" for key, old, new in differences(then["versions"], now["versions"])]
     except EvidenceError as error:
