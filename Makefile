@@ -29,12 +29,14 @@ setup: system .venv/installed node_modules/installed
 
 .venv/installed: requirements.lock
 	@echo "installing Python packages into .venv (once, some minutes)"
-	@test -x $(PYTHON) || python3 -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@test -x .venv/bin/pip || python3 -m venv --clear .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.lock || \
+	  { echo "error: the Python packages could not be installed; give the same command again once the package index can be reached" >&2; exit 1; }
 	@touch $@
 
 node_modules/installed: package-lock.json
-	npm ci --no-audit --no-fund --loglevel=error
+	@npm ci --no-audit --no-fund --loglevel=error || \
+	  { echo "error: the npm packages could not be installed; give the same command again once the registry can be reached" >&2; exit 1; }
 	@touch $@
 
 system: ## programs from Debian: installed where that is allowed, otherwise named
@@ -46,11 +48,12 @@ system: ## programs from Debian: installed where that is allowed, otherwise name
 	if [ $${#missing[@]} -gt 0 ]; then \
 	  if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
 	    echo "installing $${missing[*]}"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$${missing[@]}" ruby-jekyll-seo-tag > /dev/null; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$${missing[@]}" ruby-jekyll-seo-tag > /dev/null || \
+	    { echo "error: the programs could not be installed; give the same command again once Debian's packages can be reached" >&2; exit 1; }; \
 	  else \
 	    echo "missing programs; install them with: sudo apt-get install --no-install-recommends $${missing[*]} ruby-jekyll-seo-tag" >&2; exit 1; \
 	  fi; \
 	fi
 
 clean: ## forget what is rebuilt; installed packages and data stay
-	rm -rf _site .jekyll-cache build .doit.json*
+	rm -rf _site .jekyll-cache build

@@ -14,12 +14,24 @@ from pipeline import PipelineError, command, evidence, files, plan, recipes, tab
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
 
 DOIT_CONFIG = {
-    "default_tasks": ["plan", "evaluate", "pool", "attend", "time_actions", "roll_out", "animate", "figures", "tabulate"],
+    "default_tasks": [
+        "plan",
+        "evaluate",
+        "pool",
+        "compare",
+        "attend",
+        "time_actions",
+        "roll_out",
+        "animate",
+        "figures",
+        "tabulate",
+    ],
     "minversion": "0.37.0",
     "backend": "sqlite3",
     "dep_file": ":memory:",  # what is current is told by evidence; a file of its own could only be found half written
     "par_type": "thread",
     "verbosity": 2,
+    "sort": "definition",
 }
 
 
@@ -29,6 +41,8 @@ def attempt(function, *arguments):
         function(*arguments)
     except PipelineError as error:
         return TaskFailed(f"error: {error}")
+    except OSError as error:
+        return TaskFailed(f"error: {error.filename or 'the system'}: {error.strerror or error}")
     return True
 
 
@@ -85,14 +99,22 @@ def task_pool():
     yield from group(recipes.POOLS, recipes.makers)
 
 
+def task_compare():
+    """How far the return got follows the return asked; how far one method scores above another."""
+    yield from group(recipes.COMPARISONS, recipes.makers)
+
+
 def task_attend():
     """Where each model looks on fixed contexts, beside an untrained twin; what altering tokens does to the action."""
     yield from group(recipes.ATTENTIONS)
 
 
 def task_time_actions():
-    """Milliseconds per action, one episode alone on one thread."""
-    yield from group(recipes.LATENCIES)
+    """Milliseconds per action, one episode alone on one thread; after all else that computes, one at a time."""
+    before = ["evaluate", "pool", "compare", "attend", "roll_out"]
+    for recipe in recipes.LATENCIES.values():
+        yield evidence_task(recipe, before)
+        before = [*before, f"time_actions:{recipe.name}"]
 
 
 def task_roll_out():
@@ -118,5 +140,5 @@ def task_tabulate():
             "actions": [(attempt, [tabulate.write, name])],
             "targets": [str(tabulate.target(name))],
             "uptodate": [lambda name=name: tabulate.current(name)],
-            "task_dep": ["plan", "evaluate", "pool", "attend", "time_actions"],
+            "task_dep": ["plan", "evaluate", "pool", "compare", "attend", "time_actions"],
         }

@@ -49,7 +49,7 @@ def draw(figure: Figure, data: dict) -> None:
         rotation_mode="anchor",
     )
     for target, values in points:
-        axes.plot([target] * len(values["returns"]), values["returns"], ".", color=style.SKY, ms=5, alpha=0.7, mew=0)
+        axes.plot([target + 190] * len(values["returns"]), values["returns"], ".", color=style.SKY, ms=5, alpha=0.7, mew=0)
     targets, means = zip(*((target, values["return_mean"]) for target, values in points), strict=True)
     errors = [[v["return_mean"] - v["return_low"] for _, v in points], [v["return_high"] - v["return_mean"] for _, v in points]]
     axes.errorbar(targets, means, yerr=errors, color=style.BLUE, marker="o", ms=5, capsize=3, lw=1.6)

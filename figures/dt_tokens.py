@@ -59,7 +59,7 @@ def draw(figure: Figure, data: dict) -> None:
                         (x, 2.15), (x, 2.85), arrowstyle="-|>,head_length=4,head_width=2.5", color=style.GREEN, lw=1.4
                     )
                 )
-                tile(axes, x, 3.3, f"$a_{{{step}}}$", style.GREEN)
+                tile(axes, x, 3.3, f"$\\hat{{a}}_{{{step}}}$", style.GREEN)
         axes.text(3.4 * block + 1, -0.78, f"time ${step}$", ha="center", va="center", color=style.GREY, fontsize=9)
     labels = (("return still asked for", "return"), ("state", "state"), ("action", "action"))
     for (text, kind), y in zip(labels, (0.42, 0.0, -0.42), strict=True):

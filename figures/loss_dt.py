@@ -19,7 +19,9 @@ def draw(figure: Figure, data: dict) -> None:
         losses = [point[key] for point in curve]
         axes.plot(updates, losses, color=color)
         end = (updates[-1], losses[-1])
-        axes.annotate(label, end, xytext=(0, above), textcoords="offset points", ha="right", va="center", color=color, fontsize=8)
+        axes.annotate(
+            label, end, xytext=(0, above), textcoords="offset points", ha="right", va="center", color=color, fontsize=8
+        )
     axes.set(xlabel="updates of 64 windows", ylabel="mean squared error\nof a torque", yscale="log", xlim=(0, None))
     axes.set_yticks([0.02, 0.03, 0.05, 0.1, 0.2], ["0.02", "0.03", "0.05", "0.1", "0.2"], minor=False)
     axes.set_yticks([], minor=True)

@@ -5,7 +5,9 @@ Colours are Okabe and Ito's, told apart by colour-blind readers; each also diffe
 
 from __future__ import annotations
 
+import argparse
 import io
+import sys
 from collections.abc import Callable
 
 import matplotlib as mpl
@@ -38,6 +40,9 @@ def make(name: str, draw: Callable[[Figure, dict], None], width: float, height: 
     """
 
     def main() -> None:
+        parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+        parser.add_argument("name", nargs="?", choices=[name], help="the figure's name, which may be left out")
+        parser.parse_args()
         recipe = command.find(name, recipes.FIGURES)
         with mpl.rc_context(fname=files.ROOT / "figures" / "post.mplstyle"):
             figure = Figure(figsize=(width, height))

@@ -15,7 +15,7 @@ from safetensors.torch import save
 from pipeline import PipelineError, files
 
 Tensors = dict[str, torch.Tensor]
-CURE = "restore it with `git checkout`, or make it with `make train`"
+CURE = "restore it with `git checkout -- checkpoints`, or make it with `make train`"
 
 
 class CheckpointError(PipelineError):

@@ -76,14 +76,14 @@ def statistics(whole: Episodes) -> dict:
 
 
 def draw_contexts(whole: Episodes, run: runs.Collection) -> dict[str, torch.Tensor]:
-    """Fixed windows from the held-out end of the dataset, each from an episode of its own, for looking at attention.
+    """Fixed windows from the end of the dataset, each from an episode of its own, for looking at attention.
 
     observations (context, time, observation), actions, rewards (context, time), returns_to_go (context, time),
     timesteps (context, time), episode (context,).
     """
     generator = np.random.default_rng(run.contexts_seed)
     candidates = np.arange(len(whole) - run.contexts_from_last, len(whole))
-    episode = np.sort(generator.choice(candidates, run.contexts, replace=run.contexts > len(candidates)))
+    episode = np.sort(generator.choice(candidates, run.contexts, replace=False))
     first = generator.integers(whole.rewards.shape[1] - run.context_length + 1, size=run.contexts)
     step = first[:, None] + np.arange(run.context_length)
     index = (episode[:, None], step)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pipeline import PipelineError, files
 
-# Modules that decide where results are kept and when they are made, never what they are; or that only read and check bytes
+# Modules that decide where results are kept and when they are made, hardly what they are; or that only read and check bytes
 # whose sha256 the evidence names.
 BOOKKEEPING = {
     "pipeline",
@@ -169,14 +169,18 @@ def depends(recipe: Recipe) -> dict:
 
 
 def file_digest(name: str) -> str:
-    """SHA-256 of an input's bytes; of JSON evidence, of its values alone, so that its making may be renewed."""
+    """SHA-256 of an input's bytes; of JSON evidence, of its values alone, so that its making may be renewed.
+
+    The sums of files beside the evidence do not count: who reads those files names them as inputs of their own.
+    """
     path = files.ROOT / name
     if not path.is_file():
         return "missing"
     if path.suffix == ".json" and path.is_relative_to(files.ROOT / "results"):
         try:
-            return values_digest(json.loads(path.read_text()).get("values"))
-        except (OSError, ValueError, RecursionError, AttributeError):
+            values = json.loads(path.read_text())["values"]
+            return values_digest({key: value for key, value in values.items() if key != "sha256"})
+        except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
             return "unreadable"
     return files.sha256(path)
 

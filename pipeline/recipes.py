@@ -113,6 +113,25 @@ def pool(run: runs.Pool) -> Recipe:
     )
 
 
+def comparison(run: runs.Slope | runs.Difference) -> Recipe:
+    """A slope over evaluations, or a difference of pooled ones."""
+    if isinstance(run, runs.Slope):
+        inputs = tuple(f"results/evaluations/{name}.json" for name in run.evaluations)
+    else:
+        inputs = tuple(f"results/pooled/{name}.json" for name in (run.one, run.other))
+    return Recipe(
+        run.name,
+        "compared",
+        "pipeline.compare",
+        run,
+        modules=("pipeline.compare",),
+        inputs=inputs,
+        packages=("numpy", "scipy"),
+        seconds=2,
+        about=f"{type(run).__name__.lower()} over {len(inputs)} results",
+    )
+
+
 def attention(run: runs.Attention) -> Recipe:
     """Where a model looks on the fixed contexts; the maps lie beside the evidence."""
     return Recipe(
@@ -215,6 +234,7 @@ TRAININGS = named(training, runs.TRAININGS)
 VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
 EVALUATIONS = named(evaluation, runs.EVALUATIONS)
 POOLS = named(pool, runs.POOLS)
+COMPARISONS = named(comparison, runs.COMPARISONS)
 ATTENTIONS = named(attention, runs.ATTENTIONS)
 LATENCIES = named(latency, runs.LATENCIES)
 ROLLOUTS = named(rollout, runs.ROLLOUTS)
@@ -224,6 +244,7 @@ EVIDENCE = {
     "train": TRAINED,
     "evaluate": EVALUATIONS,
     "pool": POOLS,
+    "compare": COMPARISONS,
     "attend": ATTENTIONS,
     "time_actions": LATENCIES,
     "roll_out": ROLLOUTS,

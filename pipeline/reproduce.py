@@ -61,6 +61,17 @@ def judge_values(committed: dict, again: dict) -> tuple[str, str]:
     return verdict, f"largest difference {difference:.2g}, tolerance {TOLERANCE:g}"
 
 
+def judge_arrays(recipe: Recipe) -> tuple[str, str]:
+    """Values side by side, and the arrays beside them."""
+    committed, again = (evidence.read(recipe.path(root))["values"] for root in (files.ROOT, INTO))
+    maps, maps_again = arrays.read(recipe), arrays.read(recipe, INTO)
+    trees = [
+        {**values, **{name: array.tolist() for name, array in found.items()}}
+        for values, found in ((committed, maps), (again, maps_again))
+    ]
+    return judge_values(*trees)
+
+
 def judge_rollout(recipe: Recipe) -> tuple[str, str]:
     """Simulator states: identical, or equal for as long as chaos allows."""
     committed, again = arrays.read(recipe)["positions"], arrays.read(recipe, INTO)["positions"]
@@ -76,6 +87,18 @@ def judge_latency(committed: dict, again: dict) -> tuple[str, str]:
     ratio = again["median_ms"] / committed["median_ms"]
     detail = f"median {committed['median_ms']:.1f} ms published, {again['median_ms']:.1f} ms again"
     return ("statistically compatible" if 1 / LATENCY_FACTOR <= ratio <= LATENCY_FACTOR else "not reproduced"), detail
+
+
+def judge_comparison(committed: dict, again: dict) -> tuple[str, str]:
+    """Slopes and differences: identical, or with intervals that overlap the published ones, fewer episodes or not."""
+    if committed == again:
+        return "identical", "every interval"
+    names = [name for name, value in committed.items() if isinstance(value, dict)]
+    apart = [
+        name for name in names if again[name]["low"] > committed[name]["high"] or committed[name]["low"] > again[name]["high"]
+    ]
+    detail = ", ".join(f"{name} {committed[name]['mean']:.3g} published, {again[name]['mean']:.3g} again" for name in names)
+    return ("not reproduced" if apart else "statistically compatible"), detail
 
 
 def judge_pool(committed: dict, again: dict) -> tuple[str, str]:
@@ -101,12 +124,16 @@ def judge(recipe: Recipe) -> tuple[str, str]:
 def compare(recipe: Recipe) -> tuple[str, str]:
     """A verdict on one result, and the figures it rests on."""
     committed, again = (evidence.read(recipe.path(root))["values"] for root in (files.ROOT, INTO))
+    if recipe.kind == "compared":
+        return judge_comparison(committed, again)
     if recipe.kind == "pooled":
         return judge_pool(committed, again)
     if recipe.kind == "evaluations":
         return judge_returns(committed, again)
     if recipe.kind == "rollouts":
         return judge_rollout(recipe)
+    if recipe.kind == "attention":
+        return judge_arrays(recipe)
     return judge_latency(committed, again) if recipe.kind == "latency" else judge_values(committed, again)
 
 
@@ -121,7 +148,11 @@ def again(recipe: Recipe, every_shard: bool) -> float:
     Raises:
         PipelineError: the verb failed; the message is its own.
     """
-    if recipe.kind != "pooled" and evidence.stale(recipe, INTO) is None and (not every_shard or whole(recipe)):
+    if (
+        recipe.kind not in ("pooled", "compared")
+        and evidence.stale(recipe, INTO) is None
+        and (not every_shard or whole(recipe))
+    ):
         return 0.0
     shards = [] if every_shard or recipe.kind != "evaluations" else ["--shards", "1"]
     began = time.perf_counter()
@@ -140,8 +171,8 @@ def reproduce(every_shard: bool) -> list[dict]:
     them; latency is measured last, alone.
     """
     rebuilt = [recipe for task, registry in recipes.EVIDENCE.items() if task != "train" for recipe in registry.values()]
-    together = [recipe for recipe in rebuilt if recipe.kind not in ("pooled", "latency")]
-    alone = [recipe for kind in ("pooled", "latency") for recipe in rebuilt if recipe.kind == kind]
+    together = [recipe for recipe in rebuilt if recipe.kind not in ("pooled", "compared", "latency")]
+    alone = [recipe for kind in ("pooled", "compared", "latency") for recipe in rebuilt if recipe.kind == kind]
     verdicts = []
     with tqdm(total=len(rebuilt), unit="result") as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
         timed = zip(together, pool.map(lambda recipe: again(recipe, every_shard), together), strict=True)

@@ -42,7 +42,7 @@ class Collection:
     contexts_name: str = "halfcheetah"
     contexts: int = 64
     context_length: int = 20
-    contexts_from_last: int = 50  # the episodes that training holds out
+    contexts_from_last: int = 64  # one context an episode; training holds out the last 50 of these
     contexts_seed: int = 0
 
 
@@ -138,6 +138,24 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Slope:
+    """How far the return got follows the return asked, over evaluations with paired seeds."""
+
+    name: str
+    evaluations: tuple[str, ...]
+    reach: float  # targets up to here lie within what the data show
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one pooled method scores above another."""
+
+    name: str
+    one: str
+    other: str
+
+
+@dataclass(frozen=True)
 class Attention:
     """Where a model looks, on fixed contexts, beside an untrained twin."""
 
@@ -229,14 +247,21 @@ _dt = Evaluation("local_dt_halfcheetah_6000", "decision_transformer", DECISION_T
 EVALUATIONS = (
     Evaluation("local_random_halfcheetah", "random_actions"),
     Evaluation("local_behaviour_halfcheetah", "behaviour", BEHAVIOUR.name),
+    # the control for what students gain by not rolling dice
+    Evaluation("local_behaviour_halfcheetah_mode", "behaviour_mode", BEHAVIOUR.name),
     replace(_dt, name="local_dt_halfcheetah_untrained", trained=False),  # the negative control: same model, first weights
     *(replace(_dt, name=f"local_dt_halfcheetah_{target}", target_return=float(target)) for target in TARGETS),
     *(Evaluation(run.name, "deterministic", run.name) for run in BEHAVIOUR_CLONINGS + BEST_TENTH_CLONINGS + VALUE_TRAININGS),
     *(replace(_dt, name=run.name, checkpoint=run.name) for run in SHORT_DECISION_TRANSFORMERS),
 )
+COMPARISONS = (
+    Slope("local_dt_halfcheetah_obedience", tuple(f"local_dt_halfcheetah_{target}" for target in TARGETS), reach=4800.0),
+    Difference("local_td3bc_over_bc_halfcheetah", "local_td3bc_halfcheetah", "local_bc_halfcheetah"),
+)
 ATTENTIONS = (Attention("local_dt_halfcheetah", "decision_transformer", DECISION_TRANSFORMER.name),)
 LATENCIES = (
     Latency("local_dt_halfcheetah", "decision_transformer", DECISION_TRANSFORMER.name, float(HEADLINE_TARGET)),
+    Latency(BEHAVIOUR_CLONING.name, "deterministic", BEHAVIOUR_CLONING.name),
     Latency(TD3_BC.name, "deterministic", TD3_BC.name),  # a small multilayer perceptron: what an action costs at least
 )
 ROLLOUTS = tuple(

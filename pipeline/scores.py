@@ -40,7 +40,8 @@ def pool(evaluations: list[dict]) -> dict:
         evaluations: the `values` of each seed's evaluation, all over the same number of episodes.
 
     Returns:
-        seeds, episodes_per_seed, seed_means (seed,), return_mean, return_low and return_high (95 % t-interval over seeds),
+        seeds, episodes_per_seed, seed_means (seed,), score_sd over seeds, return_mean, return_low and return_high (95 %
+        t-interval over seeds),
         score_mean, score_low and score_high (the same, D4RL-normalised), and resampled: what the interval is over.
 
     Raises:
@@ -55,6 +56,7 @@ def pool(evaluations: list[dict]) -> dict:
         "seeds": len(means),
         "episodes_per_seed": counts.pop(),
         "seed_means": means,
+        "score_sd": float(np.std(normalised_score(means), ddof=1)) if len(means) > 1 else 0.0,
         **{f"return_{end}": value for end, value in found.items()},
         **{f"score_{end}": float(normalised_score(value)) for end, value in found.items()},
         "resampled": "training seeds",

@@ -2,11 +2,12 @@
 
     python -m tests.drill                   50 kills of each of collect, train, doit and reproduce, on the toy (an hour)
     python -m tests.drill --times 10 train  10 kills of one of them
+    python -m tests.drill --times 10 real   10 kills of doit on the project itself, copied, which must be up to date
 
-Half of the kills come by the clock, half exactly before a write: a hook in the victim counts its openings for writing, renamings
-and removals, and ends it at a random one. SIGKILL and SIGTERM take turns, and so do kills of one process and of its whole group.
-Afterwards the same command must succeed; every output must be byte for byte that of the undisturbed run, and nothing may
-be left of the work: no temporary file, no unfinished state.
+Half of the kills come by the clock, half exactly before a write: a hook in the victim counts its openings for writing,
+renamings and removals, and ends it at a random one. SIGKILL and SIGTERM take turns, and so do kills of one process and of its
+whole group. Afterwards the same command must succeed; every output must be byte for byte that of the undisturbed run, and
+nothing may be left of the work: no temporary file, no unfinished state.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from tqdm import tqdm
 from tests import toy as toys
 from tests.toy import Toy
 
-HOOK = '''
+HOOK = """
 import atexit, os, signal, sys
 
 ROOT, AT, SIGNAL, COUNT = (os.environ.get(f"DRILL_{name}") for name in ("ROOT", "AT", "SIGNAL", "COUNT"))
@@ -56,7 +57,7 @@ if ROOT:
     sys.addaudithook(hook)
     if COUNT:
         atexit.register(lambda: open(COUNT, "w").write(str(writes)))
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ SCENARIOS = {
         forget("data", "results/datasets", "checkpoints/contexts"),
     ),
     "train": Scenario(
-        ("pipeline.train", "local_dt_halfcheetah"), forget("checkpoints/local_dt_halfcheetah", "results/training/local_dt_halfcheetah.json")
+        ("pipeline.train", "local_dt_halfcheetah"),
+        forget("checkpoints/local_dt_halfcheetah", "results/training/local_dt_halfcheetah.json"),
     ),
     "doit": Scenario(
         ("doit",),
@@ -97,6 +99,16 @@ SCENARIOS = {
         ),
     ),
     "reproduce": Scenario(("pipeline.reproduce",), lambda toy: None),
+    "real": Scenario(
+        ("doit",),
+        forget(
+            "results/evaluations/local_random_halfcheetah.json",
+            "results/attention",
+            "results/pictures/loss_dt.json",
+            "images/loss_dt.png",
+            "_includes/tables",
+        ),
+    ),
 }
 
 
@@ -181,7 +193,9 @@ def plan(times: int, seconds: float, writes: int, dice: random.Random) -> list[K
     return kills
 
 
-def drill(finished: Toy, scenario: Scenario, times: int, dice: random.Random, folder: Path, name: str = "") -> tuple[Counter, list[str]]:
+def drill(
+    finished: Toy, scenario: Scenario, times: int, dice: random.Random, folder: Path, name: str = ""
+) -> tuple[Counter, list[str]]:
     """Kill a scenario's command `times` times; returns how the victims ended and what was wrong afterwards."""
     expected = undone(finished, scenario, folder / "expected")
     seconds, writes = measure(expected, scenario.words)
@@ -196,6 +210,18 @@ def drill(finished: Toy, scenario: Scenario, times: int, dice: random.Random, fo
     return ends, wrong
 
 
+def real(folder: Path) -> Toy:
+    """A copy of the project itself, which must be up to date; no toy, but handled like one."""
+    for name in (*toys.CODE, *toys.OUTPUTS, "templates"):
+        if (toys.ROOT / name).is_dir() and name != "data":
+            shutil.copytree(toys.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    shutil.copy(toys.ROOT / "dodo.py", folder / "dodo.py")
+    copy = Toy(folder)
+    stale = copy.run("pipeline.plan")
+    assert not stale.stdout and stale.returncode == 0, f"bring the project up to date first: {stale.stdout or stale.stderr}"
+    return copy
+
+
 def main() -> None:
     """Drill the scenarios named, all by default, and exit with 1 where something was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -208,12 +234,15 @@ def main() -> None:
     wrong = []
     with tempfile.TemporaryDirectory(prefix="drill_") as temporary:
         folder = Path(temporary)
-        finished = toys.build(folder / "finished")
-        finished.make("train")
-        finished.make("-n", "2")
-        for name in arguments.names or SCENARIOS:
+        names = arguments.names or [name for name in SCENARIOS if name != "real"]
+        if names != ["real"]:
+            finished = toys.build(folder / "finished")
+            finished.make("train")
+            finished.make("-n", "2")
+        for name in names:
             (folder / name).mkdir()
-            ends, found = drill(finished, SCENARIOS[name], arguments.times, random.Random(arguments.seed), folder / name, name)
+            victim = real(folder / "real" / "finished") if name == "real" else finished
+            ends, found = drill(victim, SCENARIOS[name], arguments.times, random.Random(arguments.seed), folder / name, name)
             print(f"{name}: {dict(ends)}, {len(found)} complaints", flush=True)
             wrong += [f"{name}: {complaint}" for complaint in found]
     print("\n".join(wrong) or "every output is that of an undisturbed run, and nothing is left")

@@ -7,7 +7,14 @@ EVALUATIONS = {"evaluate:local_random_halfcheetah", "evaluate:local_dt_halfcheet
 
 def test_the_road_leads_from_data_to_tables(toy):
     made = toy.snapshot()
-    expected = ("data", "checkpoints/local_dt_halfcheetah", "results/evaluations", "results/attention", "results/rollouts", "images")
+    expected = (
+        "data",
+        "checkpoints/local_dt_halfcheetah",
+        "results/evaluations",
+        "results/attention",
+        "results/rollouts",
+        "images",
+    )
     for folder in (*expected, "_includes/tables"):
         assert any(name.startswith(f"{folder}/") for name in made), f"nothing was made in {folder}"
     assert toy.leftovers() == []
@@ -35,11 +42,15 @@ def test_a_line_of_arithmetic_makes_the_evaluations_run_again_and_nothing_else_t
     own_toy.edit("pipeline/evaluate.py", "returns = rewards.sum(axis=1)\n", "returns = 2 * rewards.sum(axis=1)\n")
     ran = set(own_toy.make("-n", "2"))
     assert ran >= EVALUATIONS
-    assert ran - EVALUATIONS == {"pool:local_toy", "figures:dt_return_asked_got", "tabulate:scores"}, "what reads the returns follows them"
+    assert ran - EVALUATIONS == {"pool:local_toy", "figures:dt_return_asked_got", "tabulate:scores"}, (
+        "what reads the returns follows them"
+    )
 
 
 def test_layout_comments_and_docstrings_make_nothing_run_again(own_toy):
-    own_toy.edit("pipeline/evaluate.py", "returns = rewards.sum(axis=1)\n", "returns = rewards.sum(\n        axis=1,  # time\n    )\n")
+    own_toy.edit(
+        "pipeline/evaluate.py", "returns = rewards.sum(axis=1)\n", "returns = rewards.sum(\n        axis=1,  # time\n    )\n"
+    )
     own_toy.edit("pipeline/evaluate.py", "Undiscounted returns of one shard's episodes.", "Returns.")
     assert own_toy.make() == []
 
@@ -53,10 +64,10 @@ def test_a_number_edited_in_results_is_noticed_and_mended(own_toy):
 
 
 def test_a_colour_changed_in_one_figure_redraws_that_figure_alone(own_toy):
-    picture = own_toy.root / "images/loss_dt.png"
+    picture = own_toy.root / "images/RL.png"
     before = picture.read_bytes()
-    own_toy.edit("figures/loss_dt.py", "style.SKY", "style.PINK")
-    assert own_toy.make() == ["figures:loss_dt"]
+    own_toy.edit("figures/RL.py", "style.BLUE", "style.PINK")
+    assert own_toy.make() == ["figures:RL"]
     assert picture.read_bytes() != before
 
 

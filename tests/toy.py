@@ -27,9 +27,10 @@ EPISODE_STEPS = {"HalfCheetah-v4": 40}
 RUNS = """
 
 BEHAVIOUR = replace(BEHAVIOUR, hidden_sizes=(8,))
-MEDIUM = replace(MEDIUM, episodes=4, shard_episodes=2, contexts=4, context_length=5, contexts_from_last=2)
+MEDIUM = replace(MEDIUM, episodes=4, shard_episodes=2, contexts=2, context_length=5, contexts_from_last=4)
 DECISION_TRANSFORMER = replace(
-    DECISION_TRANSFORMER, context_length=5, hidden_size=16, layers=1, batch_size=4, updates=15, warmup_updates=2, interval_updates=5, held_out_episodes=1
+    DECISION_TRANSFORMER, context_length=5, hidden_size=16, layers=1, batch_size=4, held_out_episodes=1,
+    updates=15, warmup_updates=2, interval_updates=5,
 )
 TRAININGS, VALUE_TRAININGS = (DECISION_TRANSFORMER,), ()
 TARGETS = (6000,)
@@ -105,7 +106,9 @@ class Toy:
         """SHA-256 of every output by its path, those left out that tell seconds."""
         found = (path for output in OUTPUTS for path in sorted((self.root / output).rglob("*")) if path.is_file())
         named = ((path.relative_to(self.root).as_posix(), path) for path in found)
-        return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named if not name.startswith(UNREPEATABLE)}
+        return {
+            name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named if not name.startswith(UNREPEATABLE)
+        }
 
     def leftovers(self) -> list[str]:
         """Files that a finished run should not have left: temporaries anywhere, and unfinished work."""
@@ -126,7 +129,9 @@ def build(folder: Path) -> Toy:
     for name in CODE:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        copy(ROOT / name, folder / name, **({"ignore": shutil.ignore_patterns("__pycache__")} if copy is shutil.copytree else {}))
+        copy(
+            ROOT / name, folder / name, **({"ignore": shutil.ignore_patterns("__pycache__")} if copy is shutil.copytree else {})
+        )
     for name, more in (("environments", EPISODES), ("runs", RUNS)):
         with open(folder / "pipeline" / f"{name}.py", "a") as file:
             file.write(more)
@@ -134,7 +139,9 @@ def build(folder: Path) -> Toy:
     for name, text in TEMPLATES.items():
         (folder / "templates" / f"{name}.md.j2").write_text(text)
     toy = Toy(folder)
-    done = subprocess.run([sys.executable, "-c", BEHAVIOUR], cwd=folder, env=toy.environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", BEHAVIOUR], cwd=folder, env=toy.environment(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return toy
 

@@ -1,0 +1,25 @@
+"""The behaviour policy without its dice: the mode under the tanh. The control for what students gain by not sampling."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pipeline import checkpoints
+from pipeline.models.gaussian_policy import GaussianPolicyModel
+from pipeline.policies.behaviour import BehaviourPolicy
+
+
+class BehaviourMode(BehaviourPolicy):
+    """Plays many episodes at once and draws nothing."""
+
+    @torch.inference_mode()
+    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+        """Actions (episode, action) for observations (episode, observation); rewards are not looked at."""
+        mean, _ = self.model(torch.from_numpy(observations))
+        return torch.tanh(mean).numpy()
+
+
+def load(run) -> BehaviourMode:
+    """The behaviour policy of an evaluation's checkpoint, by its mode."""
+    return BehaviourMode(checkpoints.load(run.checkpoint, GaussianPolicyModel))
