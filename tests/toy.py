@@ -38,7 +38,7 @@ EVALUATIONS = (
     Evaluation("local_random_halfcheetah", "random_actions", episodes=4, shard_episodes=2),
     replace(_dt, episodes=4, shard_episodes=2),
 )
-POOLS = (Pool("local_toy", (_dt.name,)),)
+POOLS, COMPARISONS = (Pool("local_toy", (_dt.name,)),), ()
 LATENCIES = (replace(LATENCIES[0], actions=20, warmup_actions=5),)
 ROLLOUTS = (Rollout(_dt.name, _dt.name, steps=40),)
 ANIMATIONS = ()

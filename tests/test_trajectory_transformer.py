@@ -1,0 +1,314 @@
+"""The Trajectory Transformer: equal to the library's former model, its decoder equal to its forward; and the quantile bins.
+
+`golden/trajectory_transformer.json` holds what transformers 4.57.6's `TrajectoryTransformerModel` gave (torch 2.13.0, one
+thread): the model was made from `config`, its weights were those of `golden_weights` below, its tokens those of
+`golden_tokens`; every tenth logit is kept, at some positions of two sequences; the loss stands for `targets` and a mask
+of the first 200 positions; one row of attention weights for 249 tokens. `weights_sha256` is over the weights' bytes in
+the order of their names.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from safetensors.torch import save_file
+from transformers import AutoModel
+
+from pipeline import checkpoints, discretization
+from pipeline.checkpoints import CheckpointError
+from pipeline.discretization import DiscretizerError, QuantileDiscretizer
+from pipeline.episodes import Episodes
+from pipeline.models.trajectory_transformer import Decoder, TrajectoryTransformerConfig, TrajectoryTransformerModel
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "trajectory_transformer.json").read_text())
+CONFIG = TrajectoryTransformerConfig.from_dict(GOLDEN["config"])
+TINY = {"n_layer": 2, "n_head": 2, "n_embd": 16}
+
+
+def golden_weights() -> dict[str, torch.Tensor]:
+    """Normal weights of deviation 0.2, those that scale a layer's norm around 1, drawn in the order of their names."""
+    generator, weights = np.random.default_rng(0), {}
+    for name, tensor in sorted(TrajectoryTransformerModel(CONFIG).state_dict().items()):
+        centre = 1.0 if name.endswith(("ln1.weight", "ln2.weight", "ln_f.weight")) else 0.0
+        drawn = centre + 0.2 * generator.standard_normal(tuple(tensor.shape))
+        weights[name] = torch.from_numpy(drawn.astype(np.float32))
+    return weights
+
+
+def golden_tokens(length: int) -> torch.Tensor:
+    """Two sequences with a stop token at every seventh position."""
+    tokens = np.random.default_rng(length).integers(0, 101, size=(2, length))
+    tokens[:, ::7] = 100
+    return torch.from_numpy(tokens)
+
+
+@pytest.fixture(scope="module")
+def golden_model() -> TrajectoryTransformerModel:
+    model = TrajectoryTransformerModel(CONFIG).eval()
+    model.load_state_dict(golden_weights())
+    return model
+
+
+@pytest.fixture(scope="module")
+def tiny() -> TrajectoryTransformerModel:
+    torch.manual_seed(0)
+    model = TrajectoryTransformerModel(TrajectoryTransformerConfig(initializer_range=0.2, **TINY)).eval()
+    torch.nn.init.normal_(model.pos_emb, std=0.2)
+    return model
+
+
+def random_tokens(*shape: int) -> torch.Tensor:
+    """Tokens with a few stop tokens among them."""
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 101, size=shape))
+
+
+def write_published(folder: Path, weights: dict, form: str) -> None:
+    """A folder as the published repositories have it, the masks of old versions among the pickled weights."""
+    (folder / "config.json").write_text(json.dumps(GOLDEN["config"]))
+    if form == "safetensors":
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    else:
+        masks = {f"blocks.{layer}.attn.mask": torch.ones(1, 1, 249, 249) for layer in range(CONFIG.n_layer)}
+        torch.save(weights | masks, folder / "pytorch_model.bin")
+
+
+def test_the_golden_weights_are_drawn_as_they_were():
+    joined = b"".join(weight.numpy().tobytes() for _, weight in sorted(golden_weights().items()))
+    assert hashlib.sha256(joined).hexdigest() == GOLDEN["weights_sha256"]
+
+
+@pytest.mark.parametrize("form", ["pytorch_model.bin", "safetensors"])
+def test_a_published_folder_loads_and_gives_the_logits_of_transformers_4_57(form, tmp_path):
+    write_published(tmp_path, golden_weights(), form)
+    model, report = AutoModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert isinstance(model, TrajectoryTransformerModel)
+    assert not any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert {case["length"] for case in GOLDEN["cases"]} >= {1, 24, 25, 26, 50, 142, 249}
+    for case in GOLDEN["cases"]:
+        with torch.inference_mode():
+            logits = model.eval()(golden_tokens(case["length"])).logits
+        expected = torch.tensor(case["logits"])
+        torch.testing.assert_close(logits[:, case["positions"], ::10], expected, atol=1e-5, rtol=0)
+
+
+def test_loss_and_attention_are_those_of_transformers_4_57(golden_model):
+    targets = torch.from_numpy(np.random.default_rng(99).integers(0, 101, size=(2, 249)))
+    mask = (torch.arange(249) < 200).float().expand(2, -1)
+    with torch.inference_mode():
+        output = golden_model(golden_tokens(249), targets, mask, output_attentions=True)
+        plain = golden_model(golden_tokens(249))
+    assert abs(float(output.loss) - GOLDEN["loss"]) <= 1e-5
+    place = GOLDEN["attention"]
+    row = output.attentions[place["layer"]][0, place["head"], place["query"]]
+    torch.testing.assert_close(row[: len(place["row"])], torch.tensor(place["row"]), atol=1e-6, rtol=0)
+    torch.testing.assert_close(output.logits, plain.logits, atol=1e-5, rtol=0)
+
+
+def test_the_published_size_has_the_published_number_of_parameters():
+    model = TrajectoryTransformerModel(TrajectoryTransformerConfig())
+    assert sum(parameter.numel() for parameter in model.parameters()) == 1_468_544
+    assert tuple(model.head.weight.shape) == (25, 101, 128)
+
+
+def test_neither_the_future_nor_any_value_changes_a_logit_and_the_past_does(tiny):
+    tokens = random_tokens(1, 249)
+    with torch.inference_mode():
+        before = tiny(tokens).logits
+        for changed in (24, 60, 99):
+            other = tokens.clone()
+            other[0, changed] = (other[0, changed] + 1) % 100
+            moved = (tiny(other).logits - before).abs().amax(dim=-1)[0] > 0
+            assert not moved[:changed].any() and moved[changed]
+            assert bool(moved[changed + 1 :].any()) == (changed % 25 != 24)
+
+
+def test_attention_weights_sum_to_one_and_leave_values_and_the_future_out(tiny):
+    with torch.inference_mode():
+        attentions = torch.stack(tiny(random_tokens(2, 60), output_attentions=True).attentions)
+    assert attentions.shape == (2, 2, 2, 60, 60)
+    assert torch.allclose(attentions.sum(-1), torch.ones(()))
+    assert not attentions[..., 24::25].any() and not attentions.triu(1).any()
+
+
+def test_an_actions_target_weighs_five_times_an_observations():
+    model = TrajectoryTransformerModel(TrajectoryTransformerConfig(**TINY, value_weight=2))
+    assert model.loss_weights(50).tolist() == ([1] * 16 + [5] * 6 + [1, 2, 1]) * 2
+
+
+@pytest.mark.parametrize(
+    "tokens", [torch.full((1, 5), 101), torch.full((1, 5), -1), torch.zeros(1, 250, dtype=torch.long), torch.zeros(1, 5)]
+)
+def test_tokens_the_model_cannot_know_are_refused(tiny, tokens):
+    with pytest.raises(ValueError, match=r"between 0 and 100|at most 249"):
+        tiny(tokens)
+
+
+def test_reading_beyond_the_block_is_refused(tiny):
+    decoder = Decoder(tiny)
+    with torch.inference_mode():
+        _, cache = decoder.begin(random_tokens(1, 249), beams=1, room=2)
+        with pytest.raises(ValueError, match="position 249 lies beyond"):
+            decoder.extend(cache, random_tokens(1, 1, 1))
+
+
+def test_a_configuration_that_contradicts_itself_is_refused():
+    with pytest.raises(ValueError, match="transition_dim is 25"):
+        TrajectoryTransformerConfig(observation_dim=11)
+    with pytest.raises(ValueError, match="no multiple"):
+        TrajectoryTransformerConfig(n_head=3)
+
+
+def test_a_checkpoint_of_other_sizes_is_refused(tmp_path):
+    checkpoints.write_model(
+        tmp_path / "checkpoints" / "other", TrajectoryTransformerModel(TrajectoryTransformerConfig(**TINY)), "A card."
+    )
+    config = tmp_path / "checkpoints" / "other" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "n_embd": 32}))
+    checkpoints.write_sums(tmp_path / "checkpoints" / "other")
+    with pytest.raises(CheckpointError, match="other"):
+        checkpoints.load("other", TrajectoryTransformerModel, root=tmp_path)
+
+
+@torch.inference_mode()
+def decoded(model, tokens: torch.Tensor, first: int, chunk: int) -> torch.Tensor:
+    """Logits (episode, beam, position, token) from `first` on, read in chunks after a beginning that all beams share."""
+    decoder = Decoder(model)
+    logits, cache = decoder.begin(tokens[:, 0, :first], tokens.shape[1], room=tokens.shape[2] - first)
+    found = [] if logits is None else [logits[:, None].expand(-1, tokens.shape[1], -1)]
+    for start in range(first, tokens.shape[2], chunk):
+        found.append(decoder.extend(cache, tokens[:, :, start : start + chunk]))
+    return torch.stack(found, dim=2)
+
+
+def assert_decoded_as_forward(model, first: int, chunk: int, tolerance: float, length: int = 249) -> None:
+    """Two episodes of three beams that share their first tokens: every logit the decoder gives is the full forward's."""
+    tokens = random_tokens(2, 3, length)
+    tokens[:, :, :first] = tokens[:, :1, :first]
+    with torch.inference_mode():
+        full = model(tokens.flatten(0, 1)).logits.unflatten(0, (2, 3))
+    ends = [*range(first + chunk - 1, length, chunk)] + ([length - 1] if (length - first) % chunk else [])
+    ends = ([first - 1] if first else []) + ends
+    torch.testing.assert_close(decoded(model, tokens, first, chunk), full[:, :, ends], atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("first", [0, 24, 25, 142])
+def test_decoding_token_by_token_is_the_full_forward_at_every_position(golden_model, first):
+    assert_decoded_as_forward(golden_model, first, chunk=1, tolerance=1e-5)
+
+
+@pytest.mark.parametrize(("first", "chunk"), [(0, 1), (17, 1), (142, 1), (24, 10), (25, 25), (0, 60)])
+def test_decoding_is_exact_in_double_precision_also_many_tokens_at_once(tiny, first, chunk):
+    model = TrajectoryTransformerModel(tiny.config).double().eval()
+    model.load_state_dict(tiny.state_dict())
+    assert_decoded_as_forward(model, first, chunk, tolerance=1e-12)
+
+
+@torch.inference_mode()
+def test_kept_alternatives_go_on_as_if_they_had_always_been_beams(tiny):
+    model = TrajectoryTransformerModel(tiny.config).double().eval()
+    model.load_state_dict(tiny.state_dict())
+    decoder, generator = Decoder(model), torch.Generator().manual_seed(0)
+    shared = random_tokens(2, 42)
+    history = shared[:, None].expand(-1, 3, -1)
+    _, cache = decoder.begin(shared, beams=3, room=30)
+    for _ in range(3):
+        first = torch.randint(101, (2, 3, 2), generator=generator)
+        second = torch.randint(101, (2, 3, 2), generator=generator)
+        decoder.branch(cache, first)
+        logits = decoder.branch(cache, second)
+        forked = torch.cat([history[:, :, None].expand(-1, -1, 2, -1), first[..., None], second[..., None]], dim=-1)
+        full = model(forked.flatten(0, 2)).logits[:, -1].view(2, 3, 2, -1)
+        torch.testing.assert_close(logits, full, atol=1e-12, rtol=0)
+        parents, chosen = torch.tensor([[2, 0, 0], [1, 1, 2]]), torch.tensor([[1, 0, 1], [0, 0, 1]])
+        decoder.keep(cache, parents, chosen, count=2)
+        history = forked[torch.arange(2)[:, None], parents, chosen]
+        more = torch.randint(101, (2, 3, 3), generator=generator)
+        logits = decoder.extend(cache, more)
+        history = torch.cat([history, more], dim=-1)
+        torch.testing.assert_close(logits, model(history.flatten(0, 1)).logits[:, -1].view(2, 3, -1), atol=1e-12, rtol=0)
+
+
+def test_thresholds_of_a_small_column_are_those_found_by_hand():
+    column = np.array([9.0, 1, 8, 2, 7, 3, 6, 4, 5, 0])[:, None]
+    bins = discretization.fit(column, bins=5)  # every second of 0 to 9, and 9
+    assert bins.thresholds[:, 0].tolist() == [0, 2, 4, 6, 8, 9]
+    assert bins.midpoints[:, 0].tolist() == [1, 3, 5, 7, 8.5]
+    assert bins.encode(np.array([[-5.0], [0], [1.9], [2], [8.9], [9], [50]]))[:, 0].tolist() == [0, 0, 0, 1, 4, 4, 4]
+    assert bins.expectation(np.array([0.5, 0.25, 0, 0, 0, 0.25]), 0) == 0.5 * 1 + 0.25 * 3
+
+
+def test_of_equal_thresholds_the_last_bin_holds_the_value_and_the_others_mean_it():
+    column = np.array([0.0, 0, 0, 0, 0, 0, 1, 2, 3, 4])[:, None]
+    bins = discretization.fit(column, bins=5)
+    assert bins.thresholds[:, 0].tolist() == [0, 0, 0, 1, 3, 4]
+    assert bins.encode(np.zeros((1, 1))).item() == 2
+    assert bins.decode(np.array([[0], [1], [2]]))[:, 0].tolist() == [0, 0, 0.5]
+
+
+def test_too_few_data_fill_up_with_their_maximum():
+    bins = discretization.fit(np.arange(6.0)[:, None], bins=4)  # every second: 0, 2, 4
+    assert bins.thresholds[:, 0].tolist() == [0, 2, 4, 5, 5]
+    assert bins.encode(np.array([[4.5], [5.0]]))[:, 0].tolist() == [2, 3]
+
+
+columns_of_numbers = arrays(np.float32, st.tuples(st.integers(1, 300), st.just(3)), elements=st.floats(-1e6, 1e6, width=32))
+
+
+@settings(deadline=None, max_examples=60)
+@given(columns_of_numbers, arrays(np.float32, (20, 3), elements=st.floats(-2e6, 2e6, width=32)))
+def test_what_is_decoded_lies_in_the_bin_it_came_from_and_order_is_kept(data, values):
+    bins = discretization.fit(data, bins=10)
+    tokens = bins.encode(values)
+    decoded = bins.decode(tokens)
+    low, high = (np.take_along_axis(bins.thresholds, tokens + end, axis=0) for end in (0, 1))
+    assert ((low <= decoded) & (decoded <= high)).all()
+    seen = values >= data.min(axis=0)  # what lies below all data goes to the first bin, even an empty one
+    assert np.array_equal(bins.encode(decoded)[seen], tokens[seen])
+    assert (np.diff(bins.encode(np.sort(values, axis=0)), axis=0) >= 0).all()
+    assert (np.diff(bins.thresholds, axis=0) >= 0).all()
+
+
+def test_a_value_is_what_comes_after_this_reward():
+    rewards = np.array([[1.0, 2.0, 3.0]])
+    np.testing.assert_allclose(discretization.values_to_come(rewards), [[2 + 0.99 * 3, 3, 0]])
+    episodes = Episodes(np.zeros((1, 3, 17), np.float32), np.ones((1, 3, 6), np.float32), rewards.astype(np.float32))
+    columns = discretization.columns(episodes)
+    assert columns.shape == (1, 3, 25)
+    assert columns[0, 0].tolist() == pytest.approx([0.0] * 17 + [1.0] * 6 + [1.0, 2 + 0.99 * 3])
+
+
+def test_an_observation_alone_is_encoded_by_its_own_columns():
+    bins = discretization.fit(np.random.default_rng(0).normal(size=(500, 25)))
+    row = np.random.default_rng(1).normal(size=(4, 25))
+    assert np.array_equal(bins.encode(row)[:, :17], bins.encode(row[:, :17]))
+    with pytest.raises(DiscretizerError, match="26 dimensions"):
+        bins.encode(np.zeros((1, 26)))
+    with pytest.raises(DiscretizerError, match="NaN"):
+        bins.encode(np.full((1, 3), np.nan))
+
+
+def test_thresholds_are_read_as_they_were_written(tmp_path):
+    bins = discretization.fit(np.random.default_rng(0).normal(size=(500, 25)))
+    discretization.write(tmp_path / "discretizer.safetensors", bins)
+    assert np.array_equal(discretization.read(tmp_path / "discretizer.safetensors").thresholds, bins.thresholds)
+
+
+def test_thresholds_that_cannot_be_right_are_refused(tmp_path):
+    good = np.sort(np.random.default_rng(0).normal(size=(101, 25)), axis=0)
+    path = tmp_path / "discretizer.safetensors"
+    with pytest.raises(CheckpointError, match=r"discretizer\.safetensors is missing"):
+        discretization.read(path)
+    for thresholds, message in (
+        (good[:100], "must hold thresholds of shape"),
+        (good[::-1].copy(), "that fall"),
+        (np.where(good > 1, np.nan, good), "not finite"),
+    ):
+        discretization.write(path, QuantileDiscretizer(thresholds))
+        with pytest.raises(DiscretizerError, match=message):
+            discretization.read(path)
