@@ -64,7 +64,9 @@ def results(root: Path = files.ROOT) -> dict:
         except OSError as error:
             raise TableError(f"{path} cannot be read ({error.strerror})") from None
         except (ValueError, RecursionError) as error:
-            raise TableError(f"{path} is not valid JSON ({error}): `doit` mends it") from None
+            by_hand = path.name == "published.json"
+            cure = "restore it with `git checkout -- results/published.json`" if by_hand else "`doit` mends it"
+            raise TableError(f"{path} is not valid JSON ({error}): {cure}") from None
     return tree
 
 
