@@ -22,6 +22,7 @@ DOIT_CONFIG = {
         "attend",
         "time_actions",
         "roll_out",
+        "imagine",
         "animate",
         "figures",
         "tabulate",
@@ -87,6 +88,7 @@ def task_train():
     yield from group(recipes.COLLECTIONS, lambda recipe: [f"train:{recipe.run.behaviour}"])
     yield from group(recipes.TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
     yield from group(recipes.VALUE_TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
+    yield from group(recipes.TRAJECTORY_TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
 
 
 def task_evaluate():
@@ -111,7 +113,7 @@ def task_attend():
 
 def task_time_actions():
     """Milliseconds per action, one episode alone on one thread; after all else that computes, one at a time."""
-    before = ["evaluate", "pool", "compare", "attend", "roll_out"]
+    before = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine"]
     for recipe in recipes.LATENCIES.values():
         yield evidence_task(recipe, before)
         before = [*before, f"time_actions:{recipe.name}"]
@@ -120,6 +122,11 @@ def task_time_actions():
 def task_roll_out():
     """One episode of each policy as simulator states, to be drawn anywhere."""
     yield from group(recipes.ROLLOUTS)
+
+
+def task_imagine():
+    """What a planner imagines, held against what the simulator does under the same actions."""
+    yield from group(recipes.IMAGINATIONS, recipes.makers)
 
 
 def task_animate():

@@ -3,10 +3,12 @@ tokens does.
 
     python -m pipeline.attend local_dt_halfcheetah
 
-Rows of the attention matrix that predict an action are those of the **state** tokens. Their share on return tokens is compared
-with what uniform causal attention would give, and with what the same architecture gives before training. Attention is not
-influence, so the contexts are also altered: the return tokens (all, or the latest) of each context are replaced by those
-of another, likewise the state tokens, and the movement of the action is measured.
+Decision Transformer: rows of the attention matrix that predict an action are those of the **state** tokens. Their share on
+return tokens is compared with what uniform causal attention would give, and with what the same architecture gives before
+training. Attention is not influence, so the contexts are also altered: the return tokens (all, or the latest) of each
+context are replaced by those of another, likewise the state tokens, and the movement of the action is measured.
+
+Trajectory Transformer: attention by age of the key, and the two patterns its authors describe (see `pipeline.patterns`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline import arrays, checkpoints, command, files, policies, recipes
+from pipeline import arrays, checkpoints, command, files, patterns, policies, recipes
 from pipeline.scores import interval
 
 
@@ -133,6 +135,30 @@ def summarise(policy, twin, contexts: dict[str, torch.Tensor]) -> tuple[dict, di
     return values, {"attention": weights.mean(axis=0), "attention_untrained": control.mean(axis=0)}
 
 
+def summarise_transitions(policy, twin, contexts: dict[str, torch.Tensor]) -> tuple[dict, dict[str, np.ndarray]]:
+    """The same for a model that reads every dimension of a transition as a token: patterns in place of types.
+
+    Of the maps only the last layer's is kept, over all heads: there are 16 times as many tokens.
+    """
+    values, maps = {}, {}
+    for suffix, each in (("", policy), ("_untrained", twin)):
+        weights, types = each.attention(contexts)
+        values |= {f"{name}{suffix}": found for name, found in patterns.measure(weights, types).items()}
+        maps[f"attention{suffix}"] = weights[:, -1].mean(axis=(0, 1)).astype(np.float16)
+    about = {
+        "contexts": len(weights),
+        "layers": weights.shape[1],
+        "heads": weights.shape[2],
+        "tokens": len(types),
+        "token_types": types[: patterns.width(types)],
+        "uniform": patterns.uniform(types),
+    }
+    return about | values, maps
+
+
+SUMMARIES = {"decision_transformer": summarise, "trajectory_transformer": summarise_transitions}
+
+
 def main() -> None:
     """Write one attention run's evidence, and its arrays beside it."""
     parser = command.parser(__doc__, recipes.ATTENTIONS)
@@ -143,7 +169,7 @@ def main() -> None:
     module = policies.module(recipe.run.method)
     contexts, _ = checkpoints.read_tensors(files.ROOT / recipes.contexts_file(recipe.run.contexts))
     policy = module.load(recipe.run)
-    values, maps = summarise(policy, module.untrained(policy, recipe.run.seed), contexts)
+    values, maps = SUMMARIES[recipe.run.method](policy, module.untrained(policy, recipe.run.seed), contexts)
     arrays.write(recipe, values, maps, arguments.into)
 
 

@@ -35,11 +35,25 @@ def difference(one: list[float], other: list[float], confidence: float = 0.95) -
     return {"mean": float(np.mean(one) - np.mean(other)), "low": float(found.low), "high": float(found.high)}
 
 
-def compare(run: runs.Slope | runs.Difference, read) -> dict:
+def paired(one: dict, other: dict) -> dict:
+    """Differences of two evaluations' returns in the episodes whose seed both played: of returns and of scores, with their
+    95 % t-intervals over episodes.
+    """
+    played = [dict(zip(values["seeds"], values["returns"], strict=True)) for values in (one, other)]
+    shared = [seed for seed in played[0] if seed in played[1]]
+    got = np.array([[returns[seed] for seed in shared] for returns in played])
+    scores = normalised_score(got)
+    return {"episodes": len(shared), "return": interval(got[0] - got[1]), "score": interval(scores[0] - scores[1])}
+
+
+def compare(run: runs.Slope | runs.Difference | runs.PairedDifference, read) -> dict:
     """The values of one comparison; `read(kind, name)` gives evidence.
 
-    Slope: over all targets, within the data's reach and beyond it. Difference: of scores, over training seeds.
+    Slope: over all targets, within the data's reach and beyond it. Difference: of scores, over training seeds. Paired
+    difference: over episodes.
     """
+    if isinstance(run, runs.PairedDifference):
+        return paired(*(read("evaluations", name)["values"] for name in (run.one, run.other)))
     if isinstance(run, runs.Slope):
         found = [read("evaluations", name) for name in run.evaluations]
         asked = [content["run"]["target_return"] for content in found]

@@ -18,6 +18,7 @@ from pipeline.episodes import Episodes
 from pipeline.returns import returns_to_go
 
 BINS = 100
+FILE = "discretizer.safetensors"  # beside a checkpoint
 DISCOUNT = 0.99
 
 

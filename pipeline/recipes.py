@@ -11,9 +11,10 @@ LEARNING = ("torch", "transformers", "numpy")
 PLAYING = (*LEARNING, "gymnasium", "mujoco")
 
 
-def checkpoint_files(name: str | None) -> tuple[str, ...]:
+def checkpoint_files(name: str | None, method: str = "") -> tuple[str, ...]:
     """The files of a checkpoint that decide what it computes."""
-    return tuple(f"checkpoints/{name}/{file}" for file in ("config.json", "model.safetensors")) if name else ()
+    files = ["config.json", "model.safetensors"] + ["discretizer.safetensors"] * (method == "trajectory_transformer")
+    return tuple(f"checkpoints/{name}/{file}" for file in files) if name else ()
 
 
 def contexts_file(name: str) -> str:
@@ -66,6 +67,21 @@ def training(run) -> Recipe:
     )
 
 
+def trajectory_training(run: runs.TrajectoryTransformerTraining) -> Recipe:
+    """Training of a Trajectory Transformer; the evidence is its curve."""
+    return Recipe(
+        run.name,
+        "training",
+        "pipeline.train_trajectory_transformer",
+        run,
+        modules=("pipeline.train_trajectory_transformer",),
+        inputs=(f"results/datasets/{run.data}.json",),
+        packages=LEARNING,
+        seconds=run.updates * run.batch_size * 249 / 23_000,  # tokens a second of a core with bfloat16 matrix products
+        about=f"{run.updates} updates of {run.batch_size} windows of {run.transitions} transitions from {run.data}",
+    )
+
+
 def value_training(run: runs.TD3BCTraining) -> Recipe:
     """Training of TD3+BC; the evidence is its curve of losses and values."""
     return Recipe(
@@ -81,19 +97,28 @@ def value_training(run: runs.TD3BCTraining) -> Recipe:
     )
 
 
+def seconds_of_plan(run: runs.PlannedEvaluation | runs.PlannedLatency) -> float:
+    """About how long one core searches for one action of one of two episodes."""
+    return (0.03 + 0.006 * run.beams) * run.horizon / 5 * (2.5 if run.window == "published" else 1)
+
+
 def evaluation(run: runs.Evaluation) -> Recipe:
     """Whole episodes of one policy."""
     player = run.checkpoint if run.method == "deterministic" else run.method.replace("_", " ")
     asked = f", asked for {run.target_return:.0f}" if run.target_return else ""
+    seconds = 20 if run.method == "decision_transformer" else 6
+    if isinstance(run, runs.PlannedEvaluation):
+        asked = f", {run.beams} beams, {run.horizon} transitions ahead, {run.window} window"
+        seconds = 1000 * run.episodes * seconds_of_plan(run)
     return Recipe(
         run.name,
         "evaluations",
         "pipeline.evaluate",
         run,
         modules=("pipeline.evaluate", f"pipeline.policies.{run.method}"),
-        inputs=checkpoint_files(run.checkpoint),
+        inputs=checkpoint_files(run.checkpoint, run.method),
         packages=PLAYING,
-        seconds=20 if run.method == "decision_transformer" else 6,
+        seconds=seconds,
         about=f"{run.episodes} episodes of {player}{'' if run.trained else ' with first weights'}{asked}",
     )
 
@@ -113,12 +138,11 @@ def pool(run: runs.Pool) -> Recipe:
     )
 
 
-def comparison(run: runs.Slope | runs.Difference) -> Recipe:
-    """A slope over evaluations, or a difference of pooled ones."""
-    if isinstance(run, runs.Slope):
-        inputs = tuple(f"results/evaluations/{name}.json" for name in run.evaluations)
-    else:
-        inputs = tuple(f"results/pooled/{name}.json" for name in (run.one, run.other))
+def comparison(run: runs.Slope | runs.Difference | runs.PairedDifference) -> Recipe:
+    """A slope or a difference over evaluations, or a difference of pooled ones."""
+    kind = "pooled" if isinstance(run, runs.Difference) else "evaluations"
+    names = run.evaluations if isinstance(run, runs.Slope) else (run.one, run.other)
+    inputs = tuple(f"results/{kind}/{name}.json" for name in names)
     return Recipe(
         run.name,
         "compared",
@@ -140,7 +164,7 @@ def attention(run: runs.Attention) -> Recipe:
         "pipeline.attend",
         run,
         modules=("pipeline.attend", f"pipeline.policies.{run.method}"),
-        inputs=(*checkpoint_files(run.checkpoint), contexts_file(run.contexts)),
+        inputs=(*checkpoint_files(run.checkpoint, run.method), contexts_file(run.contexts)),
         packages=LEARNING,
         outputs=(f"results/attention/{run.name}.npz",),
         seconds=10,
@@ -156,9 +180,9 @@ def latency(run: runs.Latency) -> Recipe:
         "pipeline.time_actions",
         run,
         modules=("pipeline.time_actions", f"pipeline.policies.{run.method}"),
-        inputs=checkpoint_files(run.checkpoint),
+        inputs=checkpoint_files(run.checkpoint, run.method),
         packages=PLAYING,
-        seconds=8,
+        seconds=8 + (110 * seconds_of_plan(run) if isinstance(run, runs.PlannedLatency) else 0),
         about=f"{run.method.replace('_', ' ')}: {run.actions} actions of one episode",
     )
 
@@ -172,11 +196,29 @@ def rollout(run: runs.Rollout) -> Recipe:
         "pipeline.roll_out",
         run,
         modules=("pipeline.roll_out", f"pipeline.policies.{played.method}"),
-        inputs=checkpoint_files(played.checkpoint),
+        inputs=checkpoint_files(played.checkpoint, played.method),
         packages=PLAYING,
         outputs=(f"results/rollouts/{run.name}.npz",),
-        seconds=8,
+        seconds=8 + (run.steps * seconds_of_plan(played) if isinstance(played, runs.PlannedEvaluation) else 0),
         about=f"{run.steps} steps of {run.evaluation} from seed {run.seed}",
+    )
+
+
+def imagination(run: runs.Imagination) -> Recipe:
+    """Plans along a rollout against the simulator; the beams of one of them lie beside the evidence."""
+    rollout = f"results/rollouts/{run.rollout}"
+    played = EVALUATIONS[ROLLOUTS[run.rollout].run.evaluation].run
+    return Recipe(
+        run.name,
+        "imagination",
+        "pipeline.imagine",
+        run,
+        modules=("pipeline.imagine", f"pipeline.policies.{played.method}"),
+        inputs=(*checkpoint_files(played.checkpoint, played.method), f"{rollout}.json", f"{rollout}.npz"),
+        packages=PLAYING,
+        outputs=(f"results/imagination/{run.name}.npz",),
+        seconds=30,
+        about=f"what {run.rollout} imagines against what the simulator does",
     )
 
 
@@ -232,14 +274,20 @@ BEHAVIOURS = named(behaviour, (runs.BEHAVIOUR,))
 COLLECTIONS = named(collection, (runs.MEDIUM,))
 TRAININGS = named(training, runs.TRAININGS)
 VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
+TRAJECTORY_TRAININGS = named(trajectory_training, (runs.TRAJECTORY_TRANSFORMER,))
 EVALUATIONS = named(evaluation, runs.EVALUATIONS)
 POOLS = named(pool, runs.POOLS)
 COMPARISONS = named(comparison, runs.COMPARISONS)
 ATTENTIONS = named(attention, runs.ATTENTIONS)
 LATENCIES = named(latency, runs.LATENCIES)
 ROLLOUTS = named(rollout, runs.ROLLOUTS)
+IMAGINATIONS = named(imagination, runs.IMAGINATIONS)
 
-TRAINED = {**BEHAVIOURS, **COLLECTIONS, **TRAININGS, **VALUE_TRAININGS}  # hours: made by `doit train` alone
+TRAINED = {  # hours: made by `doit train` alone
+    name: recipe
+    for registry in (BEHAVIOURS, COLLECTIONS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS)
+    for name, recipe in registry.items()
+}
 EVIDENCE = {
     "train": TRAINED,
     "evaluate": EVALUATIONS,
@@ -248,8 +296,9 @@ EVIDENCE = {
     "attend": ATTENTIONS,
     "time_actions": LATENCIES,
     "roll_out": ROLLOUTS,
+    "imagine": IMAGINATIONS,
 }  # by task
-if len(TRAINED) < len(BEHAVIOURS) + len(COLLECTIONS) + len(TRAININGS) + len(VALUE_TRAININGS):
+if len(TRAINED) < sum(map(len, (BEHAVIOURS, COLLECTIONS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS))):
     raise ValueError("two training runs share a name")
 
 FIGURES = named(figure, runs.FIGURES)

@@ -89,15 +89,22 @@ def judge_latency(committed: dict, again: dict) -> tuple[str, str]:
     return ("statistically compatible" if 1 / LATENCY_FACTOR <= ratio <= LATENCY_FACTOR else "not reproduced"), detail
 
 
-def judge_comparison(committed: dict, again: dict) -> tuple[str, str]:
-    """Slopes and differences: identical, or with intervals that overlap the published ones, fewer episodes or not."""
-    if committed == again:
+def intervals(values, name: str = "") -> dict[str, dict]:
+    """Every mean with its interval in a tree of values, by its path."""
+    if isinstance(values, dict) and {"mean", "low", "high"} <= values.keys():
+        return {name: values}
+    branches = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    return {path: found for key, branch in branches for path, found in intervals(branch, f"{name} {key}".strip()).items()}
+
+
+def judge_intervals(committed: dict, again: dict) -> tuple[str, str]:
+    """Slopes, differences, errors: identical, or with intervals that overlap the published ones, fewer episodes or not."""
+    if same_numbers(committed, again) == 0:
         return "identical", "every interval"
-    names = [name for name, value in committed.items() if isinstance(value, dict)]
-    apart = [
-        name for name in names if again[name]["low"] > committed[name]["high"] or committed[name]["low"] > again[name]["high"]
-    ]
-    detail = ", ".join(f"{name} {committed[name]['mean']:.3g} published, {again[name]['mean']:.3g} again" for name in names)
+    published, found = intervals(committed), intervals(again)
+    apart = [name for name, was in published.items() if found[name]["low"] > was["high"] or was["low"] > found[name]["high"]]
+    shown = (apart or list(published))[:3]
+    detail = ", ".join(f"{name} {published[name]['mean']:.3g} published, {found[name]['mean']:.3g} again" for name in shown)
     return ("not reproduced" if apart else "statistically compatible"), detail
 
 
@@ -125,7 +132,7 @@ def compare(recipe: Recipe) -> tuple[str, str]:
     """A verdict on one result, and the figures it rests on."""
     committed, again = (evidence.read(recipe.path(root))["values"] for root in (files.ROOT, INTO))
     if recipe.kind == "compared":
-        return judge_comparison(committed, again)
+        return judge_intervals(committed, again)
     if recipe.kind == "pooled":
         return judge_pool(committed, again)
     if recipe.kind == "evaluations":
@@ -134,12 +141,20 @@ def compare(recipe: Recipe) -> tuple[str, str]:
         return judge_rollout(recipe)
     if recipe.kind == "attention":
         return judge_arrays(recipe)
+    if recipe.kind == "imagination":
+        return judge_intervals(committed, again)
     return judge_latency(committed, again) if recipe.kind == "latency" else judge_values(committed, again)
 
 
 def whole(recipe: Recipe) -> bool:
     """Whether the result at hand holds all of its run's episodes."""
     return recipe.kind != "evaluations" or evidence.read(recipe.path(INTO))["values"]["episodes"] == recipe.run.episodes
+
+
+def cost(recipe: Recipe, every_shard: bool) -> float:
+    """About how many seconds of one core making a result again takes."""
+    parts = every_shard or recipe.kind != "evaluations"
+    return recipe.seconds * (1 if parts else min(1, recipe.run.shard_episodes / recipe.run.episodes))
 
 
 def again(recipe: Recipe, every_shard: bool) -> float:
@@ -171,8 +186,10 @@ def reproduce(every_shard: bool) -> list[dict]:
     them; latency is measured last, alone.
     """
     rebuilt = [recipe for task, registry in recipes.EVIDENCE.items() if task != "train" for recipe in registry.values()]
-    together = [recipe for recipe in rebuilt if recipe.kind not in ("pooled", "compared", "latency")]
-    alone = [recipe for kind in ("pooled", "compared", "latency") for recipe in rebuilt if recipe.kind == kind]
+    last = ("imagination", "pooled", "compared", "latency")
+    together = [recipe for recipe in rebuilt if recipe.kind not in last]
+    together.sort(key=lambda recipe: -cost(recipe, every_shard))  # the longest first, so that none is left alone at the end
+    alone = [recipe for kind in last for recipe in rebuilt if recipe.kind == kind]
     verdicts = []
     with tqdm(total=len(rebuilt), unit="result") as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
         timed = zip(together, pool.map(lambda recipe: again(recipe, every_shard), together), strict=True)
@@ -199,9 +216,7 @@ def main() -> None:
     if verdict_file.exists():
         shutil.rmtree(INTO)
     rebuilt = [recipe for task, registry in recipes.EVIDENCE.items() if task != "train" for recipe in registry.values()]
-    seconds = sum(recipe.seconds * (1 if every_shard or recipe.kind != "evaluations" else 0.6) for recipe in rebuilt) / (
-        os.cpu_count() or 1
-    )
+    seconds = sum(cost(recipe, every_shard) for recipe in rebuilt) / (os.cpu_count() or 1)
     print(f"making {len(rebuilt)} results again into {INTO.relative_to(files.ROOT)}/, {plan.minutes(seconds)}", flush=True)
     verdicts = reproduce(every_shard)
     width = max(len(entry["result"]) for entry in verdicts)

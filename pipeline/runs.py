@@ -72,6 +72,33 @@ class DecisionTransformerTraining:
 
 
 @dataclass(frozen=True)
+class TrajectoryTransformerTraining:
+    """The published architecture and loss (jannerm/trajectory-transformer:config/offline.py), trained as long as a CPU can."""
+
+    name: str
+    data: str
+    method: str = "trajectory_transformer"
+    bins: int = 100  # quantiles of each dimension
+    transitions: int = 10  # of a window: 249 tokens
+    layers: int = 4
+    heads: int = 4
+    width: int = 128
+    dropout: float = 0.0  # published 0.1; no token is seen twice within this budget, and it halves the speed
+    action_weight: float = 5.0
+    batch_size: int = 32  # published 256; small budgets want many small steps
+    updates: int = 9_600  # published about 195,000, eight times as large; 76 million tokens
+    warmup_updates: int = 200
+    learning_rate: float = 5e-3  # published 6e-4
+    betas: tuple[float, float] = (0.9, 0.95)  # of AdamW, which trains what is not a map of a block; Muon trains those
+    weight_decay: float = 0.1
+    gradient_clip: float = 1.0
+    precision: str = "bfloat16"  # of matrix products while training; weights stay in float32
+    held_out_episodes: int = 50
+    interval_updates: int = 200
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class BehaviourCloningTraining:
     """Imitation by a multilayer perceptron; `best_fraction` 0.1 makes it 10 %-BC."""
 
@@ -130,6 +157,18 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class PlannedEvaluation(Evaluation):
+    """Episodes whose every action is searched for; the defaults are the published search's (see `pipeline.planning.Search`)."""
+
+    beams: int = 32
+    horizon: int = 5
+    expansion: int = 2
+    context: int = 5
+    action_cdf: float = 0.6
+    window: str = "growing"  # published: every forward pass cropped to 124 tokens
+
+
+@dataclass(frozen=True)
 class Pool:
     """Evaluations of one recipe trained with several seeds, taken together."""
 
@@ -156,6 +195,15 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class PairedDifference:
+    """How far one policy's returns lie above another's in episodes of the same seeds."""
+
+    name: str
+    one: str  # evaluations, of which the seeds that both played count
+    other: str
+
+
+@dataclass(frozen=True)
 class Attention:
     """Where a model looks, on fixed contexts, beside an untrained twin."""
 
@@ -177,6 +225,28 @@ class Latency:
     environment: str = ENVIRONMENT
     actions: int = 500
     warmup_actions: int = 50
+
+
+@dataclass(frozen=True)
+class PlannedLatency(Latency):
+    """The same for a policy that searches."""
+
+    actions: int = 100
+    warmup_actions: int = 10  # the context fills within the first five
+    beams: int = 32
+    horizon: int = 5
+    context: int = 5
+    window: str = "growing"
+
+
+@dataclass(frozen=True)
+class Imagination:
+    """Plans made along a rollout, held against what the simulator does under the same actions."""
+
+    name: str
+    rollout: str
+    first_step: int = 50
+    every: int = 4
 
 
 @dataclass(frozen=True)
@@ -218,6 +288,7 @@ DECISION_TRANSFORMER = DecisionTransformerTraining("local_dt_halfcheetah", MEDIU
 BEHAVIOUR_CLONING = BehaviourCloningTraining("local_bc_halfcheetah_s0", MEDIUM.name)
 # what return conditioning must beat
 BEST_TENTH_CLONING = replace(BEHAVIOUR_CLONING, name="local_bc10_halfcheetah_s0", best_fraction=0.1)
+TRAJECTORY_TRANSFORMER = TrajectoryTransformerTraining("local_tt_halfcheetah", MEDIUM.name)
 TD3_BC = TD3BCTraining("local_td3bc_halfcheetah_s0", MEDIUM.name)
 # a fifth of the updates, so that three seeds fit a CPU; the rate decays to its tenth within them
 SHORT_DECISION_TRANSFORMER = replace(
@@ -254,25 +325,62 @@ EVALUATIONS = (
     *(Evaluation(run.name, "deterministic", run.name) for run in BEHAVIOUR_CLONINGS + BEST_TENTH_CLONINGS + VALUE_TRAININGS),
     *(replace(_dt, name=run.name, checkpoint=run.name) for run in SHORT_DECISION_TRANSFORMERS),
 )
+# 12 episodes where the claim is, 4 along the way
+BEAMS = {1: 12, 2: 4, 4: 4, 8: 4, 16: 4, 32: 12}
+_tt = PlannedEvaluation(
+    "local_tt_halfcheetah_k32", "trajectory_transformer", TRAJECTORY_TRANSFORMER.name, episodes=12, shard_episodes=2
+)
+_tt_8 = replace(_tt, name="local_tt_halfcheetah_k8", beams=8, episodes=4)
+PLANNED_EVALUATIONS = (
+    *(replace(_tt, name=f"local_tt_halfcheetah_k{beams}", beams=beams, episodes=count) for beams, count in BEAMS.items()),
+    *(replace(_tt_8, name=f"{_tt_8.name}_h{horizon}", horizon=horizon) for horizon in (1, 3)),
+    replace(_tt_8, name=f"{_tt_8.name}_published", window="published"),  # what moving the window costs
+    # the controls for what choosing adds: the likeliest action, and one drawn as the data's was, neither held against others
+    replace(_tt, name="local_tt_halfcheetah_greedy", beams=1, expansion=1, horizon=1, action_cdf=1.0),
+    replace(_tt_8, name="local_tt_halfcheetah_sampled", beams=1, expansion=1, horizon=1, action_cdf=0.0),
+    # ten transitions ahead do not fit the growing window beside five of context
+    replace(_tt_8, name=f"{_tt_8.name}_h10_published", horizon=10, window="published"),
+    replace(_tt_8, name="local_tt_halfcheetah_untrained", beams=1, trained=False),  # the negative control
+)
+EVALUATIONS += PLANNED_EVALUATIONS
 COMPARISONS = (
+    PairedDifference("local_tt_k32_over_k1_halfcheetah", "local_tt_halfcheetah_k32", "local_tt_halfcheetah_k1"),
+    PairedDifference("local_tt_k32_over_greedy_halfcheetah", "local_tt_halfcheetah_k32", "local_tt_halfcheetah_greedy"),
+    PairedDifference("local_tt_k32_over_dt_halfcheetah", "local_tt_halfcheetah_k32", _dt.name),
+    PairedDifference("local_tt_h5_over_h1_halfcheetah", _tt_8.name, f"{_tt_8.name}_h1"),
+    PairedDifference("local_tt_published_over_growing_halfcheetah", f"{_tt_8.name}_published", _tt_8.name),
     Slope("local_dt_halfcheetah_obedience", tuple(f"local_dt_halfcheetah_{target}" for target in TARGETS), reach=4800.0),
     Difference("local_td3bc_over_bc_halfcheetah", "local_td3bc_halfcheetah", "local_bc_halfcheetah"),
 )
-ATTENTIONS = (Attention("local_dt_halfcheetah", "decision_transformer", DECISION_TRANSFORMER.name),)
+ATTENTIONS = (
+    Attention("local_dt_halfcheetah", "decision_transformer", DECISION_TRANSFORMER.name),
+    Attention("local_tt_halfcheetah", "trajectory_transformer", TRAJECTORY_TRANSFORMER.name),
+)
 LATENCIES = (
     Latency("local_dt_halfcheetah", "decision_transformer", DECISION_TRANSFORMER.name, float(HEADLINE_TARGET)),
     Latency(BEHAVIOUR_CLONING.name, "deterministic", BEHAVIOUR_CLONING.name),
     Latency(TD3_BC.name, "deterministic", TD3_BC.name),  # a small multilayer perceptron: what an action costs at least
+    *(
+        PlannedLatency(f"local_tt_halfcheetah_k{beams}", "trajectory_transformer", TRAJECTORY_TRANSFORMER.name, beams=beams)
+        for beams in BEAMS
+    ),
+    PlannedLatency(
+        f"{_tt_8.name}_published", "trajectory_transformer", TRAJECTORY_TRANSFORMER.name, beams=8, window="published"
+    ),
 )
 ROLLOUTS = tuple(
     Rollout(run.name, run.name)
     for run in EVALUATIONS
-    if run.name in ("local_random_halfcheetah", "local_behaviour_halfcheetah", _dt.name)
+    if run.name in ("local_random_halfcheetah", "local_behaviour_halfcheetah", _dt.name, _tt.name)
 )
+IMAGINATIONS = (Imagination(_tt.name, _tt.name),)
 ANIMATIONS = (
     Animation(
-        "half_cheetah", tuple(run.name for run in ROLLOUTS), ("random torques", "behavior policy", "Decision Transformer")
+        "half_cheetah",
+        tuple(run.name for run in ROLLOUTS if run.name != _tt.name),
+        ("random torques", "behavior policy", "Decision Transformer"),
     ),
+    Animation("tt_half_cheetah", (_dt.name, _tt.name), ("Decision Transformer", "Trajectory Transformer")),
     Animation("halfcheetah", (_dt.name,), first_step=150, frames=1, width=960, height=540),
 )
 FIGURES = (
@@ -285,4 +393,16 @@ FIGURES = (
     Figure("dt_last_layer_attention_map", ("attention/local_dt_halfcheetah",)),
     Figure("dt_return_share", ("attention/local_dt_halfcheetah",)),
     Figure("loss_dt", ("training/local_dt_halfcheetah",)),
+    Figure("loss_tt", ("training/local_tt_halfcheetah",)),
+    Figure("tt_imagination", (f"imagination/{_tt.name}",)),
+    Figure(
+        "tt_beams",
+        (
+            "datasets/local_halfcheetah_medium",
+            f"evaluations/{_dt.name}",
+            *(f"{kind}/local_tt_halfcheetah_k{beams}" for kind in ("evaluations", "latency") for beams in BEAMS),
+        ),
+    ),
+    Figure("tt_last_layer_attention_map", ("attention/local_tt_halfcheetah",)),
+    Figure("tt_patterns", ("attention/local_tt_halfcheetah",)),
 )

@@ -1,6 +1,6 @@
 """The crash drill: kill the verbs at random moments, let them finish, and hold what they leave against an undisturbed run.
 
-    python -m tests.drill                   50 kills of each of collect, train, doit and reproduce, on the toy (an hour)
+    python -m tests.drill                   50 kills of each drill but the last, on the toy (an hour)
     python -m tests.drill --times 10 train  10 kills of one of them
     python -m tests.drill --times 10 real   10 kills of doit on the project itself, copied, which must be up to date
 
@@ -87,6 +87,10 @@ SCENARIOS = {
     "train": Scenario(
         ("pipeline.train", "local_dt_halfcheetah"),
         forget("checkpoints/local_dt_halfcheetah", "results/training/local_dt_halfcheetah.json"),
+    ),
+    "train_tt": Scenario(
+        ("pipeline.train_trajectory_transformer", "local_tt_halfcheetah"),
+        forget("checkpoints/local_tt_halfcheetah", "results/training/local_tt_halfcheetah.json"),
     ),
     "doit": Scenario(
         ("doit",),

@@ -41,3 +41,13 @@ def test_targets_are_split_at_the_reach_of_the_data():
     found = compare.compare(run, read)
     assert found["inside"]["mean"] == pytest.approx(1.0) and found["beyond"]["mean"] == pytest.approx(0.0)
     assert found["seeds"] == 2 and 0 < found["all"]["mean"] < 1
+
+
+def test_a_paired_difference_takes_the_seeds_that_both_played():
+    one = {"seeds": [100, 101, 102], "returns": [5000.0, 5010.0, 9999.0]}
+    other = {"seeds": [99, 100, 101], "returns": [0.0, 4900.0, 4890.0]}
+    found = compare.paired(one, other)
+    # differences 100 and 120: mean 110, standard error 10, t(0.975, 1) = 12.706
+    assert found["episodes"] == 2
+    assert found["return"] == pytest.approx({"mean": 110.0, "low": 110 - 127.062, "high": 110 + 127.062}, abs=1e-2)
+    assert found["score"]["mean"] == pytest.approx(100 * 110 / (12135.0 + 280.178953))

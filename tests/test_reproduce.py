@@ -71,3 +71,16 @@ def test_a_short_evaluation_reproduces_its_published_returns(tmp_path, monkeypat
     path.write_text(json.dumps(content))
     assert reproduce.judge(recipe)[0] == "not reproduced"
     assert evidence.stale(recipe, files.ROOT) is None, "what is published is left alone"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"), [(1.0, 3.0, "identical"), (2.5, 4.0, "statistically compatible"), (3.1, 4.0, "not reproduced")]
+)
+def test_intervals_that_overlap_are_compatible_wherever_they_lie_in_the_tree(low, high, verdict):
+    published = {"plans": 2, "steps": [{"mean": 2.0, "low": 1.0, "high": 3.0}, {"mean": 0.0, "low": 0.0, "high": 0.0}]}
+    again = {
+        "plans": 2,
+        "steps": [{"mean": (low + high) / 2, "low": low, "high": high}, {"mean": 0.0, "low": 0.0, "high": 0.0}],
+    }
+    found, detail = reproduce.judge_intervals(published, again)
+    assert found == verdict and (verdict == "identical" or "steps 0" in detail)

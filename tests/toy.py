@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("pipeline", "figures", "dodo.py", "results/published.json")
 OUTPUTS = ("checkpoints", "data", "results", "images", "_includes/tables", "build/reproduce/results")
+PROBE = b"blat"  # what Python's tempfile writes into the system's temporary folder, to see whether it can, and removes
 UNREPEATABLE = ("results/latency", "build/reproduce/results/latency")
 
 EPISODES = """
@@ -32,15 +33,22 @@ DECISION_TRANSFORMER = replace(
     DECISION_TRANSFORMER, context_length=5, hidden_size=16, layers=1, batch_size=4, held_out_episodes=1,
     updates=15, warmup_updates=2, interval_updates=5,
 )
+TRAJECTORY_TRANSFORMER = replace(
+    TRAJECTORY_TRANSFORMER, bins=10, transitions=3, layers=1, heads=2, width=8, batch_size=2, held_out_episodes=1,
+    updates=4, warmup_updates=1, interval_updates=2,
+)
 TRAININGS, VALUE_TRAININGS = (DECISION_TRANSFORMER,), ()
 TARGETS = (6000,)
+_tt = replace(_tt, beams=2, horizon=2, context=1, episodes=2, shard_episodes=1)
 EVALUATIONS = (
     Evaluation("local_random_halfcheetah", "random_actions", episodes=4, shard_episodes=2),
     replace(_dt, episodes=4, shard_episodes=2),
+    _tt,
 )
-POOLS, COMPARISONS = (Pool("local_toy", (_dt.name,)),), ()
+POOLS, COMPARISONS = (Pool("local_toy", (_dt.name,)),), (PairedDifference("local_toy", _tt.name, _dt.name),)
 LATENCIES = (replace(LATENCIES[0], actions=20, warmup_actions=5),)
-ROLLOUTS = (Rollout(_dt.name, _dt.name, steps=40),)
+ROLLOUTS = (Rollout(_dt.name, _dt.name, steps=40), Rollout(_tt.name, _tt.name, steps=12))
+IMAGINATIONS = (replace(IMAGINATIONS[0], first_step=2),)
 ANIMATIONS = ()
 FIGURES = (
     Figure("RL"),
@@ -115,7 +123,8 @@ class Toy:
         temporaries = [path for path in self.root.rglob("*") if ".part" in path.name]
         places = ("build/work", "build/training", "build/reproduce/work", "tmp")
         work = [path for place in places for path in (self.root / place).rglob("*") if path.is_file()]
-        return sorted({path.relative_to(self.root).as_posix() for path in (*temporaries, *work)})
+        ours = (path for path in (*temporaries, *work) if path.read_bytes() != PROBE)
+        return sorted({path.relative_to(self.root).as_posix() for path in ours})
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace text that a file of the toy holds exactly once."""

@@ -17,15 +17,19 @@ dimension, and the one after the last bin is the stop token, which all dimension
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput
+
+from pipeline.discretization import QuantileDiscretizer, columns
+from pipeline.episodes import Episodes
 
 
 class TrajectoryTransformerConfig(PretrainedConfig):
@@ -57,6 +61,7 @@ class TrajectoryTransformerConfig(PretrainedConfig):
         resid_pdrop: float = 0.1,
         initializer_range: float = 0.02,
         training: dict | None = None,
+        tokens_seen: int = 0,
         **kwargs,
     ):
         if transition_dim != observation_dim + action_dim + 2:
@@ -80,6 +85,7 @@ class TrajectoryTransformerConfig(PretrainedConfig):
         self.resid_pdrop = resid_pdrop
         self.initializer_range = initializer_range
         self.training = training
+        self.tokens_seen = tokens_seen
         super().__init__(**kwargs)
 
 
@@ -107,10 +113,11 @@ def check_tokens(tokens: Tensor, config: TrajectoryTransformerConfig, longest: i
         raise ValueError(f"tokens must lie between 0 and {config.vocab_size}, the stop token; found {found}")
 
 
-def may_attend(length: int, transition_dim: int, device=None) -> Tensor:
-    """Which query (row) sees which key (column), (length, length) bool: nothing later, and no value."""
+def attention_bias(length: int, transition_dim: int, device=None) -> Tensor:
+    """What is added to a query's (row) score for a key (column), (length, length): -inf for what is later and for values."""
     position = torch.arange(length, device=device)
-    return (position <= position[:, None]) & (position % transition_dim != transition_dim - 1)
+    seen = (position <= position[:, None]) & (position % transition_dim != transition_dim - 1)
+    return torch.zeros(length, length, device=device).masked_fill_(~seen, -torch.inf)
 
 
 class Attention(nn.Module):
@@ -125,18 +132,18 @@ class Attention(nn.Module):
         """(batch, time, width) to (batch, head, time, size)."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def forward(self, x: Tensor, mask: Tensor, output_attentions: bool) -> tuple[Tensor, Tensor | None]:
+    def forward(self, x: Tensor, bias: Tensor, output_attentions: bool) -> tuple[Tensor, Tensor | None]:
         """Mixed values (batch, time, width), and the weights (batch, head, query, key) where asked for."""
         query, key, value = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))
-        dropout = self.dropout if self.training else 0.0
-        weights = None
-        if output_attentions:
-            scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
-            weights = scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)
-            mixed = functional.dropout(weights, dropout) @ value
-        else:
-            mixed = functional.scaled_dot_product_attention(query, key, value, mask, dropout)
-        return self.proj(mixed.transpose(1, 2).flatten(2)), weights
+        dropout, bias = self.dropout if self.training else 0.0, bias.to(query.dtype)
+        # on a CPU the fused kernel takes three times as long to go back in half precision as these four lines
+        written_out = output_attentions or (self.training and query.dtype == torch.bfloat16 and not query.is_cuda)
+        if not written_out:
+            mixed = functional.scaled_dot_product_attention(query, key, value, bias, dropout)
+            return self.proj(mixed.transpose(1, 2).flatten(2)), None
+        weights = (query / math.sqrt(query.shape[-1]) @ key.transpose(-1, -2) + bias).softmax(dim=-1)
+        mixed = functional.dropout(weights, dropout) @ value
+        return self.proj(mixed.transpose(1, 2).flatten(2)), weights if output_attentions else None
 
 
 class Block(nn.Module):
@@ -149,9 +156,9 @@ class Block(nn.Module):
         self.l1, self.l2 = nn.Linear(config.n_embd, 4 * config.n_embd), nn.Linear(4 * config.n_embd, config.n_embd)
         self.drop = nn.Dropout(config.resid_pdrop)
 
-    def forward(self, x: Tensor, mask: Tensor, output_attentions: bool) -> tuple[Tensor, Tensor | None]:
+    def forward(self, x: Tensor, bias: Tensor, output_attentions: bool) -> tuple[Tensor, Tensor | None]:
         """The next layer's input (batch, time, width), and this one's attention weights or None."""
-        mixed, weights = self.attn(self.ln1(x), mask, output_attentions)
+        mixed, weights = self.attn(self.ln1(x), bias, output_attentions)
         x = x + self.drop(mixed)
         return x + self.drop(self.l2(functional.gelu(self.l1(self.ln2(x))))), weights
 
@@ -248,10 +255,10 @@ class TrajectoryTransformerModel(PreTrainedModel):
         check_tokens(trajectories, self.config)
         time = trajectories.shape[1]
         x = self.drop(self.tok_emb(self.table_rows(trajectories)) + self.pos_emb[:, :time])
-        seen = may_attend(time, self.config.transition_dim, x.device)
+        bias = attention_bias(time, self.config.transition_dim, x.device)
         attentions = []
         for block in self.blocks:
-            x, weights = block(x, seen, bool(output_attentions))
+            x, weights = block(x, bias, bool(output_attentions))
             attentions.append(weights)
         logits = self.head(self.ln_f(x))
         loss = None
@@ -263,6 +270,105 @@ class TrajectoryTransformerModel(PreTrainedModel):
 
 AutoConfig.register(TrajectoryTransformerConfig.model_type, TrajectoryTransformerConfig, exist_ok=True)
 AutoModel.register(TrajectoryTransformerConfig, TrajectoryTransformerModel, exist_ok=True)
+
+
+KINDS = ("observation", "action", "reward", "value")
+
+
+def build(run, episodes: Episodes) -> TrajectoryTransformerModel:
+    """A new model with the run's sizes, for observations and actions like the episodes'."""
+    observation_dim, action_dim = episodes.observations.shape[-1], episodes.actions.shape[-1]
+    width = observation_dim + action_dim + 2
+    config = TrajectoryTransformerConfig(
+        vocab_size=run.bins,
+        action_weight=run.action_weight,
+        block_size=width * run.transitions - 1,
+        observation_dim=observation_dim,
+        action_dim=action_dim,
+        transition_dim=width,
+        n_layer=run.layers,
+        n_head=run.heads,
+        n_embd=run.width,
+        embd_pdrop=run.dropout,
+        attn_pdrop=run.dropout,
+        resid_pdrop=run.dropout,
+        training=asdict(run),
+    )
+    model = TrajectoryTransformerModel(config)
+    relate_neighbours(model)
+    return model
+
+
+HARMONICS = 12
+
+
+@torch.no_grad()
+def relate_neighbours(model: TrajectoryTransformerModel) -> None:
+    """Draw embeddings and heads anew so that neighbouring bins begin alike, as the numbers they stand for are.
+
+    Each column is a random sum of cosines over the bins, so that a model does not have to find out from data which of a
+    hundred tokens are close. The published code begins with independent numbers, and sees 100 times the tokens.
+    """
+    config = model.config
+    frequency, position = torch.arange(HARMONICS), torch.arange(config.vocab_size)[:, None] / config.vocab_size
+    basis = torch.cos(math.pi * frequency * position) / frequency.clamp(min=1).sqrt()
+    basis = basis / basis.square().sum(dim=1).mean().sqrt()
+    amplitudes = torch.randn(2, config.transition_dim, HARMONICS, config.n_embd)
+    embeddings, heads = basis @ amplitudes
+    model.tok_emb.weight[:-1] = 0.1 * embeddings.flatten(0, 1)
+    model.head.weight[:, :-1] = heads / math.sqrt(3 * config.n_embd)
+
+
+class Batches:
+    """Windows of whole transitions, drawn uniformly from those that lie within an episode.
+
+    The published code also draws windows that run over an episode's end and masks what is missing
+    (trajectory/datasets/sequence.py); here the last transitions of an episode are seen a little less often.
+    """
+
+    def __init__(self, episodes: Episodes, run, discretizer: QuantileDiscretizer):
+        self.run = run
+        self.tokens = discretizer.encode(columns(episodes)).astype(np.uint8)
+
+    def draw(self, generator: np.random.Generator, size: int) -> dict[str, Tensor]:
+        """`size` windows: trajectories (batch, time) and targets, the tokens one later."""
+        count, steps, _ = self.tokens.shape
+        episode = generator.integers(count, size=(size, 1))
+        step = generator.integers(steps - self.run.transitions + 1, size=(size, 1)) + np.arange(self.run.transitions)
+        window = torch.from_numpy(self.tokens[episode, step].reshape(size, -1).astype(np.int64))
+        return {"trajectories": window[:, :-1], "targets": window[:, 1:]}
+
+
+def loss(model: TrajectoryTransformerModel, batch: dict[str, Tensor]) -> Tensor:
+    """The published loss: mean weighted cross-entropy, in nats."""
+    return model(**batch).loss
+
+
+def losses_by_kind(model: TrajectoryTransformerModel, batch: dict[str, Tensor]) -> dict[str, float]:
+    """Mean cross-entropy, in nats a token, of each kind of target; by chance it is log(vocab_size)."""
+    config, targets = model.config, batch["targets"]
+    logits = model(batch["trajectories"]).logits.float()
+    each = functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none").mean(dim=0)
+    dimension = torch.arange(1, targets.shape[1] + 1) % config.transition_dim
+    ends = torch.tensor([config.observation_dim, config.observation_dim + config.action_dim, config.transition_dim - 1])
+    kind = (dimension[:, None] >= ends).sum(dim=1)
+    return {name: float(each[kind == index].mean()) for index, name in enumerate(KINDS)}
+
+
+def make_optimizers(model: TrajectoryTransformerModel, run) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024; torch.optim.Muon) for the blocks' maps, AdamW for embeddings, heads, biases and norms.
+
+    Weight decay falls on linear maps and heads alone, as published (`configure_optimizers`), where AdamW does it all.
+    """
+    maps = [parameter for parameter in model.blocks.parameters() if parameter.ndim == 2]
+    small = [parameter for parameter in model.parameters() if parameter.ndim != 2 and parameter is not model.head.weight]
+    undecayed = {"params": [*small, model.tok_emb.weight], "weight_decay": 0.0}
+    return [
+        torch.optim.Muon(maps, run.learning_rate, run.weight_decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(
+            [{"params": [model.head.weight]}, undecayed], run.learning_rate, tuple(run.betas), weight_decay=run.weight_decay
+        ),
+    ]
 
 
 class Layer(NamedTuple):

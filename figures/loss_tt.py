@@ -1,0 +1,48 @@
+"""The Trajectory Transformer's held-out cross-entropy against tokens seen, for each kind of token."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.figure import Figure
+
+from figures import style
+
+LINES = (
+    ("value", style.TOKEN_COLORS["value"], 0),
+    ("action", style.TOKEN_COLORS["action"], 0),
+    ("observation", style.TOKEN_COLORS["state"], 5),
+    ("reward", style.TOKEN_COLORS["reward"], -5),
+)
+
+
+def draw(figure: Figure, data: dict) -> None:
+    """One curve a kind, labelled at its end, and what guessing costs."""
+    axes = figure.subplots()
+    training = data["training/local_tt_halfcheetah"]
+    millions = [point["tokens_seen"] / 1e6 for point in training["curve"]]
+    chance = math.log(training["run"]["bins"])
+    axes.axhline(chance, color=style.GREY, lw=1, ls=(0, (4, 3)))
+    axes.text(millions[0], chance + 0.04, "guessing among the bins", color=style.GREY, fontsize=8, va="bottom")
+    for kind, color, shift in LINES:
+        losses = [point[f"held_out_{kind}"] for point in training["curve"]]
+        axes.plot(millions, losses, color=color)
+        axes.annotate(
+            f"{kind} {losses[-1]:.2f}",
+            (millions[-1], losses[-1]),
+            xytext=(5, shift),
+            textcoords="offset points",
+            va="center",
+            color=color,
+            fontsize=8,
+        )
+    axes.set(
+        xlabel="tokens seen, millions",
+        ylabel="held-out cross-entropy\nnats a token",
+        xlim=(0, millions[-1] * 1.17),
+        ylim=(None, chance + 0.3),
+    )
+
+
+if __name__ == "__main__":
+    style.make("loss_tt", draw, 6.4, 3.2)

@@ -1,0 +1,50 @@
+"""The Trajectory Transformer's return, and its time per action, against the number of beams."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from figures import style
+
+
+def draw(figure: Figure, data: dict) -> None:
+    """Left: every episode as a dot, means with intervals, beside the data and DT. Right: median and 95th percentile."""
+    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    played = sorted(
+        (values["run"]["beams"], values) for name, values in data.items() if name.startswith("evaluations/local_tt")
+    )
+    beams = [count for count, _ in played]
+    medium = data["datasets/local_halfcheetah_medium"]
+    dt = data["evaluations/local_dt_halfcheetah_6000"]
+    left.axhspan(
+        medium["return_mean"] - medium["return_sd"], medium["return_mean"] + medium["return_sd"], color=style.PALE, lw=0
+    )
+    left.axhline(medium["return_mean"], color=style.GREY, lw=1)
+    left.axhline(dt["return_mean"], color=style.ORANGE, lw=1.2, ls=(0, (5, 3)))
+    for count, values in played:
+        left.plot([count * 1.12] * values["episodes"], values["returns"], ".", color=style.SKY, ms=5, alpha=0.7, mew=0)
+    means = [values["return_mean"] for _, values in played]
+    errors = [[v["return_mean"] - v["return_low"] for _, v in played], [v["return_high"] - v["return_mean"] for _, v in played]]
+    left.errorbar(beams, means, yerr=errors, color=style.BLUE, marker="o", ms=5, capsize=3, lw=1.6)
+    note = {"fontsize": 7.5, "ha": "left", "transform": left.get_yaxis_transform()}
+    left.text(0.02, dt["return_mean"], "Decision Transformer", color=style.ORANGE, va="bottom", **note)
+    left.text(0.02, medium["return_mean"] - medium["return_sd"], "the data: mean ± 1 sd", color=style.GREY, va="bottom", **note)
+    left.set(xlabel="beams K", ylabel="return of 1000 steps", xscale="log")
+    timed = [data[f"latency/local_tt_halfcheetah_k{count}"] for count in beams]
+    right.plot(beams, [values["median_ms"] for values in timed], color=style.BLUE, marker="o", ms=5)
+    right.plot(beams, [values["p95_ms"] for values in timed], color=style.SKY, lw=1, marker="_", ms=6)
+    right.axhline(50, color=style.ORANGE, lw=1.2, ls=(0, (5, 3)))
+    right.text(beams[0], 52, "the robot's clock, 50 ms", color=style.ORANGE, fontsize=7.5, va="bottom")
+    right.text(beams[-2], timed[-2]["median_ms"] / 1.15, "median", color=style.BLUE, fontsize=7.5, va="top", ha="left")
+    right.text(beams[1], timed[1]["p95_ms"] * 1.12, "95th percentile", color=style.SKY, fontsize=7.5, va="bottom", ha="left")
+    right.set(xlabel="beams K", ylabel="milliseconds an action", xscale="log", yscale="log")
+    for axes in (left, right):
+        axes.set_xticks(beams, map(str, beams))
+        axes.set_xticks([], minor=True)
+    shown = [each for each in (20, 50, 100, 200, 500, 1000) if each < 1.6 * timed[-1]["p95_ms"]]
+    right.set_yticks(shown, map(str, shown))
+    right.set_yticks([], minor=True)
+
+
+if __name__ == "__main__":
+    style.make("tt_beams", draw, 8.0, 3.3)

@@ -1,0 +1,60 @@
+"""What the Trajectory Transformer imagines: one state's beams, and how far imagination strays from the simulator."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from figures import style
+
+NAMES = (
+    ("nothing_changes", "if nothing changed", style.GREY),
+    ("imagined", "imagined", style.BLUE),
+    ("rounded_to_bins", "the truth, rounded to bins", style.GREEN),
+)
+
+
+def draw(figure: Figure, data: dict) -> None:
+    """Left: the present, every beam's last imagined state coloured by its score, and the real one. Right: errors."""
+    (values,) = data.values()
+    left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
+    cheetahs(figure, left, values["arrays"])
+    for name, label, color in NAMES:
+        steps = values["steps_ahead"]
+        mean = np.array([point["mean"] for point in values[name]])
+        low, high = ([point[end] for point in values[name]] for end in ("low", "high"))
+        right.fill_between(steps, low, high, color=color, alpha=0.2, lw=0)
+        right.plot(steps, mean, color=color, marker="o", ms=4)
+        right.annotate(
+            label, (steps[-1], mean[-1]), xytext=(0, 6), textcoords="offset points", ha="right", color=color, fontsize=8
+        )
+    right.set(xlabel="steps ahead", ylabel="error, standard deviations", ylim=(0, None), xticks=steps)
+    right.set_title("imagined against real")
+
+
+def cheetahs(figure: Figure, axes, beams: dict[str, np.ndarray]) -> None:
+    """Cheetahs as sticks: now, in every beam's last state, and in the simulator's."""
+    scores = beams["scores"]
+    norm = Normalize(scores.min(), scores.max())
+    axes.add_collection(LineCollection(beams["limbs_real"][0].reshape(-1, 2, 2), colors=style.PALE, lw=5, capstyle="round"))
+    for limbs, score in sorted(zip(beams["limbs"][:, -1], scores, strict=True), key=lambda pair: pair[1]):
+        lines = LineCollection(limbs, cmap="viridis", norm=norm, lw=1.3, alpha=0.6, capstyle="round")
+        lines.set_array(np.full(len(limbs), score))
+        axes.add_collection(lines)
+    axes.add_collection(LineCollection(beams["limbs_real"][-1], colors=style.ORANGE, lw=1.4, ls=(0, (3, 1.5))))
+    axes.axhline(0, color=style.GREY, lw=0.8)
+    bar = figure.colorbar(lines, ax=axes, orientation="horizontal", shrink=0.6, aspect=35, pad=0.02)
+    bar.set_label("score of the beam", fontsize=8)
+    bar.solids.set_alpha(1)
+    bar.outline.set_visible(False)
+    axes.autoscale_view()
+    axes.set_aspect("equal")
+    axes.set(xlabel="metres from here", yticks=[])
+    axes.spines["left"].set_visible(False)
+    axes.set_title("one state, its futures")
+
+
+if __name__ == "__main__":
+    style.make("tt_imagination", draw, 8.6, 3.4)

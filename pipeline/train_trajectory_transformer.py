@@ -1,0 +1,141 @@
+"""Train a Trajectory Transformer on a dataset, or train a committed one further.
+
+    python -m pipeline.train_trajectory_transformer local_tt_halfcheetah
+    python -m pipeline.train_trajectory_transformer local_tt_halfcheetah --from local_tt_halfcheetah
+
+Progress is kept after each interval: a killed run resumes, with the same options, at its last. `--from` begins with the
+weights and the bins of a checkpoint, with a warm-up and a decay of its own, and the tokens seen add up; the optimizer's
+moments are not in git, so they begin anew. The device is a GPU where there is one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline import PipelineError, checkpoints, command, discretization, evidence, files, recipes, training
+from pipeline.discretization import QuantileDiscretizer
+from pipeline.episodes import Episodes
+from pipeline.models import trajectory_transformer
+from pipeline.models.trajectory_transformer import KINDS, Batches, TrajectoryTransformerModel
+
+HELD_OUT_SEED = 2**31
+HELD_OUT_BATCHES = 8
+HELD_OUT_WINDOWS = 32
+
+
+def begin(run, learn: Episodes, earlier: str | None) -> tuple[TrajectoryTransformerModel, QuantileDiscretizer]:
+    """First weights and bins made from the data, or both of an earlier checkpoint.
+
+    Raises:
+        CheckpointError: the earlier checkpoint cannot be used.
+        PipelineError: it has another architecture.
+    """
+    torch.manual_seed(run.seed)
+    model = trajectory_transformer.build(run, learn)
+    if earlier is None:
+        return model, discretization.fit(discretization.columns(learn), run.bins)
+    known = checkpoints.load(earlier, TrajectoryTransformerModel)
+    shapes, known_shapes = ({name: tuple(w.shape) for name, w in m.state_dict().items()} for m in (model, known))
+    if shapes != known_shapes:
+        other = next(name for name in sorted(shapes | known_shapes) if shapes.get(name) != known_shapes.get(name))
+        raise PipelineError(
+            f"{earlier} has another architecture than {run.name}: {other} is {known_shapes.get(other)}, not {shapes.get(other)}"
+        )
+    model.load_state_dict(known.state_dict())
+    model.config.tokens_seen = known.config.tokens_seen
+    return model, discretization.read(files.ROOT / "checkpoints" / earlier / discretization.FILE, run.bins)
+
+
+def train(run, learn: Episodes, held_out: Episodes, earlier: str | None, work: Path):
+    """Train to the end; returns the model, on the CPU and knowing the tokens it has seen, its bins, and its curve."""
+    model, discretizer = begin(run, learn, earlier)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    batches, unseen = Batches(learn, run, discretizer), Batches(held_out, run, discretizer)
+    optimizers = trajectory_transformer.make_optimizers(model, run)
+    dtype = getattr(torch, run.precision)
+
+    def draw(source: Batches, generator: np.random.Generator, size: int) -> dict:
+        return {name: tensor.to(model.device) for name, tensor in source.draw(generator, size).items()}
+
+    def update(generator: np.random.Generator) -> torch.Tensor:
+        with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
+            return trajectory_transformer.loss(model, draw(batches, generator, run.batch_size))
+
+    def measure() -> dict[str, float]:
+        generator = np.random.default_rng(HELD_OUT_SEED)
+        found = [
+            trajectory_transformer.losses_by_kind(model, draw(unseen, generator, HELD_OUT_WINDOWS))
+            for _ in range(HELD_OUT_BATCHES)
+        ]
+        return {f"held_out_{kind}": float(np.mean([losses[kind] for losses in found])) for kind in KINDS}
+
+    curve = training.train(run, model, optimizers, update, measure, work)
+    tokens_before, tokens_each = model.config.tokens_seen, run.batch_size * model.config.block_size
+    model.config.tokens_seen += run.updates * tokens_each
+    curve = [{"tokens_seen": tokens_before + point["updates"] * tokens_each, **point} for point in curve]
+    return model.cpu().eval(), discretizer, curve
+
+
+def beginning(recipe, earlier: str | None) -> tuple[str | None, Path]:
+    """What the training begins from, in words, and the file its progress is kept in, which is another for each beginning."""
+    if earlier is None:
+        return None, recipe.work() / "training.safetensors"
+    folder = files.ROOT / "checkpoints" / earlier
+    checkpoints.verify(folder)
+    begun_from = f"{earlier}, sha256 {files.sha256(folder / 'model.safetensors')}"
+    digest = evidence.values_digest([evidence.fingerprint(recipe), begun_from])
+    return begun_from, files.ROOT / "build" / "further" / f"{recipe.name}_{digest[:12]}.safetensors"
+
+
+def card(run, values: dict) -> str:
+    """The checkpoint's card."""
+    facts = {
+        "Model": f"Trajectory Transformer, {values['parameters']:,} parameters",
+        "Data": f"{run.data}, less {run.held_out_episodes} held-out episodes",
+        "Recipe": ", ".join(
+            f"{key.replace('_', ' ')} {value}"
+            for key, value in evidence.fields(run).items()
+            if key not in ("name", "data", "method")
+        ),
+        "Tokens seen": f"{values['tokens_seen']:,}"
+        + (f", of which {values['tokens_seen_before']:,} by {values['begun_from']}" if values["begun_from"] else ""),
+        "Held-out cross-entropy": ", ".join(f"{kind} {values[f'held_out_{kind}']:.3f}" for kind in KINDS)
+        + f" nats a token; by chance {np.log(run.bins):.3f}",
+    }
+    curve = values["curve"]
+    shown = curve[:-1][:: max(1, len(curve) // 10)] + curve[-1:]
+    return checkpoints.card(run.name, facts, shown)
+
+
+def main() -> None:
+    """Train, write bins and checkpoint, then the evidence, then forget the working state."""
+    parser = command.parser(__doc__, recipes.TRAJECTORY_TRAININGS)
+    parser.add_argument("--from", dest="earlier", metavar="CHECKPOINT", help="train this one further (default: from nothing)")
+    arguments = parser.parse_args()
+    recipe = command.find(arguments.name, recipes.TRAJECTORY_TRAININGS)
+    run, earlier = recipe.run, arguments.earlier
+    torch.set_num_threads(1)
+    begun_from, work = beginning(recipe, earlier)
+    learn, held_out = training.dataset(run)
+    model, discretizer, curve = train(run, learn, held_out, earlier, work)
+    values = {
+        "updates": run.updates,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "tokens_seen": model.config.tokens_seen,
+        "tokens_seen_before": model.config.tokens_seen - run.updates * run.batch_size * model.config.block_size,
+        "begun_from": begun_from,
+        **{key: value for key, value in curve[-1].items() if key.startswith(("loss", "held_out"))},
+        "curve": curve,
+    }
+    folder = files.ROOT / "checkpoints" / run.name
+    discretization.write(folder / discretization.FILE, discretizer)
+    checkpoints.write_model(folder, model, card(run, evidence.plain(values)))
+    evidence.write(recipe, values)
+    files.remove(work)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,165 @@
+"""Training of the Trajectory Transformer: its loop, its beginning, its resumption and its continuation."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import PipelineError, checkpoints, training
+from pipeline import train_trajectory_transformer as verb
+from pipeline.discretization import QuantileDiscretizer
+from pipeline.episodes import Episodes
+from pipeline.models import trajectory_transformer
+from pipeline.runs import TRAJECTORY_TRANSFORMER
+from tests.toy import assert_one_sentence
+
+RUN = dataclasses.replace(
+    TRAJECTORY_TRANSFORMER, bins=10, transitions=2, layers=1, heads=2, width=16, batch_size=2, updates=5, warmup_updates=1,
+    interval_updates=2, held_out_episodes=1,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole() -> Episodes:
+    generator = np.random.default_rng(0)
+    actions = generator.uniform(-1, 1, (4, 30, 6))
+    return Episodes(*(part.astype(np.float32) for part in (generator.normal(size=(4, 30, 17)), actions, actions.sum(axis=-1))))
+
+
+def train(whole, path, run=RUN):
+    torch.manual_seed(7)  # what happened before must not matter
+    return verb.train(run, whole[:3], whole[3:], None, path)
+
+
+@pytest.mark.parametrize(("update", "rate"), [(0, 1e-5), (49, 5e-4), (99, 1e-3), (100, 1e-3), (600, 5.5e-4), (1100, 1e-4)])
+def test_the_learning_rate_warms_up_and_falls_to_a_tenth(update, rate):
+    run = dataclasses.replace(RUN, updates=1100, warmup_updates=100, learning_rate=1e-3)
+    assert training.learning_rate(run, update) == pytest.approx(rate)
+
+
+def test_a_run_stopped_after_an_interval_ends_at_the_same_weights(whole, tmp_path, monkeypatch):
+    model, _, curve = train(whole, tmp_path / "undisturbed.safetensors")
+    keep = training.keep
+
+    def keep_and_stop(*arguments):
+        keep(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "keep", keep_and_stop)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            train(whole, tmp_path / "stopped.safetensors")
+    monkeypatch.undo()
+    again, _, curve_again = train(whole, tmp_path / "stopped.safetensors")
+    assert curve == curve_again and [point["updates"] for point in curve] == [2, 4, 5]
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
+
+
+def test_tokens_seen_are_counted_in_the_curve_and_in_the_model(whole, tmp_path):
+    model, _, curve = train(whole, tmp_path / "training.safetensors")
+    assert model.config.block_size == 49
+    assert [point["tokens_seen"] for point in curve] == [2 * 2 * 49, 4 * 2 * 49, 5 * 2 * 49]
+    assert model.config.tokens_seen == 5 * 2 * 49
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_with_a_sentence(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(trajectory_transformer, "loss", lambda model, batch: model.pos_emb.sum() * float("nan"))
+    with pytest.raises(PipelineError, match="not finite after 2 updates"):
+        train(whole, tmp_path / "training.safetensors")
+    assert not (tmp_path / "training.safetensors").exists()
+
+
+def test_bins_are_made_from_the_episodes_to_learn_from_alone(whole, tmp_path):
+    far = dataclasses.replace(whole, observations=whole.observations + 100 * (np.arange(4) == 3)[:, None, None])
+    _, bins, _ = verb.train(RUN, far[:3], far[3:], None, tmp_path / "training.safetensors")
+    assert bins.thresholds[-1, 0] == whole.observations[:3, :, 0].max() < 50
+
+
+def test_batches_are_windows_of_whole_transitions_with_targets_one_later(whole):
+    edges = np.linspace(-4, 4, 11)[:, None].repeat(25, axis=1)
+    batches = trajectory_transformer.Batches(whole, RUN, QuantileDiscretizer(edges))
+    batch = batches.draw(np.random.default_rng(0), 3)
+    assert batch["trajectories"].shape == batch["targets"].shape == (3, 49)
+    assert torch.equal(batch["trajectories"][:, 1:], batch["targets"][:, :-1])
+    flat = batches.tokens.reshape(4, -1)
+    for row in batch["trajectories"].numpy():
+        places = [(e, s) for e in range(4) for s in range(29) if np.array_equal(flat[e, 25 * s : 25 * s + 49], row)]
+        assert len(places) == 1
+
+
+def test_losses_by_kind_are_the_mean_cross_entropies_of_their_targets(whole):
+    torch.manual_seed(0)
+    model = trajectory_transformer.build(RUN, whole).eval()
+    edges = np.linspace(-4, 4, 11)[:, None].repeat(25, axis=1)
+    batch = trajectory_transformer.Batches(whole, RUN, QuantileDiscretizer(edges)).draw(np.random.default_rng(0), 3)
+    with torch.inference_mode():
+        found = trajectory_transformer.losses_by_kind(model, batch)
+        logs = model(batch["trajectories"]).logits.log_softmax(-1)
+    by_hand = {kind: [] for kind in trajectory_transformer.KINDS}
+    for row in range(3):
+        for place in range(49):
+            dimension = (place + 1) % 25
+            kind = "observation" if dimension < 17 else "action" if dimension < 23 else "reward" if dimension == 23 else "value"
+            by_hand[kind].append(-float(logs[row, place, batch["targets"][row, place]]))
+    assert found == pytest.approx({kind: np.mean(losses) for kind, losses in by_hand.items()}, abs=1e-5)
+
+
+def test_neighbouring_bins_begin_alike_and_far_ones_do_not(whole):
+    torch.manual_seed(0)
+    model = trajectory_transformer.build(dataclasses.replace(RUN, bins=100, width=64), whole)
+    for table in (model.tok_emb.weight[:-1].view(25, 100, 64), model.head.weight[:, :100]):
+        near = torch.cosine_similarity(table[:, :-1], table[:, 1:], dim=-1).mean()
+        far = torch.cosine_similarity(table[:, :50], table[:, 50:], dim=-1).mean()
+        assert near > 0.9 > 0.5 > abs(far)
+
+
+def test_every_parameter_has_one_optimizer_and_only_maps_and_heads_decay(whole):
+    model = trajectory_transformer.build(RUN, whole)
+    muon, adamw = trajectory_transformer.make_optimizers(model, RUN)
+    groups = [*muon.param_groups, *adamw.param_groups]
+    held = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(held) == sorted(id(parameter) for parameter in model.parameters())
+    decayed = {id(parameter) for group in groups if group["weight_decay"] for parameter in group["params"]}
+    named = {name for name, parameter in model.named_parameters() if id(parameter) in decayed}
+    maps = {f"blocks.0.{map}.weight" for map in ("attn.key", "attn.query", "attn.value", "attn.proj", "l1", "l2")}
+    assert named == maps | {"head.weight"}
+
+
+def test_half_precision_takes_another_way_through_attention_with_the_same_result(whole):
+    torch.manual_seed(0)
+    model = trajectory_transformer.build(RUN, whole).train()
+    tokens = torch.randint(0, 10, (2, 49))
+    whole_precision = model(tokens).logits
+    with torch.autocast("cpu", torch.bfloat16):
+        half = model(tokens).logits
+    assert half.dtype == torch.bfloat16 and torch.allclose(half.float(), whole_precision, atol=0.05)
+
+
+def test_a_checkpoint_is_trained_further_and_its_tokens_add_up(own_toy):
+    card = own_toy.root / "checkpoints" / "local_tt_halfcheetah" / "README.md"
+    evidence = own_toy.root / "results" / "training" / "local_tt_halfcheetah.json"
+    bins = (card.parent / "discretizer.safetensors").read_bytes()
+    once = json.loads(evidence.read_text())["values"]
+    words = ("pipeline.train_trajectory_transformer", "local_tt_halfcheetah", "--from", "local_tt_halfcheetah")
+    done = own_toy.run(*words)
+    assert done.returncode == 0, done.stderr
+    twice = json.loads(evidence.read_text())["values"]
+    assert once["begun_from"] is None and twice["begun_from"].startswith("local_tt_halfcheetah, sha256 ")
+    assert (twice["tokens_seen_before"], twice["tokens_seen"]) == (once["tokens_seen"], 2 * once["tokens_seen"])
+    assert twice["curve"][0]["tokens_seen"] > once["tokens_seen"]
+    assert f"{twice['tokens_seen']:,}, of which {once['tokens_seen']:,} by local_tt_halfcheetah" in card.read_text()
+    assert (card.parent / "discretizer.safetensors").read_bytes() == bins
+    checkpoints.verify(card.parent)
+    assert own_toy.leftovers() == [] and not list((own_toy.root / "build" / "further").glob("*"))
+
+
+def test_a_checkpoint_of_another_architecture_is_not_trained_further(own_toy):
+    words = ("pipeline.train_trajectory_transformer", "local_tt_halfcheetah", "--from")
+    before = own_toy.snapshot()
+    assert_one_sentence(own_toy.run(*words, "local_dt_halfcheetah"), "local_dt_halfcheetah", "missing keys")
+    assert_one_sentence(own_toy.run(*words, "nothing"), "nothing holds no checkpoint")
+    own_toy.edit("pipeline/runs.py", "layers=1, heads=2, width=8", "layers=1, heads=2, width=16")
+    assert_one_sentence(own_toy.run(*words, "local_tt_halfcheetah"), "another architecture", "(1, 74, 8)")
+    assert own_toy.snapshot() == before
