@@ -338,8 +338,8 @@ PLANNED_EVALUATIONS = (
     # the controls for what choosing adds: the likeliest action, and one drawn as the data's was, neither held against others
     replace(_tt, name="local_tt_halfcheetah_greedy", beams=1, expansion=1, horizon=1, action_cdf=1.0),
     replace(_tt_8, name="local_tt_halfcheetah_sampled", beams=1, expansion=1, horizon=1, action_cdf=0.0),
-    # ten transitions ahead do not fit the growing window beside five of context
-    replace(_tt_8, name=f"{_tt_8.name}_h10_published", horizon=10, window="published"),
+    # ten transitions ahead do not fit the growing window beside five of context; one shard, for it takes ten minutes
+    replace(_tt_8, name=f"{_tt_8.name}_h10_published", horizon=10, window="published", episodes=2),
     replace(_tt_8, name="local_tt_halfcheetah_untrained", beams=1, trained=False),  # the negative control
 )
 EVALUATIONS += PLANNED_EVALUATIONS
