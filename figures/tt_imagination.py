@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from figures import style
 
 NAMES = (
-    ("nothing_changes", "if nothing changed", style.GREY),
-    ("imagined", "imagined", style.BLUE),
-    ("rounded_to_bins", "the truth, rounded to bins", style.GREEN),
+    ("nothing_changes", "if nothing changed", style.GREY, -12),
+    ("imagined", "imagined", style.BLUE, 16),
+    ("rounded_to_bins", "the truth, rounded to bins", style.GREEN, -14),
 )
 
 
@@ -21,16 +21,25 @@ def draw(figure: Figure, data: dict) -> None:
     (values,) = data.values()
     left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
     cheetahs(figure, left, values["arrays"])
-    for name, label, color in NAMES:
+    for name, label, color, shift in NAMES:
         steps = values["steps_ahead"]
         mean = np.array([point["mean"] for point in values[name]])
         low, high = ([point[end] for point in values[name]] for end in ("low", "high"))
         right.fill_between(steps, low, high, color=color, alpha=0.2, lw=0)
         right.plot(steps, mean, color=color, marker="o", ms=4)
         right.annotate(
-            label, (steps[-1], mean[-1]), xytext=(0, 6), textcoords="offset points", ha="right", color=color, fontsize=8
+            label,
+            (steps[-1], mean[-1]),
+            xytext=(0, shift),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            color=color,
+            fontsize=8,
         )
-    right.set(xlabel="steps ahead", ylabel="error, standard deviations", ylim=(0, None), xticks=steps)
+    right.set(xlabel="steps ahead", ylabel="error, standard deviations", yscale="log", xticks=steps, ylim=(0.02, 3))
+    right.set_yticks([0.02, 0.05, 0.1, 0.2, 0.5, 1, 2], ["0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"])
+    right.set_yticks([], minor=True)
     right.set_title("imagined against real")
 
 

@@ -84,7 +84,7 @@ def summarise(policy, states: dict[str, np.ndarray], run, environment: str, seed
         "reward_error": [interval(step) for step in np.abs(best[..., -2] - rewards).T],
         "gain_of_best_beam": interval(plans.scores[:, 0].numpy() - plans.scores[:, -1].numpy()),
     }
-    shown = len(steps) // 2
+    shown = np.argsort(np.square((imagined - real) / scale)[:, -1].sum(axis=-1))[len(steps) // 2]  # neither luck nor bad luck
     drawn = draw_beams(simulator, beams[shown], real[shown], plans.scores[shown].numpy(), width)
     simulator.close()
     return values, drawn

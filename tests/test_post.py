@@ -151,6 +151,11 @@ SENTENCES = {
         values("compared", "local_tt_k32_over_greedy_halfcheetah")["return"]["low"] > 0 >= obedience()["all"]["low"]
     ),
     "so it is not the search alone": lambda: values("evaluations", f"{TT}_untrained")["score_high"] < 5,
+    "no more than the": lambda: (
+        values("attention", TT)["striated_predicted_last_layer"]["low"]
+        <= values("attention", TT)["uniform"]["striated_predicted"]
+        < values("attention", TT)["striated_predicted"][1][1]["low"]
+    ),
     "The band is there, in every layer.": lambda: all(
         head["low"] > values("attention", TT)["uniform"]["markovian"]
         for layer in values("attention", TT)["markovian"]
