@@ -82,7 +82,7 @@ def forget(*names: str) -> Callable[[Toy], None]:
 SCENARIOS = {
     "collect": Scenario(
         ("pipeline.collect", "local_halfcheetah_medium"),
-        forget("data", "results/datasets", "checkpoints/contexts"),
+        forget("data/local_halfcheetah_medium.hdf5", "results/datasets/local_halfcheetah_medium.json", "checkpoints/contexts"),
     ),
     "train": Scenario(
         ("pipeline.train", "local_dt_halfcheetah"),

@@ -268,4 +268,4 @@ def test_the_members_of_a_pool_play_the_same_episodes_and_differ_in_their_traini
         assert len({replace(trainings[name], name="", seed=0) for name in pool.members}) == 1
         assert all(evaluations[name].checkpoint == name for name in pool.members)
         assert len({replace(evaluations[name], name="", checkpoint="") for name in pool.members}) == 1
-    assert len({(run.environment, run.episodes, run.shard_episodes, run.first_seed) for run in runs.EVALUATIONS}) == 1
+    assert len({(run.environment, run.first_seed) for run in runs.EVALUATIONS}) == 1
