@@ -61,13 +61,11 @@ def judge_values(committed: dict, again: dict) -> tuple[str, str]:
     return verdict, f"largest difference {difference:.2g}, tolerance {TOLERANCE:g}"
 
 
-def judge_arrays(recipe: Recipe) -> tuple[str, str]:
+def judge_arrays(recipe: Recipe, committed: dict, again: dict) -> tuple[str, str]:
     """Values side by side, and the arrays beside them."""
-    committed, again = (evidence.read(recipe.path(root))["values"] for root in (files.ROOT, INTO))
-    maps, maps_again = arrays.read(recipe), arrays.read(recipe, INTO)
     trees = [
-        {**values, **{name: array.tolist() for name, array in found.items()}}
-        for values, found in ((committed, maps), (again, maps_again))
+        {**values, **{name: array.tolist() for name, array in arrays.read(recipe, root).items()}}
+        for values, root in ((committed, files.ROOT), (again, INTO))
     ]
     return judge_values(*trees)
 
@@ -131,7 +129,7 @@ def judge(recipe: Recipe) -> tuple[str, str]:
 def compare(recipe: Recipe) -> tuple[str, str]:
     """A verdict on one result, and the figures it rests on."""
     committed, again = (evidence.read(recipe.path(root))["values"] for root in (files.ROOT, INTO))
-    if recipe.kind == "compared":
+    if recipe.kind in ("compared", "imagination"):
         return judge_intervals(committed, again)
     if recipe.kind == "pooled":
         return judge_pool(committed, again)
@@ -140,9 +138,7 @@ def compare(recipe: Recipe) -> tuple[str, str]:
     if recipe.kind == "rollouts":
         return judge_rollout(recipe)
     if recipe.kind == "attention":
-        return judge_arrays(recipe)
-    if recipe.kind == "imagination":
-        return judge_intervals(committed, again)
+        return judge_arrays(recipe, committed, again)
     return judge_latency(committed, again) if recipe.kind == "latency" else judge_values(committed, again)
 
 
