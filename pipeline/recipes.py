@@ -283,11 +283,10 @@ LATENCIES = named(latency, runs.LATENCIES)
 ROLLOUTS = named(rollout, runs.ROLLOUTS)
 IMAGINATIONS = named(imagination, runs.IMAGINATIONS)
 
-TRAINED = {  # hours: made by `doit train` alone
-    name: recipe
-    for registry in (BEHAVIOURS, COLLECTIONS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS)
-    for name, recipe in registry.items()
-}
+_trained = (BEHAVIOURS, COLLECTIONS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS)
+TRAINED = {name: recipe for registry in _trained for name, recipe in registry.items()}  # hours: made by `doit train` alone
+if len(TRAINED) < sum(map(len, _trained)):
+    raise ValueError("two training runs share a name")
 EVIDENCE = {
     "train": TRAINED,
     "evaluate": EVALUATIONS,
@@ -298,8 +297,6 @@ EVIDENCE = {
     "roll_out": ROLLOUTS,
     "imagine": IMAGINATIONS,
 }  # by task
-if len(TRAINED) < sum(map(len, (BEHAVIOURS, COLLECTIONS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS))):
-    raise ValueError("two training runs share a name")
 
 FIGURES = named(figure, runs.FIGURES)
 ANIMATIONS = named(animation, runs.ANIMATIONS)
