@@ -39,9 +39,9 @@ def fixed(number: float, decimals: int = 0) -> str:
     return (MINUS if negative else "") + text.replace(",", THIN_SPACE)
 
 
-def interval(values: dict, stem: str, decimals: int = 1) -> str:
-    """A mean with its interval: `42.1 (41.5 to 42.7)` from `<stem>_mean`, `<stem>_low` and `<stem>_high`."""
-    mean, low, high = (fixed(values[f"{stem}_{end}"], decimals) for end in ("mean", "low", "high"))
+def interval(values: dict, stem: str = "", decimals: int = 1) -> str:
+    """A mean with its interval: `42.1 (41.5 to 42.7)` from `mean`, `low` and `high`, or from `<stem>_mean` and so on."""
+    mean, low, high = (fixed(values[f"{stem}_{end}" if stem else end], decimals) for end in ("mean", "low", "high"))
     return f"{mean} ({low} to {high})"
 
 
