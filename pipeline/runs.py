@@ -368,16 +368,13 @@ LATENCIES = (
         f"{_tt_8.name}_published", "trajectory_transformer", TRAJECTORY_TRANSFORMER.name, beams=8, window="published"
     ),
 )
-ROLLOUTS = tuple(
-    Rollout(run.name, run.name)
-    for run in EVALUATIONS
-    if run.name in ("local_random_halfcheetah", "local_behaviour_halfcheetah", _dt.name, _tt.name)
-)
+_runners = ("local_random_halfcheetah", "local_behaviour_halfcheetah", _dt.name)
+ROLLOUTS = tuple(Rollout(name, name) for name in (*_runners, _tt.name))
 IMAGINATIONS = (Imagination(_tt.name, _tt.name),)
 ANIMATIONS = (
     Animation(
         "half_cheetah",
-        tuple(run.name for run in ROLLOUTS if run.name != _tt.name),
+        _runners,
         ("random torques", "behavior policy", "Decision Transformer"),
     ),
     Animation("tt_half_cheetah", (_dt.name, _tt.name), ("Decision Transformer", "Trajectory Transformer")),
