@@ -39,8 +39,8 @@ def sentence(error: BaseException) -> str:
 def sound_episodes(count: int = COUNT, steps: int = STEPS) -> episodes.Episodes:
     """Random episodes that are as they should be."""
     generator = np.random.default_rng(0)
-    shapes = {"observations": (17,), "actions": (6,), "rewards": ()}
-    return episodes.Episodes(*(generator.uniform(-1, 1, (count, steps, *more)).astype(np.float32) for more in shapes.values()))
+    widths = ((17,), (6,), ())
+    return episodes.Episodes(*(generator.uniform(-1, 1, (count, steps, *width)).astype(np.float32) for width in widths))
 
 
 def write_arrays(path: Path, arrays: dict) -> Path:
@@ -151,12 +151,16 @@ def checkpoint(tmp_path_factory) -> Path:
     return root
 
 
+def copied(checkpoint: Path, into: Path) -> Path:
+    """The folder of a copy of the small checkpoint, to be spoilt; it is written over an earlier one."""
+    shutil.copytree(checkpoint / "checkpoints", into / "checkpoints", dirs_exist_ok=True)
+    return into / "checkpoints" / small_run().name
+
+
 @pytest.fixture
 def folder(checkpoint, tmp_path) -> Path:
-    """A copy of the small checkpoint, to be spoilt."""
-    shutil.rmtree(tmp_path / "checkpoints", ignore_errors=True)
-    shutil.copytree(checkpoint / "checkpoints", tmp_path / "checkpoints")
-    return tmp_path / "checkpoints" / small_run().name
+    """A copy of the small checkpoint."""
+    return copied(checkpoint, tmp_path)
 
 
 def load(folder: Path, run=None):
@@ -179,8 +183,7 @@ def test_a_sound_checkpoint_loads(folder):
 @FEW
 @given(data=st.data())
 def test_a_checkpoint_with_any_byte_changed_or_any_end_cut_off_is_refused(checkpoint, tmp_path, data):
-    shutil.copytree(checkpoint / "checkpoints", tmp_path / "checkpoints", dirs_exist_ok=True)
-    folder = tmp_path / "checkpoints" / small_run().name
+    folder = copied(checkpoint, tmp_path)
     path = folder / data.draw(st.sampled_from(("config.json", "model.safetensors")))
     content = bytearray(path.read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
@@ -195,8 +198,7 @@ def test_a_checkpoint_with_any_byte_changed_or_any_end_cut_off_is_refused(checkp
 @FEW
 @given(content=st.binary(max_size=200))
 def test_sums_that_do_not_cover_the_checkpoint_are_refused(checkpoint, tmp_path, content):
-    shutil.copytree(checkpoint / "checkpoints", tmp_path / "checkpoints", dirs_exist_ok=True)
-    folder = tmp_path / "checkpoints" / small_run().name
+    folder = copied(checkpoint, tmp_path)
     (folder / "SHA256SUMS").write_bytes(content)
     refused(folder, "git checkout")
 
@@ -239,8 +241,7 @@ def test_a_checkpoint_of_another_run_is_refused_and_the_difference_is_named(fold
     )
 )
 def test_a_checkpoint_that_does_not_say_which_run_trained_it_is_refused(checkpoint, tmp_path, training):
-    shutil.copytree(checkpoint / "checkpoints", tmp_path / "checkpoints", dirs_exist_ok=True)
-    folder = tmp_path / "checkpoints" / small_run().name
+    folder = copied(checkpoint, tmp_path)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "training": training}))
     checkpoints.write_sums(folder)
@@ -250,8 +251,7 @@ def test_a_checkpoint_that_does_not_say_which_run_trained_it_is_refused(checkpoi
 @FEW
 @given(data=st.data())
 def test_a_configuration_with_anything_else_in_it_loads_or_is_refused_in_one_sentence(checkpoint, tmp_path, data):
-    shutil.copytree(checkpoint / "checkpoints", tmp_path / "checkpoints", dirs_exist_ok=True)
-    folder = tmp_path / "checkpoints" / small_run().name
+    folder = copied(checkpoint, tmp_path)
     config = json.loads((folder / "config.json").read_text())
     key = data.draw(
         st.sampled_from(
