@@ -8,12 +8,7 @@ from matplotlib.figure import Figure
 
 from figures import style
 
-LINES = (
-    ("value", style.TOKEN_COLORS["value"], 0),
-    ("action", style.TOKEN_COLORS["action"], 0),
-    ("observation", style.TOKEN_COLORS["state"], 5),
-    ("reward", style.TOKEN_COLORS["reward"], -5),
-)
+LABEL_SHIFTS = {"value": 0, "action": 0, "observation": 5, "reward": -5}
 
 
 def draw(figure: Figure, data: dict) -> None:
@@ -24,7 +19,8 @@ def draw(figure: Figure, data: dict) -> None:
     chance = math.log(training["run"]["bins"])
     axes.axhline(chance, color=style.GREY, lw=1, ls=(0, (4, 3)))
     axes.text(millions[0], chance + 0.04, "guessing among the bins", color=style.GREY, fontsize=8, va="bottom")
-    for kind, color, shift in LINES:
+    for kind, shift in LABEL_SHIFTS.items():
+        color = style.TOKEN_COLORS[kind]
         losses = [point[f"held_out_{kind}"] for point in training["curve"]]
         axes.plot(millions, losses, color=color)
         axes.annotate(

@@ -18,7 +18,7 @@ from pipeline import arrays, command, evidence, files, recipes
 
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 INK, GREY, PALE = "#222222", "#767676", "#D9D9D9"
-TOKEN_COLORS = {"return": ORANGE, "state": BLUE, "action": GREEN, "reward": YELLOW, "value": PINK}
+TOKEN_COLORS = {"return": ORANGE, "state": BLUE, "observation": BLUE, "action": GREEN, "reward": YELLOW, "value": PINK}
 
 
 def data_of(recipe) -> dict[str, dict]:

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from figures import style
 
 BRIGHTEST = 0.1  # one of 249 tokens seldom gets more
-KINDS = {"observation": "state", "action": "action", "reward": "reward", "value": "value"}
 
 
 def draw(figure: Figure, data: dict) -> None:
@@ -40,13 +39,13 @@ def draw(figure: Figure, data: dict) -> None:
     bar = figure.colorbar(image, ax=panels, shrink=0.82, pad=0.02, extend="max")
     bar.set_label("attention weight", fontsize=8)
     bar.outline.set_visible(False)
-    for place, (kind, color) in zip((50, 120, 170, 215), KINDS.items(), strict=True):
-        panels[0].text(place, -16, f"■ {kind}", color=style.TOKEN_COLORS[color], fontsize=7, ha="left", va="bottom")
+    for place, kind in zip((50, 120, 170, 215), dict.fromkeys(types), strict=True):
+        panels[0].text(place, -16, f"■ {kind}", color=style.TOKEN_COLORS[kind], fontsize=7, ha="left", va="bottom")
 
 
 def strip(axes, types: list[str], count: int) -> None:
     """Colour each token's place along the top and the left edge by its kind."""
-    colors = np.array([[int(style.TOKEN_COLORS[KINDS[kind]][i : i + 2], 16) for i in (1, 3, 5)] for kind in types])
+    colors = np.array([[int(style.TOKEN_COLORS[kind][i : i + 2], 16) for i in (1, 3, 5)] for kind in types])
     line = colors[np.arange(count) % len(types)].astype(np.uint8)
     axes.imshow(line[None], extent=(-0.5, count - 0.5, -2.5, -9.5), aspect="auto")
     axes.imshow(line[:, None], extent=(-9.5, -2.5, count - 0.5, -0.5), aspect="auto")
