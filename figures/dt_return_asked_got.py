@@ -23,10 +23,7 @@ def draw(figure: Figure, data: dict) -> None:
     medium = data["datasets/local_halfcheetah_medium"]
     points = asked_and_got(data)
     limit = max(target for target, _ in points) * 1.04
-    axes.axhspan(
-        medium["return_mean"] - medium["return_sd"], medium["return_mean"] + medium["return_sd"], color=style.PALE, lw=0
-    )
-    axes.axhline(medium["return_mean"], color=style.GREY, lw=1)
+    style.data_band(axes, medium)
     axes.text(
         limit,
         medium["return_mean"] - medium["return_sd"] - 130,
@@ -50,8 +47,8 @@ def draw(figure: Figure, data: dict) -> None:
     )
     for target, values in points:
         axes.plot([target + 190] * len(values["returns"]), values["returns"], ".", color=style.SKY, ms=5, alpha=0.7, mew=0)
-    targets, means = zip(*((target, values["return_mean"]) for target, values in points), strict=True)
-    errors = [[v["return_mean"] - v["return_low"] for _, v in points], [v["return_high"] - v["return_mean"] for _, v in points]]
+    targets = [target for target, _ in points]
+    means, errors = style.whiskers([values for _, values in points], "return_")
     axes.errorbar(targets, means, yerr=errors, color=style.BLUE, marker="o", ms=5, capsize=3, lw=1.6)
     axes.set(xlim=(0, limit), ylim=(0, 9000), xlabel="return asked for", ylabel="return got in 1000 steps", xticks=targets)
     axes.tick_params(axis="x", rotation=0)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -31,6 +32,19 @@ def data_of(recipe) -> dict[str, dict]:
         if any(output.endswith(".npz") for output in known[name].outputs):
             data[name]["arrays"] = arrays.read(known[name])
     return data
+
+
+def whiskers(points: list[dict], stem: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Means (point,) and how far their intervals reach below and above (2, point), from `<stem>mean`, `<stem>low` and so on."""
+    mean, low, high = (np.array([point[f"{stem}{end}"] for point in points]) for end in ("mean", "low", "high"))
+    return mean, np.stack([mean - low, high - mean])
+
+
+def data_band(axes, dataset: dict) -> None:
+    """The data's returns across the picture: their mean as a line, one standard deviation to each side as a band."""
+    mean, deviation = dataset["return_mean"], dataset["return_sd"]
+    axes.axhspan(mean - deviation, mean + deviation, color=PALE, lw=0)
+    axes.axhline(mean, color=GREY, lw=1)
 
 
 def make(name: str, draw: Callable[[Figure, dict], None], width: float, height: float) -> None:

@@ -16,15 +16,11 @@ def draw(figure: Figure, data: dict) -> None:
     beams = [count for count, _ in played]
     medium = data["datasets/local_halfcheetah_medium"]
     dt = data["evaluations/local_dt_halfcheetah_6000"]
-    left.axhspan(
-        medium["return_mean"] - medium["return_sd"], medium["return_mean"] + medium["return_sd"], color=style.PALE, lw=0
-    )
-    left.axhline(medium["return_mean"], color=style.GREY, lw=1)
+    style.data_band(left, medium)
     left.axhline(dt["return_mean"], color=style.ORANGE, lw=1.2, ls=(0, (5, 3)))
     for count, values in played:
         left.plot([count * 1.12] * values["episodes"], values["returns"], ".", color=style.SKY, ms=5, alpha=0.7, mew=0)
-    means = [values["return_mean"] for _, values in played]
-    errors = [[v["return_mean"] - v["return_low"] for _, v in played], [v["return_high"] - v["return_mean"] for _, v in played]]
+    means, errors = style.whiskers([values for _, values in played], "return_")
     left.errorbar(beams, means, yerr=errors, color=style.BLUE, marker="o", ms=5, capsize=3, lw=1.6)
     note = {"fontsize": 7.5, "ha": "left", "transform": left.get_yaxis_transform()}
     left.text(0.02, dt["return_mean"], "Decision Transformer", color=style.ORANGE, va="bottom", **note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from figures import style
@@ -25,8 +24,7 @@ def draw(figure: Figure, data: dict) -> None:
                 for layer, heads in enumerate(values[f"{name}{suffix}"])
                 for head, cell in enumerate(heads)
             ]
-            mean = np.array([cell["mean"] for _, cell in cells])
-            errors = [mean - [cell["low"] for _, cell in cells], [cell["high"] for _, cell in cells] - mean]
+            mean, errors = style.whiskers([cell for _, cell in cells])
             shape = {
                 "color": color,
                 "fmt": marker,
