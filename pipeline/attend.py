@@ -54,11 +54,8 @@ def lag_profile(weights: np.ndarray, types: list[str], query_type: str) -> np.nd
     """Attention by age of the key, in transitions, from the last row of the given type: (layer, head, lag), mean over
     contexts.
     """
-    per_transition = len(dict.fromkeys(types))
     last = max(index for index, kind in enumerate(types) if kind == query_type)
-    row = weights[..., last, :].mean(axis=0)
-    lags = last // per_transition - np.arange(len(types)) // per_transition
-    return np.stack([row[..., lags == lag].sum(axis=-1) for lag in range(lags.max() + 1)], axis=-1)
+    return patterns.by_lag(weights[..., last, :].mean(axis=0), len(dict.fromkeys(types)))
 
 
 def root_mean_square(difference: np.ndarray) -> np.ndarray:

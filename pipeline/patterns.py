@@ -34,11 +34,15 @@ def latest_rows(weights: np.ndarray, types: list[str]) -> np.ndarray:
     return weights[..., first : first + size - 2, :]
 
 
+def by_lag(row: np.ndarray, size: int) -> np.ndarray:
+    """Attention (..., key) of the latest transition, summed by the key's age in transitions of `size` tokens: (..., lag)."""
+    transition = np.arange(row.shape[-1]) // size
+    return np.stack([row[..., transition == each].sum(axis=-1) for each in range(transition[-1], -1, -1)], axis=-1)
+
+
 def mass_by_lag(weights: np.ndarray, types: list[str]) -> np.ndarray:
     """Attention of the latest transition's rows by the key's age in transitions, (..., lag), summing to 1."""
-    rows, size = latest_rows(weights, types).mean(axis=-2), width(types)
-    age = (len(types) - 1) // size - np.arange(len(types)) // size
-    return np.stack([rows[..., age == lag].sum(axis=-1) for lag in range(age.max() + 1)], axis=-1)
+    return by_lag(latest_rows(weights, types).mean(axis=-2), width(types))
 
 
 def markovian(weights: np.ndarray, types: list[str]) -> np.ndarray:
