@@ -19,9 +19,10 @@ def width(types: list[str]) -> int:
     return types.index("value") + 1
 
 
-def closed(types: list[str]) -> np.ndarray:
-    """Which keys no query attends to (key,)."""
-    return np.asarray(types) == "value"
+def earlier(types: list[str]) -> np.ndarray:
+    """Which keys belong to transitions before the latest (key,)."""
+    transition = np.arange(len(types)) // width(types)
+    return transition < transition[-1]
 
 
 def latest_rows(weights: np.ndarray, types: list[str]) -> np.ndarray:
@@ -29,9 +30,8 @@ def latest_rows(weights: np.ndarray, types: list[str]) -> np.ndarray:
 
     Row d reads dimension d and predicts d + 1.
     """
-    size = width(types)
-    first = (len(types) - 1) // size * size
-    return weights[..., first : first + size - 2, :]
+    first = earlier(types).sum()
+    return weights[..., first : first + width(types) - 2, :]
 
 
 def by_lag(row: np.ndarray, size: int) -> np.ndarray:
@@ -53,20 +53,18 @@ def markovian(weights: np.ndarray, types: list[str]) -> np.ndarray:
 
 def striated(weights: np.ndarray, types: list[str], ahead: int = 1) -> np.ndarray:
     """Share of the attention to earlier transitions on the dimension that a row predicts (`ahead` 1) or reads (0), (...)."""
-    rows, size = latest_rows(weights, types), width(types)
-    earlier = np.arange(len(types)) < (len(types) - 1) // size * size
-    dimension = np.arange(len(types)) % size
+    rows, past = latest_rows(weights, types), earlier(types)
+    dimension = np.arange(len(types)) % width(types)
     same = dimension == np.arange(rows.shape[-2])[:, None] + ahead
-    return (rows * (same & earlier)).sum(axis=(-2, -1)) / (rows * earlier).sum(axis=(-2, -1))
+    return (rows * (same & past)).sum(axis=(-2, -1)) / (rows * past).sum(axis=(-2, -1))
 
 
 def action_to_action(weights: np.ndarray, types: list[str]) -> np.ndarray:
     """Share of the attention to earlier transitions that rows predicting actions give to actions, (...)."""
-    rows, size, kinds = latest_rows(weights, types), width(types), np.asarray(types)
-    predicting = kinds[1 : size - 1] == "action"
-    earlier = np.arange(len(types)) < (len(types) - 1) // size * size
-    rows = rows[..., predicting, :]
-    return (rows * (earlier & (kinds == "action"))).sum(axis=(-2, -1)) / (rows * earlier).sum(axis=(-2, -1))
+    kinds, past = np.asarray(types), earlier(types)
+    predicting = kinds[1 : width(types) - 1] == "action"
+    rows = latest_rows(weights, types)[..., predicting, :]
+    return (rows * (past & (kinds == "action"))).sum(axis=(-2, -1)) / (rows * past).sum(axis=(-2, -1))
 
 
 INDICES = {
@@ -102,6 +100,6 @@ def measure(weights: np.ndarray, types: list[str]) -> dict:
 def uniform(types: list[str]) -> dict:
     """Every index, and the mass by lag, of attention that looks evenly at all it may see."""
     size = len(types)
-    open_keys = np.tril(np.ones((size, size))) * ~closed(types)
+    open_keys = np.tril(np.ones((size, size))) * (np.asarray(types) != "value")  # which no query attends to
     even = open_keys / open_keys.sum(axis=1, keepdims=True)
     return {"lags": mass_by_lag(even, types)} | {name: float(index(even, types)) for name, index in INDICES.items()}
