@@ -94,8 +94,7 @@ def draw_beams(simulator, beams: np.ndarray, real: np.ndarray, scores: np.ndarra
     """One plan's beams (beam, transition, dimension) as limbs at every step, and what became of the best: x counts from now.
 
     Returns:
-        limbs (beam, transition, limb, end, 2), limbs_real (transition, limb, end, 2), speeds (beam, transition) in m/s,
-        speeds_real (transition,), scores (beam,).
+        limbs (beam, transition, limb, end, 2), limbs_real (transition, limb, end, 2), scores (beam,).
     """
     speed = (width - 1) // 2  # the root's forward velocity, after the positions
     real = np.concatenate([beams[0, :1, :width], real])
@@ -107,8 +106,6 @@ def draw_beams(simulator, beams: np.ndarray, real: np.ndarray, scores: np.ndarra
     return {
         "limbs": np.stack([place(beam[:, :width]) for beam in beams]).astype(np.float32),
         "limbs_real": place(real).astype(np.float32),
-        "speeds": beams[:, :, speed].astype(np.float32),
-        "speeds_real": real[:, speed].astype(np.float32),
         "scores": scores.astype(np.float32),
     }
 
