@@ -155,6 +155,6 @@ def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
         changed = next(key for key in sorted(now.keys() | trained.keys()) if now.get(key) != trained.get(key))
         raise CheckpointError(
             f"{folder} was trained with {changed} = {trained.get(changed)!r} and pipeline/runs.py says {now.get(changed)!r}: "
-            f"train it again with `python -m pipeline.train {name}`"
+            f"train it again with `doit train:{name}`"
         )
     return model.eval()
