@@ -23,6 +23,7 @@ DOIT_CONFIG = {
         "time_actions",
         "roll_out",
         "imagine",
+        "solve",
         "animate",
         "figures",
         "tabulate",
@@ -50,7 +51,7 @@ def attempt(function, *arguments):
 def holds(recipe):
     """Whether evidence holds; of a dataset, too, that it lies there, where a training is to learn from it: it is not in git."""
     dataset = files.ROOT / "data" / f"{recipe.name}.hdf5"
-    learners = [learner for learner in recipes.TRAINED.values() if getattr(learner.run, "data", None) == recipe.name]
+    learners = [learner for learner in recipes.TRAINED.values() if recipe.name in recipes.datasets(learner.run)]
     return evidence.stale(recipe) is None and (dataset.exists() or not any(map(evidence.stale, learners)))
 
 
@@ -62,7 +63,7 @@ def evidence_task(recipe, needs=()):
         "actions": [[sys.executable, "-m", recipe.verb, recipe.name]],
         "targets": [str(path) for path in recipe.targets()],
         "uptodate": [lambda: holds(recipe)],
-        "task_dep": ["_tidy" if recipe in recipes.TRAINED.values() else "plan", *needs],
+        "task_dep": ["_tidy" if recipe.kind in ("training", "datasets") else "plan", *needs],
     }
 
 
@@ -89,6 +90,8 @@ def task_train():
     yield from group(recipes.TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
     yield from group(recipes.VALUE_TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
     yield from group(recipes.TRAJECTORY_TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
+    yield from group(recipes.DEMONSTRATIONS)
+    yield from group(recipes.LEAP_TRAININGS, lambda recipe: [f"train:{name}" for name in recipe.run.data])
 
 
 def task_evaluate():
@@ -113,7 +116,7 @@ def task_attend():
 
 def task_time_actions():
     """Milliseconds per action, one episode alone on one thread; after all else that computes, one at a time."""
-    before = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine"]
+    before = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve"]
     for recipe in recipes.LATENCIES.values():
         yield evidence_task(recipe, before)
         before = [*before, f"time_actions:{recipe.name}"]
@@ -127,6 +130,11 @@ def task_roll_out():
 def task_imagine():
     """What a planner imagines, held against what the simulator does under the same actions."""
     yield from group(recipes.IMAGINATIONS, recipes.makers)
+
+
+def task_solve():
+    """Held-out episodes of every BabyAI level, paired seeds, the share solved."""
+    yield from group(recipes.EVIDENCE["solve"])
 
 
 def task_animate():
@@ -147,5 +155,5 @@ def task_tabulate():
             "actions": [(attempt, [tabulate.write, name])],
             "targets": [str(tabulate.target(name))],
             "uptodate": [lambda name=name: tabulate.current(name)],
-            "task_dep": ["plan", "evaluate", "pool", "compare", "attend", "time_actions"],
+            "task_dep": ["plan", "evaluate", "pool", "compare", "attend", "time_actions", "solve"],
         }

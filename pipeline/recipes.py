@@ -222,6 +222,57 @@ def imagination(run: runs.Imagination) -> Recipe:
     )
 
 
+def demonstration(run: runs.Demonstration) -> Recipe:
+    """Collecting one level's demonstrations; the evidence is their statistics."""
+    return Recipe(
+        run.name,
+        "datasets",
+        "pipeline.demonstrate",
+        run,
+        modules=("pipeline.demonstrate",),
+        packages=("numpy", "gymnasium", "minigrid"),
+        seconds=20,
+        about=f"{run.episodes} episodes of {run.level} solved by BabyAI's bot",
+    )
+
+
+def leap_training(run: runs.LeapTraining) -> Recipe:
+    """Training of LEAP, or of a rival, on all levels' demonstrations; the evidence is its curve."""
+    seconds_an_update = 0.06 if run.method == "grid_cloning" else 0.3 if run.causal else 0.2
+    return Recipe(
+        run.name,
+        "training",
+        "pipeline.train_leap",
+        run,
+        modules=("pipeline.train_leap",),
+        inputs=tuple(f"results/datasets/{name}.json" for name in run.data),
+        packages=LEARNING,
+        seconds=seconds_an_update * run.updates,
+        about=f"{run.updates} updates of {run.batch_size} windows from {len(run.data)} levels' demonstrations",
+    )
+
+
+def solving(run: runs.Solving) -> Recipe:
+    """Held-out episodes of a level."""
+    return Recipe(
+        run.name,
+        "solved",
+        "pipeline.solve",
+        run,
+        modules=("pipeline.solve", f"pipeline.policies.{run.method}"),
+        inputs=checkpoint_files(run.checkpoint),
+        packages=(*LEARNING, "gymnasium", "minigrid"),
+        seconds=(60 if run.level == "go_to_obj_maze_s7_open" else 10) * (5 if run.replan == "step" else 1),
+        about=f"{run.episodes} episodes of {run.level} by {run.checkpoint or 'random actions'}",
+    )
+
+
+def datasets(run) -> tuple[str, ...]:
+    """The datasets that a run learns from."""
+    data = getattr(run, "data", ())
+    return (data,) if isinstance(data, str) else data
+
+
 def evidence_files(reads: tuple[str, ...]) -> tuple[str, ...]:
     """Evidence named `kind/name`, as files, each with the arrays beside it."""
     found = {f"{recipe.kind}/{recipe.name}": recipe for registry in EVIDENCE.values() for recipe in registry.values()}
@@ -282,8 +333,11 @@ ATTENTIONS = named(attention, runs.ATTENTIONS)
 LATENCIES = named(latency, runs.LATENCIES)
 ROLLOUTS = named(rollout, runs.ROLLOUTS)
 IMAGINATIONS = named(imagination, runs.IMAGINATIONS)
+DEMONSTRATIONS = named(demonstration, runs.DEMONSTRATIONS)
+LEAP_TRAININGS = named(leap_training, runs.LEAP_TRAININGS)
+SOLVINGS = named(solving, runs.SOLVINGS)
 
-_trained = (BEHAVIOURS, COLLECTIONS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS)
+_trained = (BEHAVIOURS, COLLECTIONS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS, DEMONSTRATIONS)
 TRAINED = {name: recipe for registry in _trained for name, recipe in registry.items()}  # hours: made by `doit train` alone
 if len(TRAINED) < sum(map(len, _trained)):
     raise ValueError("two training runs share a name")
@@ -296,6 +350,7 @@ EVIDENCE = {
     "time_actions": LATENCIES,
     "roll_out": ROLLOUTS,
     "imagine": IMAGINATIONS,
+    "solve": {name: recipe for name, recipe in SOLVINGS.items() if recipe.run.checkpoint is None},
 }  # by task
 
 FIGURES = named(figure, runs.FIGURES)

@@ -27,9 +27,10 @@ from pipeline.evidence import Recipe
 
 INTO = files.ROOT / "build" / "reproduce"
 TOLERANCE = 1e-3  # absolute, on attention shares and action changes: other processors round the last digits differently
-SIGNIFICANCE = 0.01  # of Welch's t-test below which returns count as not compatible
+SIGNIFICANCE = 0.01  # of Welch's or Fisher's test below which results count as not compatible
 LOCKSTEP = 50  # steps over which a rollout must agree; beyond, the simulator's chaos amplifies the last digit
 LATENCY_FACTOR = 3.0
+IN_SHARDS = ("evaluations", "solved")  # kinds of which the first shard is played unless all are wanted
 
 
 def same_numbers(committed, again) -> float:
@@ -51,6 +52,19 @@ def judge_returns(committed: dict, again: dict) -> tuple[str, str]:
     if same == again["returns"]:
         return "identical", detail
     p = stats.ttest_ind(committed["returns"], again["returns"], equal_var=False).pvalue
+    return ("statistically compatible" if p >= SIGNIFICANCE else "not reproduced"), f"{detail}, p = {p:.3f}"
+
+
+def judge_solved(committed: dict, again: dict) -> tuple[str, str]:
+    """Episodes of the same seeds: identical, or else compatible by Fisher's exact test against all published ones."""
+    published = dict(zip(committed["seeds"], zip(committed["success"], committed["length"], strict=True), strict=True))
+    same = [published.get(seed) for seed in again["seeds"]]
+    share = sum(success for success, _ in same) / len(same)
+    detail = f"{share:.1%} solved published, {again['success_mean']:.1%} again, n = {len(same)}"
+    if same == list(zip(again["success"], again["length"], strict=True)):
+        return "identical", detail
+    solved = [[values["solved"], values["episodes"] - values["solved"]] for values in (committed, again)]
+    p = stats.fisher_exact(solved).pvalue
     return ("statistically compatible" if p >= SIGNIFICANCE else "not reproduced"), f"{detail}, p = {p:.3f}"
 
 
@@ -135,6 +149,8 @@ def compare(recipe: Recipe) -> tuple[str, str]:
         return judge_pool(committed, again)
     if recipe.kind == "evaluations":
         return judge_returns(committed, again)
+    if recipe.kind == "solved":
+        return judge_solved(committed, again)
     if recipe.kind == "rollouts":
         return judge_rollout(recipe)
     if recipe.kind == "attention":
@@ -144,13 +160,13 @@ def compare(recipe: Recipe) -> tuple[str, str]:
 
 def whole(recipe: Recipe) -> bool:
     """Whether the result at hand holds all of its run's episodes."""
-    return recipe.kind != "evaluations" or evidence.read(recipe.path(INTO))["values"]["episodes"] == recipe.run.episodes
+    return recipe.kind not in IN_SHARDS or evidence.read(recipe.path(INTO))["values"]["episodes"] == recipe.run.episodes
 
 
 def cost(recipe: Recipe, every_shard: bool) -> float:
     """About how many seconds of one core making a result again takes."""
-    parts = every_shard or recipe.kind != "evaluations"
-    return recipe.seconds * (1 if parts else min(1, recipe.run.shard_episodes / recipe.run.episodes))
+    whole_run = every_shard or recipe.kind not in IN_SHARDS
+    return recipe.seconds * (1 if whole_run else min(1, recipe.run.shard_episodes / recipe.run.episodes))
 
 
 def again(recipe: Recipe, every_shard: bool) -> float:
@@ -165,7 +181,7 @@ def again(recipe: Recipe, every_shard: bool) -> float:
         and (not every_shard or whole(recipe))
     ):
         return 0.0
-    shards = [] if every_shard or recipe.kind != "evaluations" else ["--shards", "1"]
+    shards = [] if every_shard or recipe.kind not in IN_SHARDS else ["--shards", "1"]
     began = time.perf_counter()
     words = [sys.executable, "-m", recipe.verb, recipe.name, "--into", str(INTO), *shards]
     environment = {**os.environ, command.PARENT: str(os.getpid())}

@@ -275,6 +275,67 @@ class Animation:
 
 
 @dataclass(frozen=True)
+class Demonstration:
+    """Episodes of one BabyAI level solved by BabyAI's bot, in shards; LEAP's authors had 500 a level."""
+
+    name: str
+    level: str  # in `pipeline.levels`
+    episodes: int = 550  # 500 to learn from; the last 50 are for training to hold out
+    shard_episodes: int = 50
+    first_seed: int = 1_000_000  # apart from evaluation's seeds
+
+
+@dataclass(frozen=True)
+class LeapTraining:
+    """One model for all levels, by the full pseudo-likelihood, with the published settings where no comment says otherwise
+    (hychen-naza/LEAP:run_leap.py, mingpt/trainer_babyai.py); or a rival on the same demonstrations.
+    """
+
+    name: str
+    data: tuple[str, ...]  # demonstrations, one a level; the authors train one model a level
+    method: str = "leap"  # its model; grid_cloning is a rival
+    with_goal: bool = True  # whether the goal's coordinates are seen, which only an oracle can tell
+    causal: bool = False  # whether the future is hidden, which makes a Decision Transformer without returns of it
+    hidden_size: int = 128
+    layers: int = 3
+    heads: int = 4
+    channels: int = 64
+    dropout: float = 0.1
+    batch_size: int = 64
+    updates: int = 5000  # 320,000 windows; published 100,000 for each of six models
+    warmup_updates: int = 100
+    learning_rate: float = 1e-3  # published 6e-4; a shorter run wants a higher rate
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.1  # of all weights; published of matrices alone
+    gradient_clip: float = 1.0
+    held_out_episodes: int = 50  # of each level
+    interval_updates: int = 500
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Solving:
+    """Held-out episodes of a BabyAI level, in fixed shards; episode i of every run on a level has the same grid.
+
+    For LEAP also how it plans: by which sampler, with how many iterations, how many actions ahead, and whether a plan is
+    carried out whole or made anew after every step.
+    """
+
+    name: str
+    method: str
+    level: str  # in `pipeline.levels`
+    checkpoint: str | None = None
+    trained: bool = True
+    sampler: str = "argmax"  # as in the authors' code; their paper says Gibbs sampling
+    iterations: int | None = None  # as the authors on that level, unless given; likewise the plan's length
+    horizon: int | None = None
+    replan: str = "plan"  # or "step"
+    episodes: int = 200
+    shard_episodes: int = 50
+    first_seed: int = 100
+
+
+@dataclass(frozen=True)
 class Figure:
     """A picture drawn by `figures/<name>.py` from evidence named `kind/name`."""
 
@@ -402,4 +463,49 @@ FIGURES = (
     ),
     Figure("tt_last_layer_attention_map", ("attention/local_tt_halfcheetah",)),
     Figure("tt_patterns", ("attention/local_tt_halfcheetah",)),
+)
+
+LEVELS = (  # as in LEAP's table
+    "go_to_local_s7n5",
+    "go_to_local_s8n7",
+    "go_to_obj_maze_s4_open",
+    "go_to_obj_maze_s7_open",
+    "pickup_loc",
+    "go_to_obj_maze_s4r2_closed",
+)
+DEMONSTRATIONS = tuple(Demonstration(f"local_bot_{level}", level) for level in LEVELS)
+DEMONSTRATED = tuple(run.name for run in DEMONSTRATIONS)
+LEAP_GOAL = LeapTraining("local_leap_goal", DEMONSTRATED)
+LEAP_HONEST = replace(LEAP_GOAL, name="local_leap_honest", with_goal=False)  # what an agent without an oracle has
+LEAP_CAUSAL = replace(LEAP_HONEST, name="local_leap_causal", causal=True)  # the same network, from left to right
+LEAP_CLONING = replace(LEAP_HONEST, name="local_grid_cloning", method="grid_cloning")  # one action at a time, no sequence
+LEAP_TRAININGS = (LEAP_GOAL, LEAP_HONEST, LEAP_CAUSAL, LEAP_CLONING)
+REFINEMENTS = (1, 5, 10, 20, 30)
+
+_leap = Solving("", "leap", "", LEAP_GOAL.name)
+SOLVINGS = (
+    *(replace(_leap, name=f"local_leap_{level}_published", level=level) for level in LEVELS),
+    # no oracle, and a new plan after every step
+    *(
+        replace(_leap, name=f"local_leap_{level}_honest", level=level, checkpoint=LEAP_HONEST.name, replan="step")
+        for level in LEVELS
+    ),
+    *(Solving(f"local_causal_{level}", "leap_causal", level, LEAP_CAUSAL.name) for level in LEVELS),
+    *(Solving(f"local_cloning_{level}", "grid_cloning", level, LEAP_CLONING.name) for level in LEVELS),
+    *(Solving(f"local_random_{level}", "random_steps", level) for level in LEVELS),  # what walking at random solves
+    # the negative control: the same planner over first weights
+    replace(_leap, name="local_leap_go_to_local_s8n7_untrained", level="go_to_local_s8n7", trained=False),
+    *(
+        replace(
+            _leap,
+            name=f"local_leap_go_to_local_s8n7_{sampler}_{iterations}_{replan}",
+            level="go_to_local_s8n7",
+            sampler=sampler,
+            iterations=iterations,
+            replan=replan,
+        )
+        for sampler in ("argmax", "gibbs")
+        for iterations in REFINEMENTS
+        for replan in ("plan", "step")
+    ),
 )

@@ -55,6 +55,17 @@ FIGURES = (
     Figure("dt_return_asked_got", ("datasets/local_halfcheetah_medium", "evaluations/local_dt_halfcheetah_6000")),
     Figure("loss_dt", ("training/local_dt_halfcheetah",)),
 )
+DEMONSTRATIONS = (replace(DEMONSTRATIONS[0], episodes=4, shard_episodes=2),)
+LEAP_TRAININGS = (
+    replace(
+        LEAP_GOAL, data=(DEMONSTRATIONS[0].name,), hidden_size=16, layers=1, channels=8, batch_size=4, held_out_episodes=1,
+        updates=4, warmup_updates=2, interval_updates=2,
+    ),
+)
+SOLVINGS = (
+    Solving("local_random_go_to_local_s7n5", "random_steps", LEVELS[0], episodes=4, shard_episodes=2),
+    replace(SOLVINGS[0], iterations=2, episodes=4, shard_episodes=2),
+)
 """
 
 TEMPLATES = {

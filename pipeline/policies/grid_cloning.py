@@ -1,0 +1,37 @@
+"""Behaviour cloning on a BabyAI level: the most likely action for what is seen now, no plan and no history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from pipeline import checkpoints, runs
+from pipeline.levels import Views
+from pipeline.models.grid_cloning import GridCloningModel
+
+
+class GridCloning:
+    """Plays many episodes in lockstep: one batched forward per step."""
+
+    def __init__(self, model: GridCloningModel):
+        self.model = model.eval()
+
+    def reset(self, seeds: Sequence[int]) -> None:
+        """Begin one episode per seed; there is nothing to begin."""
+
+    @torch.inference_mode()
+    def act(self, views: Views, alive: np.ndarray) -> np.ndarray:
+        """Actions (playing,) int64 of the episodes still played."""
+        return self.model(views).argmax(dim=-1).numpy()
+
+
+def load(run) -> GridCloning:
+    """The policy of a run's checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used, or was trained by another recipe.
+    """
+    training = next((known for known in runs.LEAP_TRAININGS if known.name == run.checkpoint), None)
+    return GridCloning(checkpoints.load(run.checkpoint, GridCloningModel, training))

@@ -1,0 +1,158 @@
+"""Solving BabyAI's levels: shards, intervals, and policies that plan when they should and for themselves alone."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import PipelineError, levels, proportions, recipes, reproduce, runs, solve
+from pipeline.models.grid_cloning import GridCloningModel
+from pipeline.models.leap import LeapConfig, LeapModel
+from pipeline.policies.grid_cloning import GridCloning
+from pipeline.policies.leap import LeapPolicy, untrained
+from pipeline.policies.leap_causal import CausalPolicy
+from pipeline.policies.random_steps import RandomSteps
+
+torch.set_num_threads(1)  # other processes share the cores
+
+LEVEL = "go_to_local_s7n5"
+RUN = runs.Solving("local_random_toy", "random_steps", LEVEL, episodes=5, shard_episodes=2)
+SMALL = {"words": len(levels.VOCABULARY) + 1, "hidden_size": 16, "heads": 2, "layers": 1, "channels": 8, "horizon": 4}
+
+
+def model(**more) -> LeapModel:
+    torch.manual_seed(0)
+    return LeapModel(LeapConfig(**{**SMALL, **more})).eval()
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"), [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0)]
+)
+def test_wilsons_interval_is_that_of_the_textbook(successes, trials, low, high):
+    found = proportions.wilson(successes, trials)
+    assert found["mean"] == successes / trials
+    assert (found["low"], found["high"]) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+def test_a_share_of_nothing_is_refused():
+    with pytest.raises(ValueError):
+        proportions.wilson(0, 0)
+
+
+def test_shards_cover_all_episodes_once_and_a_finished_one_is_not_played_again(tmp_path, monkeypatch):
+    played = solve.solve(RUN, RandomSteps(), tmp_path)
+    whole = levels.play(RandomSteps(), LEVEL, range(100, 105))
+    assert played["success"] == whole["success"].astype(int).tolist() and played["length"] == whole["length"].tolist()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"shard_{shard:03}.json" for shard in range(3)]
+    (tmp_path / "shard_001.json").unlink()
+    kept = json.loads((tmp_path / "shard_000.json").read_text())
+    (tmp_path / "shard_000.json").write_text(json.dumps({**kept, "length": [7, 7]}))
+    again = solve.solve(RUN, RandomSteps(), tmp_path)
+    assert again["length"] == [7, 7, *played["length"][2:]]
+    assert len(solve.solve(RUN, RandomSteps(), tmp_path, shards=1)["length"]) == 2
+
+
+def test_the_summary_counts_what_was_solved():
+    values = solve.summarise(RUN, {"success": [1, 0, 1, 0], "length": [4, 49, 6, 49]})
+    assert (values["solved"], values["success_mean"], values["episodes"]) == (2, 0.5, 4)
+    assert (values["length_mean"], values["solved_length_mean"]) == (27.0, 5.0)
+    assert values["seeds"] == [100, 101, 102, 103]
+    assert solve.summarise(RUN, {"success": [0], "length": [49]})["solved_length_mean"] == 0.0
+
+
+def test_the_same_episodes_are_identical_and_a_changed_one_is_not_overlooked():
+    played = {"success": [1] * 90 + [0] * 10, "length": [5] * 100}
+    run = dataclasses.replace(RUN, episodes=100)
+    published = solve.summarise(run, played)
+
+    def again(success):
+        return reproduce.judge_solved(published, solve.summarise(run, {"success": success, "length": [5] * len(success)}))[0]
+
+    assert again(played["success"]) == again(played["success"][:25]) == "identical"
+    assert again([0] + played["success"][1:25]) == "statistically compatible"
+    assert again([0] * 25) == "not reproduced"
+
+
+def test_every_run_names_a_level_a_policy_and_a_checkpoint_that_will_be_trained():
+    trained = {run.name for run in runs.LEAP_TRAININGS}
+    for run in runs.SOLVINGS:
+        assert run.level in levels.LEVELS
+        assert run.checkpoint is None or run.checkpoint in trained
+    assert len(recipes.SOLVINGS) == len(runs.SOLVINGS)
+
+
+@pytest.mark.parametrize("sampler", ["argmax", "gibbs"])
+@pytest.mark.parametrize("replan", ["plan", "step"])
+def test_planned_in_one_batch_or_alone_an_episode_is_the_same(sampler, replan):
+    policy = LeapPolicy(model(), horizon=4, iterations=3, sampler=sampler, replan=replan)
+    together = levels.play(policy, LEVEL, [3, 4, 5])
+    alone = levels.play(policy, LEVEL, [4])
+    assert {name: values[1] for name, values in together.items()} == {name: values[0] for name, values in alone.items()}
+
+
+@pytest.mark.parametrize(("replan", "expected"), [("plan", [0, 4, 8]), ("step", list(range(10)))])
+def test_a_plan_is_made_anew_when_the_last_is_used_up(monkeypatch, replan, expected):
+    policy, planned = LeapPolicy(model(), horizon=4, iterations=1, replan=replan), []
+
+    def plan(views, episodes):
+        planned.append(policy.step)
+        return np.tile([0, 1, 2, 3], (len(episodes), 1))
+
+    monkeypatch.setattr(policy, "plan", plan)
+    policy.reset([1, 2])
+    simulators = [levels.make(LEVEL) for _ in range(2)]
+    for seed, simulator in enumerate(simulators):
+        levels.reset(simulator, seed)
+    views, taken = levels.observe(simulators), []
+    for _ in range(10):
+        taken.append(policy.act(views, np.arange(2)).tolist())
+    assert planned == expected
+    assert taken == [[step % 4] * 2 if replan == "plan" else [0, 0] for step in range(10)]
+
+
+def test_a_plan_that_cannot_be_made_is_refused_before_any_work():
+    for settings, complaint in [
+        ({"horizon": 5, "iterations": 1}, "a plan of 5 actions"),
+        ({"horizon": 4, "iterations": 0}, "0 iterations"),
+        ({"horizon": 4, "iterations": 1, "sampler": "beam"}, "no sampler named 'beam'"),
+        ({"horizon": 4, "iterations": 1, "replan": "never"}, "after every plan or step, not after every 'never'"),
+    ]:
+        with pytest.raises(PipelineError, match=complaint):
+            LeapPolicy(model(), **settings)
+    with pytest.raises(PipelineError, match="causal"):
+        LeapPolicy(model(causal=True), horizon=4, iterations=1)
+    with pytest.raises(PipelineError, match="left to right"):
+        CausalPolicy(model())
+
+
+def test_an_untrained_planner_has_other_weights_and_the_same_settings():
+    policy = LeapPolicy(model(), horizon=4, iterations=3, sampler="gibbs", replan="step")
+    before = policy.model.head.weight.clone()
+    twin = untrained(policy, seed=1)
+    assert not torch.equal(twin.model.head.weight, before)
+    assert (twin.horizon, twin.iterations, twin.sampler, twin.carried_out) == (4, 3, "gibbs", 1)
+
+
+def test_the_causal_policy_reads_a_sliding_window_of_its_own_past(monkeypatch):
+    policy, windows = CausalPolicy(model(causal=True)), []
+    original = policy.newest
+    monkeypatch.setattr(
+        policy, "newest", lambda states, actions: windows.append((states, actions)) or original(states, actions)
+    )
+    played = levels.play(policy, LEVEL, [1])
+    taken = [window[1][0, -1] for window in windows]
+    assert {int(action) for action in taken} == {7}, "the newest action is masked"
+    lengths = [window[0].shape[1] for window in windows]
+    assert lengths == [min(step + 1, 4) for step in range(played["length"][0])]
+    for (states, actions), (later_states, later_actions) in zip(windows[3:], windows[4:], strict=False):
+        assert torch.equal(states[:, 1:], later_states[:, :-1])
+        assert torch.equal(actions[:, 1:-1], later_actions[:, :-2]), "past actions stay"
+
+
+@pytest.mark.parametrize("policy", [CausalPolicy(model(causal=True)), GridCloning(GridCloningModel(LeapConfig(**SMALL)))])
+def test_rivals_play_the_same_alone_as_in_a_batch(policy):
+    together = levels.play(policy, LEVEL, [3, 4, 5])
+    alone = levels.play(policy, LEVEL, [4])
+    assert {name: values[1] for name, values in together.items()} == {name: values[0] for name, values in alone.items()}
