@@ -13,6 +13,8 @@ from pipeline import PipelineError, command, evidence, files, plan, recipes, tab
 
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
 
+COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk"]
+
 DOIT_CONFIG = {
     "default_tasks": [
         "plan",
@@ -24,7 +26,11 @@ DOIT_CONFIG = {
         "roll_out",
         "imagine",
         "solve",
+        "refine",
+        "time_plans",
+        "walk",
         "animate",
+        "animate_grid",
         "figures",
         "tabulate",
     ],
@@ -73,6 +79,13 @@ def group(registry, needs=lambda recipe: ()):
         yield evidence_task(recipe, needs(recipe))
 
 
+def one_by_one(task, registry, before):
+    """The tasks of one verb, each after all of those before it: what is timed must be alone."""
+    for recipe in registry.values():
+        yield evidence_task(recipe, before)
+        before = [*before, f"{task}:{recipe.name}"]
+
+
 def task_plan():
     """Say what is stale, why, and about how long it takes; refuse what only training could mend."""
     return {"actions": [(attempt, [plan.announce])], "uptodate": [False], "task_dep": ["_tidy"]}
@@ -116,10 +129,12 @@ def task_attend():
 
 def task_time_actions():
     """Milliseconds per action, one episode alone on one thread; after all else that computes, one at a time."""
-    before = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve"]
-    for recipe in recipes.LATENCIES.values():
-        yield evidence_task(recipe, before)
-        before = [*before, f"time_actions:{recipe.name}"]
+    yield from one_by_one("time_actions", recipes.LATENCIES, COMPUTING)
+
+
+def task_time_plans():
+    """Milliseconds per plan of LEAP; likewise, after those."""
+    yield from one_by_one("time_plans", recipes.PLAN_LATENCIES, [*COMPUTING, "time_actions"])
 
 
 def task_roll_out():
@@ -134,12 +149,27 @@ def task_imagine():
 
 def task_solve():
     """Held-out episodes of every BabyAI level, paired seeds, the share solved."""
-    yield from group(recipes.EVIDENCE["solve"])
+    yield from group(recipes.SOLVINGS)
+
+
+def task_refine():
+    """What refining does to LEAP's plans, and where the model looks while it does."""
+    yield from group(recipes.REFININGS)
+
+
+def task_walk():
+    """One episode on a grid as what was seen and planned, to be drawn anywhere."""
+    yield from group(recipes.WALKS)
 
 
 def task_animate():
     """Frames and moving pictures from simulator states (needs an OpenGL library, and only when they are stale)."""
     yield from group(recipes.ANIMATIONS, recipes.makers)
+
+
+def task_animate_grid():
+    """Moving pictures of walks on grids."""
+    yield from group(recipes.GRID_ANIMATIONS, recipes.makers)
 
 
 def task_figures():
@@ -155,5 +185,5 @@ def task_tabulate():
             "actions": [(attempt, [tabulate.write, name])],
             "targets": [str(tabulate.target(name))],
             "uptodate": [lambda name=name: tabulate.current(name)],
-            "task_dep": ["plan", "evaluate", "pool", "compare", "attend", "time_actions", "solve"],
+            "task_dep": ["plan", *COMPUTING, "time_actions", "time_plans"],
         }

@@ -130,8 +130,8 @@ def shared_palette(frames: list[np.ndarray]) -> Image.Image:
     return Image.fromarray(sample[: side * side].reshape(side, side, 3)).quantize(COLORS, dither=Image.Dither.NONE)
 
 
-def gif(frames: list[np.ndarray], plays: int = 1) -> bytes:
-    """An animated GIF at the control rate, played `plays` times."""
+def gif(frames: list[np.ndarray], plays: int = 1, milliseconds: int = 1000 // FRAMES_PER_SECOND) -> bytes:
+    """An animated GIF, `milliseconds` a frame, by default the control rate's; played `plays` times."""
     palette = shared_palette(frames)
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     buffer = io.BytesIO()
@@ -141,7 +141,7 @@ def gif(frames: list[np.ndarray], plays: int = 1) -> bytes:
         "GIF",
         save_all=True,
         append_images=images[1:],
-        duration=1000 // FRAMES_PER_SECOND,
+        duration=milliseconds,
         optimize=False,
         disposal=1,
         **options,

@@ -9,6 +9,7 @@ from pipeline.evidence import Recipe
 
 LEARNING = ("torch", "transformers", "numpy")
 PLAYING = (*LEARNING, "gymnasium", "mujoco")
+GRIDS = (*LEARNING, "gymnasium", "minigrid")
 
 
 def checkpoint_files(name: str | None, method: str = "") -> tuple[str, ...]:
@@ -261,9 +262,57 @@ def solving(run: runs.Solving) -> Recipe:
         run,
         modules=("pipeline.solve", f"pipeline.policies.{run.method}"),
         inputs=checkpoint_files(run.checkpoint),
-        packages=(*LEARNING, "gymnasium", "minigrid"),
+        packages=GRIDS,
         seconds=(60 if run.level == "go_to_obj_maze_s7_open" else 10) * (5 if run.replan == "step" else 1),
         about=f"{run.episodes} episodes of {run.level} by {run.checkpoint or 'random actions'}",
+    )
+
+
+def refining(run: runs.Refining) -> Recipe:
+    """Energies and attention of first plans; maps, and one plan as it changed, lie beside the evidence."""
+    return Recipe(
+        run.name,
+        "refined",
+        "pipeline.refine",
+        run,
+        modules=("pipeline.refine", f"pipeline.policies.{run.method}"),
+        inputs=checkpoint_files(run.checkpoint),
+        packages=GRIDS,
+        outputs=(f"results/refined/{run.name}.npz",),
+        seconds=120,
+        about=f"energy and attention of {run.episodes} plans on {run.level}",
+    )
+
+
+def plan_latency(run: runs.PlanLatency) -> Recipe:
+    """Time per plan."""
+    return Recipe(
+        run.name,
+        "latency",
+        "pipeline.time_plans",
+        run,
+        modules=("pipeline.time_plans", f"pipeline.policies.{run.method}"),
+        inputs=checkpoint_files(run.checkpoint),
+        packages=GRIDS,
+        seconds=12,
+        about=f"leap: {run.plans} plans on {run.level}",
+    )
+
+
+def walk(run: runs.Walk) -> Recipe:
+    """One episode on a grid, which lies beside the evidence."""
+    played = SOLVINGS[run.solving].run
+    return Recipe(
+        run.name,
+        "walks",
+        "pipeline.walk",
+        run,
+        modules=("pipeline.walk", f"pipeline.policies.{played.method}"),
+        inputs=checkpoint_files(played.checkpoint),
+        packages=GRIDS,
+        outputs=(f"results/walks/{run.name}.npz",),
+        seconds=15,
+        about=f"one episode of {run.solving} from seed {run.seed}",
     )
 
 
@@ -316,6 +365,22 @@ def animation(run: runs.Animation) -> Recipe:
     )
 
 
+def grid_animation(run: runs.GridAnimation) -> Recipe:
+    """A moving picture of a walk, with a poster for readers who want no motion."""
+    return Recipe(
+        run.name,
+        "pictures",
+        "pipeline.animate_grid",
+        run,
+        modules=("pipeline.animate_grid",),
+        inputs=evidence_files((f"walks/{run.walk}",)),
+        packages=("minigrid", "pillow", "numpy"),
+        outputs=(f"images/{run.name}.gif", f"images/{run.name}_poster.png"),
+        seconds=5,
+        about=f"drawn from {run.walk}",
+    )
+
+
 def named(make, all_runs) -> dict[str, Recipe]:
     """Recipes by name."""
     return {run.name: make(run) for run in all_runs}
@@ -336,8 +401,11 @@ IMAGINATIONS = named(imagination, runs.IMAGINATIONS)
 DEMONSTRATIONS = named(demonstration, runs.DEMONSTRATIONS)
 LEAP_TRAININGS = named(leap_training, runs.LEAP_TRAININGS)
 SOLVINGS = named(solving, runs.SOLVINGS)
+REFININGS = named(refining, runs.REFININGS)
+PLAN_LATENCIES = named(plan_latency, runs.PLAN_LATENCIES)
+WALKS = named(walk, runs.WALKS)
 
-_trained = (BEHAVIOURS, COLLECTIONS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS, DEMONSTRATIONS)
+_trained = (BEHAVIOURS, COLLECTIONS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS, DEMONSTRATIONS, LEAP_TRAININGS)
 TRAINED = {name: recipe for registry in _trained for name, recipe in registry.items()}  # hours: made by `doit train` alone
 if len(TRAINED) < sum(map(len, _trained)):
     raise ValueError("two training runs share a name")
@@ -350,17 +418,22 @@ EVIDENCE = {
     "time_actions": LATENCIES,
     "roll_out": ROLLOUTS,
     "imagine": IMAGINATIONS,
-    "solve": {name: recipe for name, recipe in SOLVINGS.items() if recipe.run.checkpoint is None},
+    "solve": SOLVINGS,
+    "refine": REFININGS,
+    "time_plans": PLAN_LATENCIES,
+    "walk": WALKS,
 }  # by task
 
 FIGURES = named(figure, runs.FIGURES)
 ANIMATIONS = named(animation, runs.ANIMATIONS)
+GRID_ANIMATIONS = named(grid_animation, runs.GRID_ANIMATIONS)
+PICTURES = ANIMATIONS | GRID_ANIMATIONS | FIGURES
 
 
 def rebuilt() -> list[Recipe]:
     """What `doit` makes again when it is stale: all but what takes hours."""
     evidence = [recipe for task, registry in EVIDENCE.items() if task != "train" for recipe in registry.values()]
-    return [*evidence, *ANIMATIONS.values(), *FIGURES.values()]
+    return [*evidence, *PICTURES.values()]
 
 
 def makers(recipe: Recipe) -> list[str]:

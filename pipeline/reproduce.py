@@ -153,7 +153,7 @@ def compare(recipe: Recipe) -> tuple[str, str]:
         return judge_solved(committed, again)
     if recipe.kind == "rollouts":
         return judge_rollout(recipe)
-    if recipe.kind == "attention":
+    if recipe.kind in ("attention", "refined", "walks"):
         return judge_arrays(recipe, committed, again)
     return judge_latency(committed, again) if recipe.kind == "latency" else judge_values(committed, again)
 

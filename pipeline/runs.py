@@ -336,6 +336,61 @@ class Solving:
 
 
 @dataclass(frozen=True)
+class Refining:
+    """What refining does to LEAP's first plan of each held-out episode of a level, and where the model looks meanwhile."""
+
+    name: str
+    level: str
+    checkpoint: str
+    method: str = "leap"
+    trained: bool = True
+    sampler: str = "argmax"  # of the plans whose attention is read
+    replan: str = "plan"
+    horizon: int | None = None  # as the authors, unless given
+    iterations: int = 31  # the filling, then 30 actions chosen again
+    episodes: int = 100
+    listed: int = 20  # of these, episodes for which all plans are listed, where they can be
+    first_seed: int = 100
+    seed: int = 0  # of the untrained twin
+
+
+@dataclass(frozen=True)
+class PlanLatency:
+    """Time per plan of one episode alone, on one thread."""
+
+    name: str
+    level: str
+    checkpoint: str
+    method: str = "leap"
+    trained: bool = True
+    sampler: str = "argmax"
+    replan: str = "plan"
+    horizon: int | None = None
+    iterations: int | None = None  # as the authors on that level
+    plans: int = 100
+    warmup_plans: int = 10
+    first_seed: int = 100
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One episode of a BabyAI level kept as what was seen and planned, to be drawn."""
+
+    name: str
+    solving: str  # the policy is that one's
+    seed: int
+
+
+@dataclass(frozen=True)
+class GridAnimation:
+    """A walk drawn on the grid, with what is left of the plan."""
+
+    name: str
+    walk: str
+    tile: int = 20  # pixels
+
+
+@dataclass(frozen=True)
 class Figure:
     """A picture drawn by `figures/<name>.py` from evidence named `kind/name`."""
 
@@ -480,32 +535,46 @@ LEAP_HONEST = replace(LEAP_GOAL, name="local_leap_honest", with_goal=False)  # w
 LEAP_CAUSAL = replace(LEAP_HONEST, name="local_leap_causal", causal=True)  # the same network, from left to right
 LEAP_CLONING = replace(LEAP_HONEST, name="local_grid_cloning", method="grid_cloning")  # one action at a time, no sequence
 LEAP_TRAININGS = (LEAP_GOAL, LEAP_HONEST, LEAP_CAUSAL, LEAP_CLONING)
-REFINEMENTS = (1, 5, 10, 20, 30)
 
 _leap = Solving("", "leap", "", LEAP_GOAL.name)
+PUBLISHED_SOLVINGS = tuple(replace(_leap, name=f"local_leap_{level}_published", level=level) for level in LEVELS)
+# without the oracle; and without it but with a new plan after every step
+BLIND_SOLVINGS = tuple(
+    replace(run, name=run.name.replace("published", "blind"), checkpoint=LEAP_HONEST.name) for run in PUBLISHED_SOLVINGS
+)
+HONEST_SOLVINGS = tuple(replace(run, name=run.name.replace("blind", "honest"), replan="step") for run in BLIND_SOLVINGS)
+LEAP_GRID = tuple(
+    replace(
+        _leap,
+        name=f"local_leap_go_to_local_s8n7_{sampler}_{iterations}_{replan}",
+        level="go_to_local_s8n7",
+        sampler=sampler,
+        iterations=iterations,
+        replan=replan,
+    )
+    for sampler in ("argmax", "gibbs")
+    for iterations in (1, 5, 10, 20, 30)
+    for replan in ("plan", "step")
+)
 SOLVINGS = (
-    *(replace(_leap, name=f"local_leap_{level}_published", level=level) for level in LEVELS),
-    # no oracle, and a new plan after every step
-    *(
-        replace(_leap, name=f"local_leap_{level}_honest", level=level, checkpoint=LEAP_HONEST.name, replan="step")
-        for level in LEVELS
-    ),
+    *PUBLISHED_SOLVINGS,
+    *BLIND_SOLVINGS,
+    *HONEST_SOLVINGS,
     *(Solving(f"local_causal_{level}", "leap_causal", level, LEAP_CAUSAL.name) for level in LEVELS),
     *(Solving(f"local_cloning_{level}", "grid_cloning", level, LEAP_CLONING.name) for level in LEVELS),
     *(Solving(f"local_random_{level}", "random_steps", level) for level in LEVELS),  # what walking at random solves
     # the negative control: the same planner over first weights
     replace(_leap, name="local_leap_go_to_local_s8n7_untrained", level="go_to_local_s8n7", trained=False),
-    *(
-        replace(
-            _leap,
-            name=f"local_leap_go_to_local_s8n7_{sampler}_{iterations}_{replan}",
-            level="go_to_local_s8n7",
-            sampler=sampler,
-            iterations=iterations,
-            replan=replan,
-        )
-        for sampler in ("argmax", "gibbs")
-        for iterations in REFINEMENTS
-        for replan in ("plan", "step")
-    ),
+    *LEAP_GRID,
+)
+REFININGS = tuple(
+    Refining(f"local_leap_{level}", level, LEAP_GOAL.name) for level in ("go_to_local_s8n7", "go_to_obj_maze_s7_open")
+)
+PLAN_LATENCIES = tuple(PlanLatency(run.name, run.level, run.checkpoint) for run in REFININGS)
+WALKS = (Walk("local_leap_go_to_obj_maze_s7_open_honest", "local_leap_go_to_obj_maze_s7_open_honest", seed=100),)
+GRID_ANIMATIONS = (GridAnimation("leap_baby_ai_maze", WALKS[0].name),)
+FIGURES += (
+    Figure("leap_baby_ai", ("refined/local_leap_go_to_obj_maze_s7_open",)),
+    Figure("leap_refinement", tuple(f"refined/{run.name}" for run in REFININGS)),
+    Figure("leap_iterations", tuple(f"solved/{run.name}" for run in LEAP_GRID)),
 )

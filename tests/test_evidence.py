@@ -202,16 +202,12 @@ def test_every_result_that_doit_makes_is_current():
 
 def test_nothing_lies_in_results_that_no_recipe_makes():
     known = {path for registry in recipes.EVIDENCE.values() for recipe in registry.values() for path in recipe.targets()}
-    known |= {
-        path for registry in (recipes.FIGURES, recipes.ANIMATIONS) for recipe in registry.values() for path in recipe.targets()
-    }
+    known |= {path for recipe in recipes.PICTURES.values() for path in recipe.targets()}
     known |= {files.ROOT / "results" / "published.json"}
     found = {path for path in (files.ROOT / "results").rglob("*") if path.is_file()}
     assert found == {path for path in known if path.is_relative_to(files.ROOT / "results")}
 
 
 def test_nothing_lies_in_images_that_no_recipe_makes():
-    known = {
-        path for registry in (recipes.FIGURES, recipes.ANIMATIONS) for recipe in registry.values() for path in recipe.targets()
-    }
+    known = {path for recipe in recipes.PICTURES.values() for path in recipe.targets()}
     assert {path for path in (files.ROOT / "images").iterdir()} == {path for path in known if path.parent.name == "images"}

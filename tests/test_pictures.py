@@ -15,9 +15,9 @@ def test_no_picture_is_blank(path):
         assert np.asarray(image.convert("RGB")).std() > 5
 
 
-@pytest.mark.parametrize("name", [*recipes.FIGURES, *recipes.ANIMATIONS])
+@pytest.mark.parametrize("name", recipes.PICTURES)
 def test_the_page_is_told_each_pictures_true_size(name):
-    recipe = (recipes.FIGURES | recipes.ANIMATIONS)[name]
+    recipe = recipes.PICTURES[name]
     values = evidence.read(recipe.path())["values"]
     for output in recipe.outputs:
         with Image.open(files.ROOT / output) as image:

@@ -43,7 +43,7 @@ def used_paths() -> list[str]:
 
 def test_every_picture_the_graph_makes_is_shown_and_no_other():
     shown = set(re.findall(r'{% include (?:figure|animation)\.html name="(\w+)"', TEXT))
-    assert shown == recipes.FIGURES.keys() | recipes.ANIMATIONS.keys()
+    assert shown == recipes.PICTURES.keys()
 
 
 def test_no_picture_comes_in_by_another_door():

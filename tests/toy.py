@@ -66,6 +66,10 @@ SOLVINGS = (
     Solving("local_random_go_to_local_s7n5", "random_steps", LEVELS[0], episodes=4, shard_episodes=2),
     replace(SOLVINGS[0], iterations=2, episodes=4, shard_episodes=2),
 )
+REFININGS = (replace(REFININGS[0], level=LEVELS[0], horizon=2, iterations=3, episodes=2, listed=1),)
+PLAN_LATENCIES = (replace(PLAN_LATENCIES[0], level=LEVELS[0], iterations=2, plans=3, warmup_plans=1),)
+WALKS = (replace(WALKS[0], solving=SOLVINGS[1].name),)
+GRID_ANIMATIONS = (replace(GRID_ANIMATIONS[0], tile=4),)
 """
 
 TEMPLATES = {

@@ -1,0 +1,42 @@
+"""Where LEAP looks when it reconsiders an action: the last layer, averaged over heads and plans, beside an untrained twin."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from figures import style
+
+KINDS = {"state": style.BLUE, "action": style.GREEN}
+
+
+def draw(figure: Figure, data: dict) -> None:
+    """Two maps (reconsidered action down, token across) on one colour scale; a strip tells states from actions."""
+    (values,) = data.values()
+    maps = values["arrays"]
+    brightest = max(maps[name].max() for name in ("attention", "attention_untrained"))
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, name, title in zip(panels, ("attention", "attention_untrained"), ("trained", "untrained control"), strict=True):
+        steps, tokens = maps[name].shape
+        image = axes.imshow(maps[name], vmin=0, vmax=brightest, cmap="cividis", aspect="auto")
+        axes.set_title(title, pad=14)
+        for border in range(2, tokens, 2):
+            axes.axvline(border - 0.5, color="white", lw=0.4)
+        for token in range(tokens):
+            color = list(KINDS.values())[token % 2]
+            axes.plot(token, -0.75, "s", color=color, ms=4, clip_on=False)
+        axes.set_xticks(np.arange(steps) * 2 + 0.5, np.arange(1, steps + 1))
+        axes.set_yticks(np.arange(steps), np.arange(1, steps + 1))
+        axes.tick_params(length=0)
+        axes.set_xlabel("step of the plan (key: state and action)")
+        axes.set_ylim(steps - 0.5, -0.5)
+    panels[0].set_ylabel("action reconsidered (query)")
+    for place, (kind, color) in enumerate(KINDS.items()):
+        panels[0].text(0.14 * place, 1.055, f"■ {kind}", transform=panels[0].transAxes, color=color, fontsize=7, va="bottom")
+    bar = figure.colorbar(image, ax=panels, shrink=0.82, pad=0.02)
+    bar.set_label("attention weight", fontsize=8)
+    bar.outline.set_visible(False)
+
+
+if __name__ == "__main__":
+    style.make("leap_baby_ai", draw, 8.0, 3.4)

@@ -1,0 +1,59 @@
+"""How LEAP revises: a plan on its grid as it is refined, and the energy of all plans by iteration."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from figures import style
+from pipeline import grids
+
+SHOWN = (0, 1, 5, 30)  # actions chosen again
+SIGNS = {0: "↺", 1: "↻", 2: "↑", 3: "P", 4: "D", 5: "T"}  # left, right, forward, pickup, drop, toggle
+TILE = 24
+SAMPLERS = {"argmax": ("likeliest action", style.BLUE), "gibbs": ("Gibbs sampling, cooling", style.ORANGE)}
+
+
+def draw(figure: Figure, data: dict) -> None:
+    """Above: one plan after 0, 1, 5 and 30 revisions, with its energy. Below: mean energy by iteration, on two levels."""
+    levels = list(data.values())
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.05))
+    example = levels[-1]["arrays"]
+    for axes, revisions in zip(above.subplots(1, len(SHOWN)), SHOWN, strict=True):
+        plan_on_grid(axes, example, revisions)
+    panels = below.subplots(1, len(levels))
+    for axes, values in zip(panels, levels, strict=True):
+        curves(axes, values)
+        axes.set_title(f"{'one room' if 'least_energy' in values else 'nine rooms'}, plans of {values['horizon']} actions")
+    panels[0].set_ylabel("energy of a plan, nats")
+
+
+def plan_on_grid(axes, example: dict[str, np.ndarray], revisions: int) -> None:
+    """The grid with the path of the plan after that many revisions, and its actions in signs."""
+    plan, energy = example["history"][revisions], example["energies"][revisions]
+    axes.imshow(grids.picture(example["image"], example["pose"], TILE))
+    cells = (grids.path(example["image"], example["pose"], plan) + 0.5) * TILE
+    axes.plot(*cells.T, color="white", lw=2, marker="o", ms=2.5)
+    axes.set(xticks=[], yticks=[])
+    axes.set_title("filled in at once" if not revisions else f"{revisions} revision{'s' if revisions > 1 else ''}")
+    axes.set_xlabel(f"{' '.join(SIGNS[int(action)] for action in plan)}\nenergy {energy:.2f}", fontsize=8, color=style.INK)
+
+
+def curves(axes, values: dict) -> None:
+    """Mean energy against revisions for each sampler, with intervals over plans, and the least there is where it is known."""
+    for sampler, (label, color) in SAMPLERS.items():
+        energy = values["samplers"][sampler]["energy"]
+        steps = np.arange(len(energy))
+        axes.fill_between(
+            steps, [point["low"] for point in energy], [point["high"] for point in energy], color=color, alpha=0.2, lw=0
+        )
+        axes.plot(steps, [point["mean"] for point in energy], color=color, label=label)
+    if "least_energy" in values:
+        least = values["least_energy"]["mean"]
+        axes.axhline(least, color=style.GREY, lw=1, ls="--", label="least of all plans")
+    axes.set(xlabel="actions chosen again", yscale="log", xlim=(0, len(energy) - 1))
+    axes.legend(frameon=False, fontsize=8)
+
+
+if __name__ == "__main__":
+    style.make("leap_refinement", draw, 8.4, 6.2)

@@ -1,0 +1,153 @@
+"""Watching LEAP refine: the least energy there is, where the model looks, what moves it, and the paths that plans take."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import grids, levels, refine, runs, walk
+from pipeline.models import leap
+from pipeline.models.leap import ACTIONS, MASK
+from pipeline.policies.leap import LeapPolicy
+from pipeline.refinement import Refinement
+from tests.test_leap import make_model, make_views
+
+torch.set_num_threads(1)  # other processes share the cores
+
+HORIZON = 3
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = make_model()
+    with torch.no_grad():
+        model.head.weight.mul_(30)
+    return model
+
+
+@pytest.fixture(scope="module")
+def context(model):
+    with torch.inference_mode():
+        return model.encode(make_views(6))
+
+
+@torch.inference_mode()
+def test_the_least_energy_is_that_of_the_best_of_all_plans(model, context):
+    every = torch.tensor(list(itertools.product(range(ACTIONS), repeat=HORIZON)))
+    for episode in range(2):
+        energies = leap.energy(model, context[[episode]].expand(len(every), -1), every)
+        found = refine.least_energy(model, context[[episode]], HORIZON)
+        assert found == pytest.approx(float(energies.min()), abs=1e-4)
+        assert found < float(energies.median()) - 0.1
+
+
+@torch.inference_mode()
+def test_attention_is_read_at_the_state_before_the_masked_action(model, context):
+    plans = torch.randint(ACTIONS, (6, HORIZON), generator=torch.Generator().manual_seed(0))
+    weights = refine.attention(model, context, plans)
+    assert weights.shape == (6, model.config.layers, model.config.heads, HORIZON, 2 * HORIZON)
+    masked = plans.clone()
+    masked[:, 1] = MASK
+    expected = model(context, masked, output_attentions=True).attentions[-1][:, :, 2]
+    torch.testing.assert_close(weights[:, -1, :, 1], expected)
+    torch.testing.assert_close(sum(refine.shares(weights).values()), torch.ones(6, model.config.layers, model.config.heads))
+
+
+def test_shares_of_an_even_spread_count_the_tokens_and_its_entropy_is_one():
+    even = torch.full((HORIZON, 2 * HORIZON), 1 / (2 * HORIZON))
+    found = {kind: float(share) for kind, share in refine.shares(even).items()}
+    assert found == pytest.approx({"earlier actions": 1 / 6, "itself, masked": 1 / 6, "later actions": 1 / 6, "states": 0.5})
+    assert float(refine.entropy(even)) == pytest.approx(1)
+    assert float(refine.entropy(torch.eye(2 * HORIZON)[:HORIZON])) == pytest.approx(0)
+
+
+def test_only_the_tokens_of_a_kind_count_for_it():
+    weights = torch.zeros(HORIZON, 2 * HORIZON)
+    weights[0, 5], weights[1, 1], weights[2, 5] = 1, 1, 1  # a later action, an earlier one, the masked one
+    found = {kind: float(share) for kind, share in refine.shares(weights).items()}
+    assert found == pytest.approx({"earlier actions": 1 / 3, "itself, masked": 1 / 3, "later actions": 1 / 3, "states": 0})
+
+
+@torch.inference_mode()
+def test_what_makes_no_difference_has_no_influence(model, context):
+    plans = torch.randint(ACTIONS, (6, HORIZON), generator=torch.Generator().manual_seed(1))
+    found = refine.influence(model, context, plans)
+    assert all(found[kind]["mean"] > 0.01 for kind in found)
+    same = refine.influence(model, context[:1].expand(6, -1), plans[:1].expand(6, -1))
+    assert all(same[kind]["mean"] == pytest.approx(0, abs=1e-5) for kind in same)
+    by_plan = refine.influence(model, context[:1].expand(6, -1), plans)
+    assert by_plan["views"]["mean"] == pytest.approx(0, abs=1e-5) and by_plan["later_actions"]["mean"] > 0.01
+    first = torch.cat([plans[:, :1], plans[:1, 1:].expand(6, -1)], dim=1)  # plans that differ in their first action alone
+    by_first = refine.influence(model, context[:1].expand(6, -1), first)
+    assert by_first["later_actions"]["mean"] == pytest.approx(0, abs=1e-5) and by_first["earlier_actions"]["mean"] > 1e-4
+
+
+def test_refinement_is_described_by_what_fell_rose_and_changed():
+    history = torch.tensor([[[0, 1], [2, 2], [3, 3]], [[0, 1], [2, 1], [3, 0]]])
+    refined = Refinement(history[-1], torch.tensor([[2.0, 2.0], [4.0, 1.0], [1.0, 1.5]]), history)
+    found = refine.describe_refinement(refined)
+    assert [found[name]["mean"] for name in ("fell", "rose", "plans_changed", "actions_changed")] == pytest.approx(
+        [1 / 3, 1 / 3, 2 / 3, 2 / 3]
+    )
+    assert found["fall"]["mean"] == pytest.approx(2.5 / 3)
+    assert [point["mean"] for point in found["energy"]] == pytest.approx([7 / 3, 4.5 / 3])
+    least = np.array([2.0, 1.0, 1.0])
+    assert [point["mean"] for point in refine.reached(refined.energies.numpy(), least)] == pytest.approx([2 / 3, 2 / 3])
+
+
+def test_the_summary_holds_its_parts_and_one_plan(model):
+    run = dataclasses.replace(
+        runs.Refining("local_toy", "go_to_local_s7n5", "local_leap_goal"), iterations=3, episodes=4, listed=2
+    )
+    trained = make_model(grid_size=levels.SIZE, words=len(levels.VOCABULARY) + 1)
+    twin = leap.LeapModel(trained.config).eval()
+    values, maps = refine.summarise(trained, twin, run, HORIZON)
+    assert values["plans"] == 4 and len(values["samplers"]["gibbs"]["energy"]) == 3
+    assert len(values["samplers"]["argmax"]["at_least_energy"]) == 3
+    assert values["least_energy"]["mean"] <= values["samplers"]["argmax"]["energy"][-1]["high"] + 1
+    assert maps["attention"].shape == (HORIZON, 2 * HORIZON) and maps["history"].shape == (3, HORIZON)
+    assert maps["energies"][0] - maps["energies"][-1] >= values["samplers"]["argmax"]["fall"]["mean"] - 1e-4
+    assert not np.array_equal(maps["attention"], maps["attention_untrained"])
+
+
+@pytest.mark.parametrize("level", ["go_to_local_s8n7", "go_to_obj_maze_s4_open", "go_to_obj_maze_s4r2_closed"])
+def test_a_path_is_where_the_simulator_takes_the_agent(level):
+    simulator, generator, moved = levels.make(level), np.random.default_rng(0), 0
+    for seed in range(8):
+        levels.reset(simulator, seed)
+        views = levels.observe([simulator])
+        plan = generator.choice([0, 1, 2, 2, 2, 2], size=8)
+        cells = [simulator.agent_pos]
+        for action in plan:
+            simulator.step(int(action))
+            cells.append(simulator.agent_pos)
+        drawn = grids.path(views.images[0], views.poses[0], np.append(plan, -1))
+        np.testing.assert_array_equal(drawn, np.array(cells))
+        moved += len(np.unique(drawn, axis=0)) - 1
+    assert moved > 4
+
+
+def test_a_picture_of_the_grid_holds_every_cell_and_the_agent():
+    simulator = levels.make("go_to_local_s8n7")
+    levels.reset(simulator, 0)
+    views = levels.observe([simulator])
+    drawn = grids.picture(views.images[0], views.poses[0], 8)
+    assert drawn.shape == (64, 64, 3)
+    x, y = views.poses[0, :2]
+    assert drawn[8 * y : 8 * y + 8, 8 * x : 8 * x + 8].std() > 20
+
+
+def test_a_walk_keeps_what_was_seen_and_what_is_left_of_the_plan():
+    torch.manual_seed(0)
+    trained = make_model(grid_size=levels.SIZE, words=len(levels.VOCABULARY) + 1)
+    recorder = walk.Recorder(LeapPolicy(trained, HORIZON, 2))
+    result = levels.play(recorder, "go_to_local_s7n5", [100])
+    again = levels.play(LeapPolicy(trained, HORIZON, 2), "go_to_local_s7n5", [100])
+    assert result["length"] == again["length"]
+    record = recorder.record()
+    assert len(record["actions"]) == result["length"][0] == len(record["images"]) == len(record["poses"])
+    np.testing.assert_array_equal(record["plans"][:, 0], record["actions"])
+    left = (record["plans"] >= 0).sum(axis=1)
+    assert left.tolist() == [HORIZON - step % HORIZON for step in range(len(left))]
