@@ -32,7 +32,9 @@ def draw(figure: Figure, data: dict) -> None:
         axes.set_ylim(steps - 0.5, -0.5)
     panels[0].set_ylabel("action reconsidered (query)")
     for place, (kind, color) in enumerate(KINDS.items()):
-        panels[0].text(0.14 * place, 1.055, f"■ {kind}", transform=panels[0].transAxes, color=color, fontsize=7, va="bottom")
+        panels[0].text(
+            0.72 + 0.14 * place, 1.055, f"■ {kind}", transform=panels[0].transAxes, color=color, fontsize=7, va="bottom"
+        )
     bar = figure.colorbar(image, ax=panels, shrink=0.82, pad=0.02)
     bar.set_label("attention weight", fontsize=8)
     bar.outline.set_visible(False)

@@ -1,16 +1,18 @@
-"""How LEAP revises: a plan on its grid as it is refined, and the energy of all plans by iteration."""
+"""How LEAP revises: a plan on its grid as it is refined (dotted: the goal), and the energy of all plans by iteration."""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from figures import style
 from pipeline import grids
 
 SHOWN = (0, 1, 5, 30)  # actions chosen again
 SIGNS = {0: "↺", 1: "↻", 2: "↑", 3: "P", 4: "D", 5: "T"}  # left, right, forward, pickup, drop, toggle
-TILE = 24
+TILE = 32
+NATS = (0.01, 0.1, 1, 10)
 SAMPLERS = {"argmax": ("likeliest action", style.BLUE), "gibbs": ("Gibbs sampling, cooling", style.ORANGE)}
 
 
@@ -18,10 +20,10 @@ def draw(figure: Figure, data: dict) -> None:
     """Above: one plan after 0, 1, 5 and 30 revisions, with its energy. Below: mean energy by iteration, on two levels."""
     levels = list(data.values())
     above, below = figure.subfigures(2, 1, height_ratios=(1, 1.05))
-    example = levels[-1]["arrays"]
+    example = levels[0]["arrays"]
     for axes, revisions in zip(above.subplots(1, len(SHOWN)), SHOWN, strict=True):
         plan_on_grid(axes, example, revisions)
-    panels = below.subplots(1, len(levels))
+    panels = below.subplots(1, len(levels), sharey=True)
     for axes, values in zip(panels, levels, strict=True):
         curves(axes, values)
         axes.set_title(f"{'one room' if 'least_energy' in values else 'nine rooms'}, plans of {values['horizon']} actions")
@@ -34,6 +36,8 @@ def plan_on_grid(axes, example: dict[str, np.ndarray], revisions: int) -> None:
     axes.imshow(grids.picture(example["image"], example["pose"], TILE))
     cells = (grids.path(example["image"], example["pose"], plan) + 0.5) * TILE
     axes.plot(*cells.T, color="white", lw=2, marker="o", ms=2.5)
+    corner = example["goal"] * TILE
+    axes.add_patch(Rectangle(corner, TILE - 1, TILE - 1, fill=False, color="white", lw=1, ls=":"))
     axes.set(xticks=[], yticks=[])
     axes.set_title("filled in at once" if not revisions else f"{revisions} revision{'s' if revisions > 1 else ''}")
     axes.set_xlabel(f"{' '.join(SIGNS[int(action)] for action in plan)}\nenergy {energy:.2f}", fontsize=8, color=style.INK)
@@ -51,7 +55,9 @@ def curves(axes, values: dict) -> None:
     if "least_energy" in values:
         least = values["least_energy"]["mean"]
         axes.axhline(least, color=style.GREY, lw=1, ls="--", label="least of all plans")
-    axes.set(xlabel="actions chosen again", yscale="log", xlim=(0, len(energy) - 1))
+    axes.set(xlabel="actions chosen again", yscale="log", xlim=(0, len(energy) - 1), ylim=(0.01, 50))
+    axes.set_yticks(NATS, [f"{tick:g}" for tick in NATS])
+    axes.set_yticks([], minor=True)
     axes.legend(frameon=False, fontsize=8)
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from pipeline import animate, arrays, command, evidence, files, grids, recipes
 
-MILLISECONDS = 250  # a step
+MILLISECONDS = 180  # a step
 PLAN = (255, 255, 255)
 
 

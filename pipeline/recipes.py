@@ -153,7 +153,7 @@ def comparison(run: runs.Slope | runs.Difference | runs.PairedDifference) -> Rec
         inputs=inputs,
         packages=("numpy", "scipy"),
         seconds=2,
-        about=f"{type(run).__name__.lower()} over {len(inputs)} results",
+        about=f"{'slope' if isinstance(run, runs.Slope) else 'difference'} over {len(inputs)} results",
     )
 
 

