@@ -15,7 +15,7 @@ from pathlib import Path
 
 import jinja2
 
-from pipeline import PipelineError, command, files, runs
+from pipeline import PipelineError, command, files, provenance, runs
 
 TEMPLATES = files.ROOT / "templates"
 NAMES = tuple(sorted(path.name.removesuffix(".md.j2") for path in TEMPLATES.glob("*.md.j2")))
@@ -86,7 +86,7 @@ def render(name: str, data: dict) -> str:
     )
     environment.filters |= {"fixed": fixed, "interval": interval, "share": share}
     try:
-        return environment.get_template(f"{name}.md.j2").render(**data, runs=runs)
+        return environment.get_template(f"{name}.md.j2").render(**data, runs=runs, provenance=provenance.rows(data))
     except jinja2.TemplateNotFound:
         raise TableError(f"there is no table named {name!r}; known: {', '.join(NAMES)}") from None
     except (jinja2.TemplateError, TableError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
