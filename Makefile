@@ -2,11 +2,11 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
-.PHONY: site serve test reproduce train setup system clean
+.PHONY: site serve test reproduce train lock-hub setup system clean
 .DEFAULT_GOAL := site
 
-site: setup ## what is stale, then the page (about a minute on a fresh clone, set-up apart)
-	$(PYTHON) -m doit
+site: setup ## what is stale, then the page (about a minute on a fresh clone, set-up apart; SOURCE=hub: from published models)
+	$(PYTHON) -m doit $(if $(SOURCE),source=$(SOURCE))
 	bundle exec jekyll build
 	@echo "the page: _site/index.html (make serve previews it)"
 
@@ -18,11 +18,14 @@ test: setup ## ruff and pytest (minutes)
 	.venv/bin/ruff format --check .
 	$(PYTHON) -m pytest
 
-reproduce: setup ## all evidence again from the checkpoints, and a verdict on each result (minutes; ALL=1 plays every shard)
-	$(PYTHON) -m pipeline.reproduce $(if $(ALL),--all)
+reproduce: setup ## all evidence again from the checkpoints, and a verdict on each result (minutes; ALL=1 plays every shard, SOURCE=hub published models)
+	$(PYTHON) -m pipeline.reproduce $(if $(ALL),--all) $(if $(SOURCE),--source $(SOURCE))
 
 train: setup ## data and models from nothing (hours on a CPU; resumable)
 	$(PYTHON) -m doit train
+
+lock-hub: setup ## record the commits and sums of the published models as the hub has them now, into hub.lock
+	$(PYTHON) -m pipeline.lock_hub
 
 setup: system .venv/installed node_modules/installed
 	@bundle check > /dev/null 2>&1 || bundle install

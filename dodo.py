@@ -7,6 +7,7 @@ a fresh clone is current too. Heavy work runs in processes of its own, one torch
 import os
 import sys
 
+from doit import get_var
 from doit.exceptions import TaskFailed
 
 from pipeline import PipelineError, command, evidence, files, plan, recipes, tabulate
@@ -15,9 +16,14 @@ os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when 
 
 COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk"]
 
+SOURCE = get_var("source", "local") or "local"  # `doit source=hub`: the published checkpoints in place of those trained here
+if SOURCE not in recipes.SOURCES:
+    sys.exit(f"error: there is no source {SOURCE!r}; known: {', '.join(recipes.SOURCES)}")
+
 DOIT_CONFIG = {
     "default_tasks": [
         "plan",
+        *(["fetch"] if SOURCE == "hub" else []),
         "evaluate",
         "pool",
         "compare",
@@ -73,6 +79,11 @@ def evidence_task(recipe, needs=()):
     }
 
 
+def of_source(task):
+    """The recipes of a task that stand on the chosen source."""
+    return recipes.SOURCES[SOURCE][task]
+
+
 def group(registry, needs=lambda recipe: ()):
     """The tasks of one verb, one for each of its recipes."""
     for recipe in registry.values():
@@ -82,13 +93,13 @@ def group(registry, needs=lambda recipe: ()):
 def one_by_one(task, registry, before):
     """The tasks of one verb, each after all of those before it: what is timed must be alone."""
     for recipe in registry.values():
-        yield evidence_task(recipe, before)
+        yield evidence_task(recipe, [*before, *fetched(recipe)])
         before = [*before, f"{task}:{recipe.name}"]
 
 
 def task_plan():
     """Say what is stale, why, and about how long it takes; refuse what only training could mend."""
-    return {"actions": [(attempt, [plan.announce])], "uptodate": [False], "task_dep": ["_tidy"]}
+    return {"actions": [(attempt, [plan.announce, SOURCE])], "uptodate": [False], "task_dep": ["_tidy"]}
 
 
 def task__tidy():
@@ -99,7 +110,7 @@ def task__tidy():
 def task_train():
     """From nothing: the behaviour policy, the dataset it plays, the models that learn from it (hours; resumable)."""
     yield from group(recipes.BEHAVIOURS)
-    yield from group(recipes.COLLECTIONS, lambda recipe: [f"train:{recipe.run.behaviour}"])
+    yield from group(recipes.RECORDINGS, lambda recipe: [f"train:{recipe.run.behaviour}"])
     yield from group(recipes.TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
     yield from group(recipes.VALUE_TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
     yield from group(recipes.TRAJECTORY_TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
@@ -107,74 +118,85 @@ def task_train():
     yield from group(recipes.LEAP_TRAININGS, lambda recipe: [f"train:{name}" for name in recipe.run.data])
 
 
+def task_fetch():
+    """With `source=hub`: published checkpoints, and the dataset that one of them needs, at what `hub.lock` records."""
+    yield from group(recipes.NEEDED, lambda recipe: ["plan"])
+    yield from group(recipes.FETCHES, lambda recipe: [f"fetch:{recipe.run.data}"] if hasattr(recipe.run, "data") else [])
+
+
+def fetched(recipe):
+    """The task that fetches the checkpoint a recipe reads, where it is a published one."""
+    return sorted({f"fetch:{name.split('/')[1]}" for name in recipe.inputs if name.startswith("checkpoints/hub_")})
+
+
 def task_evaluate():
     """Whole episodes of every policy, paired seeds, every return kept."""
-    yield from group(recipes.EVALUATIONS)
+    yield from group(of_source("evaluate"), fetched)
 
 
 def task_pool():
     """Evaluations of several training seeds as one row: an interval over trainings, not over episodes."""
-    yield from group(recipes.POOLS, recipes.makers)
+    yield from group(of_source("pool"), recipes.makers)
 
 
 def task_compare():
     """How far the return got follows the return asked; how far one method scores above another."""
-    yield from group(recipes.COMPARISONS, recipes.makers)
+    yield from group(of_source("compare"), recipes.makers)
 
 
 def task_attend():
     """Where each model looks on fixed contexts, beside an untrained twin; what altering tokens does to the action."""
-    yield from group(recipes.ATTENTIONS)
+    yield from group(of_source("attend"), fetched)
 
 
 def task_time_actions():
     """Milliseconds per action, one episode alone on one thread; after all else that computes, one at a time."""
-    yield from one_by_one("time_actions", recipes.LATENCIES, COMPUTING)
+    yield from one_by_one("time_actions", of_source("time_actions"), COMPUTING)
 
 
 def task_time_plans():
     """Milliseconds per plan of LEAP; likewise, after those."""
-    yield from one_by_one("time_plans", recipes.PLAN_LATENCIES, [*COMPUTING, "time_actions"])
+    yield from one_by_one("time_plans", of_source("time_plans"), [*COMPUTING, "time_actions"])
 
 
 def task_roll_out():
     """One episode of each policy as simulator states, to be drawn anywhere."""
-    yield from group(recipes.ROLLOUTS)
+    yield from group(of_source("roll_out"), fetched)
 
 
 def task_imagine():
     """What a planner imagines, held against what the simulator does under the same actions."""
-    yield from group(recipes.IMAGINATIONS, recipes.makers)
+    yield from group(of_source("imagine"), lambda recipe: [*recipes.makers(recipe), *fetched(recipe)])
 
 
 def task_solve():
     """Held-out episodes of every BabyAI level, paired seeds, the share solved."""
-    yield from group(recipes.SOLVINGS)
+    yield from group(of_source("solve"))
 
 
 def task_refine():
     """What refining does to LEAP's plans, and where the model looks while it does."""
-    yield from group(recipes.REFININGS)
+    yield from group(of_source("refine"))
 
 
 def task_walk():
     """One episode on a grid as what was seen and planned, to be drawn anywhere."""
-    yield from group(recipes.WALKS)
+    yield from group(of_source("walk"))
 
 
 def task_animate():
     """Frames and moving pictures from simulator states (needs an OpenGL library, and only when they are stale)."""
-    yield from group(recipes.ANIMATIONS, recipes.makers)
+    yield from group(of_source("animate"), recipes.makers)
 
 
 def task_animate_grid():
     """Moving pictures of walks on grids."""
-    yield from group(recipes.GRID_ANIMATIONS, recipes.makers)
+    yield from group(of_source("animate_grid"), recipes.makers)
 
 
 def task_figures():
     """Every other picture: one script each, from evidence alone."""
-    yield from group(recipes.FIGURES, recipes.makers)
+    yield from group(of_source("figures"), recipes.makers)
 
 
 def task_tabulate():

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 import struct
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from pipeline import PipelineError, files
+from pipeline import PipelineError, files, runs
 
 Tensors = dict[str, torch.Tensor]
 CURE = "restore it with `git checkout -- checkpoints`, or make it with `make train`"
+PUBLISHED = "hub_"  # begins the names of checkpoints that are fetched, not trained here
 
 
 class CheckpointError(PipelineError):
@@ -103,6 +104,12 @@ def write_sums(folder: Path) -> None:
     files.write_text(folder / "SHA256SUMS", "".join(f"{files.sha256(folder / name)}  {name}\n" for name in names))
 
 
+def cure(folder: Path) -> str:
+    """How to come by a checkpoint that is missing or damaged."""
+    published = folder.name.startswith(PUBLISHED)
+    return f"fetch it with `python -m pipeline.fetch_checkpoint {folder.name}`" if published else CURE
+
+
 def verify(folder: Path) -> None:
     """Check a checkpoint's files against its `SHA256SUMS`.
 
@@ -110,16 +117,16 @@ def verify(folder: Path) -> None:
         CheckpointError: a file or the sums are missing, or a sum does not match.
     """
     if not (folder / "SHA256SUMS").is_file():
-        raise CheckpointError(f"{folder} holds no checkpoint (no SHA256SUMS): {CURE}")
+        raise CheckpointError(f"{folder} holds no checkpoint (no SHA256SUMS): {cure(folder)}")
     lines = (line.partition("  ") for line in (folder / "SHA256SUMS").read_text(errors="replace").splitlines())
     sums = {name: expected for expected, _, name in lines}
     if not {"config.json", "model.safetensors"} <= sums.keys():
-        raise CheckpointError(f"{folder / 'SHA256SUMS'} does not list the checkpoint's files: {CURE}")
+        raise CheckpointError(f"{folder / 'SHA256SUMS'} does not list the checkpoint's files: {cure(folder)}")
     for name, expected in sums.items():
         if not (folder / name).is_file():
-            raise CheckpointError(f"{folder / name} is missing: {CURE}")
+            raise CheckpointError(f"{folder / name} is missing: {cure(folder)}")
         if files.sha256(folder / name) != expected:
-            raise CheckpointError(f"{folder / name} has another sha256 than SHA256SUMS says: {CURE}")
+            raise CheckpointError(f"{folder / name} has another sha256 than SHA256SUMS says: {cure(folder)}")
 
 
 def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
@@ -140,17 +147,24 @@ def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
         model, report = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True, **options)
     except Exception as error:  # a wrong configuration makes transformers fail wherever it is first used
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise CheckpointError(f"{folder} cannot be loaded as {model_class.__name__} ({reason}): {CURE}") from None
+        raise CheckpointError(f"{folder} cannot be loaded as {model_class.__name__} ({reason}): {cure(folder)}") from None
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report.get(kind):
             first = sorted(map(str, report[kind]))[0]
-            raise CheckpointError(f"{folder / 'model.safetensors'} has {kind.replace('_', ' ')}, such as {first}: {CURE}")
+            raise CheckpointError(
+                f"{folder / 'model.safetensors'} has {kind.replace('_', ' ')}, such as {first}: {cure(folder)}"
+            )
     for key, tensor in model.state_dict().items():
         if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{folder / 'model.safetensors'} holds a weight that is not finite, in {key}: {CURE}")
+            raise CheckpointError(f"{folder / 'model.safetensors'} holds a weight that is not finite, in {key}: {cure(folder)}")
+    if name.startswith(PUBLISHED):
+        return model.eval()  # no recipe of this project trained it; `pipeline.published` checked whose it is
+    base, _, data = name.partition(runs.ON)
+    if run is not None and data and run.name == base:
+        run = replace(run, name=name, data=data)
     trained = getattr(model.config, "training", None)
     if run is not None and not isinstance(trained, dict):
-        raise CheckpointError(f"{folder / 'config.json'} does not say which run trained it: {CURE}")
+        raise CheckpointError(f"{folder / 'config.json'} does not say which run trained it: {cure(folder)}")
     if run is not None and trained != (now := json.loads(json.dumps(asdict(run)))):
         changed = next(key for key in sorted(now.keys() | trained.keys()) if now.get(key) != trained.get(key))
         raise CheckpointError(

@@ -6,6 +6,7 @@ import argparse
 import ctypes
 import fcntl
 import os
+import runpy
 import signal
 import sys
 import warnings
@@ -14,33 +15,98 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from pipeline import PipelineError, evidence, files
+from pipeline import PipelineError, evidence, files, recipes, runs
 from pipeline.evidence import Recipe
 
 PARENT = "PIPELINE_PARENT"  # environment variable: the process that a verb shall not outlive
 LOCKS = {}  # open files by path, whose locks end with this process
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser of a run's name, of the source whose run is meant, and of the dataset that it is to stand on."""
+
+    registry: dict[str, Recipe]
+
+    def parse_args(self, *words, **options) -> argparse.Namespace:
+        """As usual, the name ending up as a run's own: with `--source hub` that of the hub's twin, with `--data` that of the
+        same run on another dataset.
+
+        A run that another verb makes is handed to that verb: `collect d4rl-halfcheetah-medium-v2` fetches.
+        """
+        seen, _ = self.parse_known_args(*words, **options)
+        hand_over(self.registry, self.own_name(seen))
+        arguments = super().parse_args(*words, **options)
+        arguments.name = self.own_name(arguments)
+        return arguments
+
+    def own_name(self, arguments: argparse.Namespace) -> str:
+        """The name of the run that is meant; other catalogues' identifiers (mujoco/halfcheetah/medium-v0) are known too."""
+        aliases = {getattr(recipe.run, "identifier", None): name for name, recipe in recipes.COLLECTIONS.items()}
+        name = aliases.get(arguments.name, arguments.name.replace("-", "_"))
+        data = getattr(arguments, "data", None)
+        if arguments.source:
+            name = f"{arguments.source}_{name.removeprefix('local_').removeprefix('hub_')}"
+        return f"{name}{runs.ON}{aliases.get(data, data.replace('-', '_'))}" if data else name
+
+
+def hand_over(registry: dict[str, Recipe], name: str) -> None:
+    """Run the verb that makes a run, in this one's place, where it is another one."""
+    running = getattr(sys.modules["__main__"].__spec__, "name", None)
+    verbs = {recipe.verb for recipe in registry.values()}
+    if name in registry and running in verbs - {registry[name].verb}:
+        runpy.run_module(registry[name].verb, run_name="__main__", alter_sys=True)
+        sys.exit()
+
+
 def parser(description: str, names: Iterable[str]) -> argparse.ArgumentParser:
-    """A parser that takes the name of one run and says which names there are."""
-    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """A parser that takes the name of one run and says which names there are; of recipes by name it also offers `--data`."""
+    made = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.registry = names if isinstance(names, dict) else {}
     made.epilog = "runs:\n" + "\n".join(f"  {name}" for name in names)
     made.add_argument("name", help="which run, by name (below)")
+    if any(type(recipe.run) in recipes.ANYWHERE for recipe in made.registry.values()):
+        known = ", ".join(recipes.COLLECTIONS)
+        made.add_argument("--data", help=f"the same on another dataset, under a name of its own: {known}")
+    made.add_argument(
+        "--source", choices=recipes.SOURCES, help="the run of that source: trained here, or published (default: as named)"
+    )
     return made
 
 
-def find(name: str, recipes: dict[str, Recipe], root: Path = files.ROOT) -> Recipe:
+def find(name: str, registry: dict[str, Recipe], root: Path = files.ROOT) -> Recipe:
     """The recipe of that name, for this process alone to make below `root`, from what its inputs and sources are now.
 
     Raises:
         PipelineError: there is none; the sentence names the nearest.
     """
-    if name not in recipes:
-        near = get_close_matches(name, recipes, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(recipes)}"
-        raise PipelineError(f"there is no run named {name!r}; {hint}")
-    claim(recipes[name], root)
-    return replace(recipes[name], begun=evidence.depends(recipes[name]))
+    base, _, data = name.partition(runs.ON)
+    if base not in registry:
+        near = get_close_matches(base, registry, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(registry)}"
+        raise PipelineError(f"there is no run named {base!r}; {hint}")
+    recipe = recipes.on_dataset(registry[base], data) if data else registry[base]
+    fetch_published(recipe)
+    claim(recipe, root)
+    return replace(recipe, begun=evidence.depends(recipe))
+
+
+def fetch_published(recipe: Recipe) -> None:
+    """Have the published checkpoints that a run plays lie in `checkpoints/`, since its evidence names their bytes; of a
+    published dataset that it learns from, see that it is here.
+
+    Raises:
+        PipelineError: one cannot be had.
+    """
+    for data in recipes.DATASETS.keys() & set(recipes.datasets(recipe.run)):
+        path = files.ROOT / "data" / f"{data}.hdf5"
+        if recipe.kind == "training" and not (path.exists() and recipes.DATASETS[data].path().exists()):
+            raise PipelineError(f"{path} or what is known of it is missing: `python -m pipeline.collect {data}` fetches it")
+    wanted = {name.split("/")[1] for name in recipe.inputs if name.startswith("checkpoints/hub_")}
+    if wanted:
+        from pipeline import published  # only now: the rest of the pipeline needs no hub
+
+        for name in sorted(wanted):
+            published.ensure(name)
 
 
 def claim(recipe: Recipe, root: Path = files.ROOT) -> None:

@@ -11,9 +11,9 @@ from pipeline import PipelineError, command, evidence, files, recipes
 from pipeline.evidence import Recipe
 
 
-def stale() -> list[tuple[Recipe, str]]:
+def stale(source: str = "local") -> list[tuple[Recipe, str]]:
     """What `doit` would make again, each with the reason."""
-    reasons = ((recipe, evidence.stale(recipe)) for recipe in recipes.rebuilt())
+    reasons = ((recipe, evidence.stale(recipe)) for recipe in recipes.rebuilt(source))
     return [(recipe, reason) for recipe, reason in reasons if reason]
 
 
@@ -52,18 +52,54 @@ def trained_evidence_problems() -> list[str]:
     return problems
 
 
-def announce() -> None:
+def check_lock() -> None:
+    """See that `hub.lock` names a commit and sums for every published checkpoint, before anything is downloaded.
+
+    Raises:
+        PipelineError: it does not; the sentence says what to run.
+    """
+    from pipeline import hub  # only now: what stands on this repository needs no hub
+
+    for recipe in recipes.FETCHES.values():
+        hub.pin(recipe.run)
+
+
+def published_by_other_code() -> list[str]:
+    """Evidence of published checkpoints that the page shows though its code has moved on, as `kind/name`.
+
+    Their files are not asked for: who has not fetched them may show what others measured.
+    """
+    found = []
+    for recipe in recipes.rebuilt("hub"):
+        try:
+            sources = evidence.read(recipe.path())["made"]["sources"]
+        except (PipelineError, LookupError, TypeError):
+            continue
+        if sources != evidence.sources(recipe.modules):
+            found.append(f"{recipe.kind}/{recipe.name}")
+    return found
+
+
+def announce(source: str = "local") -> None:
     """Print what is stale and what it costs.
 
     Raises:
-        PipelineError: evidence that only training can make is damaged, or belongs to another recipe.
+        PipelineError: evidence that only training can make is damaged, or belongs to another recipe; or `hub.lock` does not
+            say which published files are meant.
     """
-    waiting = stale()
+    if source == "hub":
+        check_lock()
+    elif outdated := published_by_other_code():
+        print(
+            f"{len(outdated)} results of published checkpoints were made by other code, such as {outdated[0]}: "
+            "`doit source=hub` makes them again"
+        )
+    waiting = stale(source)
     for recipe, reason in waiting:
         print(f"stale: {recipe.kind}/{recipe.name}: {reason}; {minutes(recipe.seconds)}")
     if len(waiting) > 1:
         print(f"{len(waiting)} results to make again, {minutes(sum(recipe.seconds for recipe, _ in waiting))} on one core")
-    problems = trained_evidence_problems()
+    problems = trained_evidence_problems() if source == "local" else []  # what others trained does not stand on it
     if problems:
         raise PipelineError("; ".join(problems))
 
@@ -73,7 +109,7 @@ def tidy() -> None:
 
     A process killed at its very end leaves such work. What another process is making is let be.
     """
-    every = [*recipes.TRAINED.values(), *recipes.rebuilt()]
+    every = [*recipes.TRAINED.values(), *recipes.rebuilt(), *recipes.rebuilt("hub")]
     left = {work: recipe for recipe in every for work in recipe.progress() if work.exists()}
     waiting = {work for work, recipe in left.items() if evidence.stale(recipe)}
     for work in {*left, *evidence.workshop().glob("*/*")} - waiting:

@@ -4,7 +4,9 @@ it rests on.
 
 from __future__ import annotations
 
-from pipeline import runs
+from dataclasses import replace
+
+from pipeline import PipelineError, runs
 from pipeline.evidence import Recipe
 
 LEARNING = ("torch", "transformers", "numpy")
@@ -50,6 +52,37 @@ def collection(run: runs.Collection) -> Recipe:
         outputs=(contexts_file(run.contexts_name),),
         seconds=300,
         about=f"{run.episodes} episodes of {run.behaviour}",
+    )
+
+
+def published_dataset(run: runs.PublishedDataset | runs.MinariDataset) -> Recipe:
+    """A dataset that others collected; the evidence is its statistics."""
+    origin = f"Minari's {run.identifier}" if isinstance(run, runs.MinariDataset) else run.address
+    return Recipe(
+        run.name,
+        "datasets",
+        "pipeline.fetch_dataset",
+        run,
+        modules=("pipeline.fetch_dataset",),
+        packages=("numpy",),
+        seconds=120,
+        about=f"from {origin}",
+    )
+
+
+def published_checkpoint(run: runs.PublishedCheckpoint) -> Recipe:
+    """A checkpoint that others trained; the evidence is what it is and where it comes from."""
+    return Recipe(
+        run.name,
+        "fetched",
+        "pipeline.fetch_checkpoint",
+        run,
+        modules=("pipeline.fetch_checkpoint",),
+        inputs=("hub.lock",),
+        packages=LEARNING,
+        outputs=checkpoint_files(run.name, run.method),
+        seconds=10,
+        about=f"{run.repository} at the commit in hub.lock",
     )
 
 
@@ -387,17 +420,19 @@ def named(make, all_runs) -> dict[str, Recipe]:
 
 
 BEHAVIOURS = named(behaviour, (runs.BEHAVIOUR,))
-COLLECTIONS = named(collection, (runs.MEDIUM,))
+RECORDINGS = named(collection, (runs.MEDIUM,))
+DATASETS = named(published_dataset, runs.PUBLISHED_DATASETS)
+COLLECTIONS = {**RECORDINGS, **DATASETS}  # what trainings learn from, whoever collected it
 TRAININGS = named(training, runs.TRAININGS)
 VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
 TRAJECTORY_TRAININGS = named(trajectory_training, (runs.TRAJECTORY_TRANSFORMER,))
-EVALUATIONS = named(evaluation, runs.EVALUATIONS)
+EVALUATIONS = named(evaluation, (*runs.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(pool, runs.POOLS)
-COMPARISONS = named(comparison, runs.COMPARISONS)
-ATTENTIONS = named(attention, runs.ATTENTIONS)
-LATENCIES = named(latency, runs.LATENCIES)
-ROLLOUTS = named(rollout, runs.ROLLOUTS)
-IMAGINATIONS = named(imagination, runs.IMAGINATIONS)
+COMPARISONS = named(comparison, (*runs.COMPARISONS, *runs.HUB_COMPARISONS))
+ATTENTIONS = named(attention, (*runs.ATTENTIONS, *runs.HUB_ATTENTIONS))
+LATENCIES = named(latency, (*runs.LATENCIES, *runs.HUB_LATENCIES))
+ROLLOUTS = named(rollout, (*runs.ROLLOUTS, *runs.HUB_ROLLOUTS))
+IMAGINATIONS = named(imagination, (*runs.IMAGINATIONS, *runs.HUB_IMAGINATIONS))
 DEMONSTRATIONS = named(demonstration, runs.DEMONSTRATIONS)
 LEAP_TRAININGS = named(leap_training, runs.LEAP_TRAININGS)
 SOLVINGS = named(solving, runs.SOLVINGS)
@@ -405,12 +440,16 @@ REFININGS = named(refining, runs.REFININGS)
 PLAN_LATENCIES = named(plan_latency, runs.PLAN_LATENCIES)
 WALKS = named(walk, runs.WALKS)
 
-_trained = (BEHAVIOURS, COLLECTIONS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS, DEMONSTRATIONS, LEAP_TRAININGS)
+FETCHES = named(published_checkpoint, runs.PUBLISHED_CHECKPOINTS)
+NEEDED = {data: DATASETS[data] for recipe in FETCHES.values() for data in datasets(recipe.run)}  # to read their tokens
+
+_trained = (BEHAVIOURS, RECORDINGS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS, DEMONSTRATIONS, LEAP_TRAININGS)
 TRAINED = {name: recipe for registry in _trained for name, recipe in registry.items()}  # hours: made by `doit train` alone
 if len(TRAINED) < sum(map(len, _trained)):
     raise ValueError("two training runs share a name")
 EVIDENCE = {
     "train": TRAINED,
+    "fetch": {**NEEDED, **FETCHES},
     "evaluate": EVALUATIONS,
     "pool": POOLS,
     "compare": COMPARISONS,
@@ -424,23 +463,75 @@ EVIDENCE = {
     "walk": WALKS,
 }  # by task
 
-FIGURES = named(figure, runs.FIGURES)
-ANIMATIONS = named(animation, runs.ANIMATIONS)
+FIGURES = named(figure, (*runs.FIGURES, *runs.HUB_FIGURES))
+ANIMATIONS = named(animation, (*runs.ANIMATIONS, *runs.HUB_ANIMATIONS))
 GRID_ANIMATIONS = named(grid_animation, runs.GRID_ANIMATIONS)
 PICTURES = ANIMATIONS | GRID_ANIMATIONS | FIGURES
+DRAWN = {"animate": ANIMATIONS, "animate_grid": GRID_ANIMATIONS, "figures": FIGURES}  # by task
 
 
-def rebuilt() -> list[Recipe]:
+def source(recipe: Recipe) -> str:
+    """What a recipe stands on: `hub` where others published it, `local` where it is made here."""
+    fetched = recipe.name in DATASETS or recipe.name in FETCHES
+    return "hub" if fetched or recipe.name.startswith("hub_") else "local"
+
+
+def of_source(wanted: str) -> dict[str, dict[str, Recipe]]:
+    """Evidence and pictures of one source, by task."""
+    return {
+        task: {name: recipe for name, recipe in registry.items() if source(recipe) == wanted}
+        for task, registry in (EVIDENCE | DRAWN).items()
+    }
+
+
+SOURCES = {wanted: of_source(wanted) for wanted in ("local", "hub")}
+
+
+def measured(source: str = "local") -> list[Recipe]:
+    """A source's evidence that is made from checkpoints: neither trained, fetched nor drawn."""
+    others = ("train", "fetch", *DRAWN)
+    return [recipe for task, registry in SOURCES[source].items() if task not in others for recipe in registry.values()]
+
+
+def rebuilt(source: str = "local") -> list[Recipe]:
     """What `doit` makes again when it is stale: all but what takes hours."""
-    evidence = [recipe for task, registry in EVIDENCE.items() if task != "train" for recipe in registry.values()]
-    return [*evidence, *PICTURES.values()]
+    return [recipe for task, registry in SOURCES[source].items() if task != "train" for recipe in registry.values()]
+
+
+ANYWHERE = {
+    runs.DecisionTransformerTraining: training,
+    runs.BehaviourCloningTraining: training,
+    runs.TD3BCTraining: value_training,
+    runs.TrajectoryTransformerTraining: trajectory_training,
+    runs.Evaluation: evaluation,
+    runs.PlannedEvaluation: evaluation,
+    runs.Attention: attention,
+    runs.Latency: latency,
+    runs.PlannedLatency: latency,
+}  # what can be made on another dataset, and how
+
+
+def on_dataset(recipe: Recipe, data: str) -> Recipe:
+    """A training on another dataset, or what plays a checkpoint trained on it, under a name of its own.
+
+    Raises:
+        PipelineError: there is no such dataset, or the run does not stand on one.
+    """
+    run, make = recipe.run, ANYWHERE.get(type(recipe.run))
+    learned = make is not None and source(recipe) == "local" and (datasets(run) or getattr(run, "checkpoint", None))
+    if not learned:
+        raise PipelineError(f"{recipe.name} does not stand on one dataset of this project: --data cannot change it")
+    if data not in COLLECTIONS:
+        raise PipelineError(f"there is no dataset named {data!r}; known: {', '.join(COLLECTIONS)}")
+    changed = {"data": data} if datasets(run) else {"checkpoint": f"{run.checkpoint}{runs.ON}{data}"}
+    return make(replace(run, name=f"{run.name}{runs.ON}{data}", **changed))
 
 
 def makers(recipe: Recipe) -> list[str]:
     """The tasks that make the evidence a recipe reads, those of `doit train` left out."""
     made = {
         f"results/{made.kind}/{made.name}.json": f"{task}:{made.name}"
-        for task, registry in EVIDENCE.items()
+        for task, registry in SOURCES[source(recipe)].items()
         if task != "train"
         for made in registry.values()
     }

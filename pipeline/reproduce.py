@@ -2,6 +2,7 @@
 
     python -m pipeline.reproduce          each evaluation's first shard, everything else whole
     python -m pipeline.reproduce --all    every shard
+    python -m pipeline.reproduce --source hub    from the published checkpoints
 
 Writes the same tree as `results/` below `build/reproduce/`, and `verdict.json` beside it. A killed reproduction resumes. Exits
 with 1 when a result is not reproduced. What only training could make again is marked *not run*.
@@ -133,6 +134,8 @@ def judge_pool(committed: dict, again: dict) -> tuple[str, str]:
 
 def judge(recipe: Recipe) -> tuple[str, str]:
     """A verdict on one result, and the figures it rests on; published values that cannot be compared are not reproduced."""
+    if not recipe.path().exists():
+        return "new", "nothing is published in results/ to hold it against"
     try:
         return compare(recipe)
     except (LookupError, TypeError, ValueError, ZeroDivisionError) as error:
@@ -193,11 +196,11 @@ def again(recipe: Recipe, every_shard: bool) -> float:
     return time.perf_counter() - began
 
 
-def reproduce(every_shard: bool) -> list[dict]:
+def reproduce(every_shard: bool, source: str = "local") -> list[dict]:
     """Make everything again, `os.cpu_count()` processes at a time, and judge each result. What reads other results waits for
     them; latency is measured last, alone.
     """
-    rebuilt = [recipe for task, registry in recipes.EVIDENCE.items() if task != "train" for recipe in registry.values()]
+    rebuilt = recipes.measured(source)
     last = ("pooled", "compared", "latency")
     together = [recipe for recipe in rebuilt if recipe.kind not in last]
     together.sort(key=lambda recipe: -cost(recipe, every_shard))  # the longest first, so that none is left alone at the end
@@ -213,7 +216,7 @@ def reproduce(every_shard: bool) -> list[dict]:
             bar.update()
     trained = [
         {"result": f"{recipe.kind}/{recipe.name}", "verdict": "not run", "detail": "made by training: `make train`"}
-        for recipe in recipes.TRAINED.values()
+        for recipe in (recipes.TRAINED.values() if source == "local" else ())
     ]
     return verdicts + trained
 
@@ -222,15 +225,19 @@ def main() -> None:
     """Say what will be done, do it, print the verdicts, and exit with 1 where one is bad."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="play every shard of every evaluation")
-    every_shard = parser.parse_args().all
+    parser.add_argument("--source", choices=recipes.SOURCES, default="local", help="whose checkpoints (default: local)")
+    arguments = parser.parse_args()
+    every_shard, source = arguments.all, arguments.source
     command.lock(files.ROOT / "build" / "locks" / "reproduce", "another reproduction is at work: waiting for it")
     verdict_file = INTO / "verdict.json"
     if verdict_file.exists():
         shutil.rmtree(INTO)
-    rebuilt = [recipe for task, registry in recipes.EVIDENCE.items() if task != "train" for recipe in registry.values()]
+    rebuilt = recipes.measured(source)
+    for recipe in rebuilt:  # before anything else, and one at a time: the dataset and the checkpoints they stand on
+        command.fetch_published(recipe)
     seconds = sum(cost(recipe, every_shard) for recipe in rebuilt) / (os.cpu_count() or 1)
     print(f"making {len(rebuilt)} results again into {INTO.relative_to(files.ROOT)}/, {plan.minutes(seconds)}", flush=True)
-    verdicts = reproduce(every_shard)
+    verdicts = reproduce(every_shard, source)
     width = max(len(entry["result"]) for entry in verdicts)
     for entry in verdicts:
         print(f"{entry['result']:{width}}  {entry['verdict']:24}  {entry['detail']}")

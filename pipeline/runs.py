@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 ENVIRONMENT = "HalfCheetah-v4"
+OBSERVATION_DIM, ACTION_DIM = 17, 6
+ON = "_on_"  # parts a run's name from the dataset that it, or its checkpoint, learned from in place of its own (`--data`)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,66 @@ class TrajectoryTransformerTraining:
     held_out_episodes: int = 50
     interval_updates: int = 200
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class PublishedCheckpoint:
+    """A checkpoint on the Hugging Face hub; `hub.lock` says at which commit and with which bytes."""
+
+    name: str
+    repository: str
+    method: str
+    files: tuple[str, ...] = ("config.json", "pytorch_model.bin")
+    trained_on: str = "D4RL's halfcheetah-medium-v2"
+    recorded_in: str = "HalfCheetah-v2"
+
+
+@dataclass(frozen=True)
+class PublishedDecisionTransformer(PublishedCheckpoint):
+    """What the published Decision Transformer's files leave out.
+
+    The context's length was the default of old versions of transformers; the return's scale and the state's statistics stand
+    on the model's card.
+    """
+
+    method: str = "decision_transformer"
+    context_length: int = 20
+    return_scale: float = 1000.0
+    observation_mean: tuple[float, ...] = (
+        -0.06845774, 0.01641455, -0.18354906, -0.27624607, -0.34061527, -0.09339716, -0.21321271, -0.08774239, 5.1730075,
+        -0.04275195, -0.03610836, 0.14053793, 0.06049833, 0.09550975, 0.067391, 0.00562739, 0.01338279,
+    )  # fmt: skip
+    observation_std: tuple[float, ...] = (
+        0.07472999, 0.30234998, 0.3020731, 0.34417078, 0.17619242, 0.5072056, 0.25670078, 0.32948127, 1.2574149,
+        0.7600542, 1.9800916, 6.5653625, 7.4663677, 4.472223, 10.566964, 5.6719327, 7.498259,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PublishedTrajectoryTransformer(PublishedCheckpoint):
+    """What the published Trajectory Transformer's files leave out: the thresholds of its bins, made from a dataset."""
+
+    method: str = "trajectory_transformer"
+    data: str = "d4rl_halfcheetah_medium_v2"
+
+
+@dataclass(frozen=True)
+class PublishedDataset:
+    """A dataset that others collected, in D4RL's layout; `hub.lock` says with which bytes."""
+
+    name: str
+    address: str
+    environment: str = "HalfCheetah-v2"
+    episode_steps: int = 1000  # where a file does not say, by `timeouts`, where episodes end
+
+
+@dataclass(frozen=True)
+class MinariDataset:
+    """A dataset of Minari's, by its identifier there; `hub.lock` says with which bytes."""
+
+    name: str
+    identifier: str
+    environment: str = "HalfCheetah-v5"
 
 
 @dataclass(frozen=True)
@@ -578,3 +640,74 @@ FIGURES += (
     Figure("leap_refinement", tuple(f"refined/{run.name}" for run in REFININGS)),
     Figure("leap_iterations", tuple(f"solved/{run.name}" for run in LEAP_GRID)),
 )
+
+# What others published, beside what is trained here: the same runs under names of their own (`doit source=hub`). Their
+# evidence is made by whoever has a network, and is not part of what `doit` keeps current by itself.
+PUBLISHED_BINS = 100
+PUBLISHED_DECISION_TRANSFORMER = PublishedDecisionTransformer(
+    "hub_dt_halfcheetah", "edbeeching/decision-transformer-gym-halfcheetah-medium"
+)
+PUBLISHED_TRAJECTORY_TRANSFORMER = PublishedTrajectoryTransformer(
+    "hub_tt_halfcheetah", "CarlCochet/trajectory-transformer-halfcheetah-medium-v2"
+)
+PUBLISHED_CHECKPOINTS = (PUBLISHED_DECISION_TRANSFORMER, PUBLISHED_TRAJECTORY_TRANSFORMER)
+D4RL_MEDIUM = PublishedDataset(
+    PUBLISHED_TRAJECTORY_TRANSFORMER.data,
+    "http://rail.eecs.berkeley.edu/datasets/offline_rl/gym_mujoco_v2/halfcheetah_medium-v2.hdf5",
+)
+MINARI = tuple(  # none of them is D4RL's of the same name
+    MinariDataset(f"minari_halfcheetah_{quality}_v0", f"mujoco/halfcheetah/{quality}-v0")
+    for quality in ("simple", "medium", "expert")
+)
+PUBLISHED_DATASETS = (D4RL_MEDIUM, *MINARI)
+TWINS = {
+    DECISION_TRANSFORMER.name: PUBLISHED_DECISION_TRANSFORMER.name,
+    TRAJECTORY_TRANSFORMER.name: PUBLISHED_TRAJECTORY_TRANSFORMER.name,
+}
+
+
+def twin(name: str) -> str:
+    """The name of what stands, with published checkpoints, in place of what is trained or recorded here."""
+    return name.replace(MEDIUM.name, D4RL_MEDIUM.name).replace("local_", "hub_", 1)
+
+
+def untwin(name: str) -> str:
+    """The inverse of `twin`."""
+    return name.replace(D4RL_MEDIUM.name, MEDIUM.name).replace("hub_", "local_", 1)
+
+
+def published(all_runs) -> tuple:
+    """The runs of the two checkpoints that are also published, played by the published ones instead."""
+    return tuple(
+        replace(run, name=twin(run.name), checkpoint=TWINS[run.checkpoint])
+        for run in all_runs
+        if run.checkpoint in TWINS and getattr(run, "trained", True)
+    )
+
+
+HUB_EVALUATIONS = published(EVALUATIONS)
+HUB_ATTENTIONS = published(ATTENTIONS)
+HUB_LATENCIES = published(LATENCIES)
+HUB_ROLLOUTS = tuple(Rollout(run.name, run.name) for run in published((_dt, _tt)))
+HUB_IMAGINATIONS = (replace(IMAGINATIONS[0], name=twin(_tt.name), rollout=twin(_tt.name)),)
+HUB_COMPARISONS = (
+    *(
+        replace(run, name=twin(run.name), one=twin(run.one), other=twin(run.other))
+        for run in COMPARISONS
+        if isinstance(run, PairedDifference)
+    ),
+    *(
+        replace(run, name=twin(run.name), evaluations=tuple(map(twin, run.evaluations)))
+        for run in COMPARISONS
+        if isinstance(run, Slope)
+    ),
+    # the published checkpoint beside the one trained here, in episodes of the same seeds
+    PairedDifference("hub_dt_over_local_dt_halfcheetah", twin(_dt.name), _dt.name),
+    PairedDifference("hub_tt_over_local_tt_halfcheetah", twin(_tt.name), _tt.name),
+)
+HUB_FIGURES = tuple(
+    Figure(f"hub_{figure.name}", tuple(map(twin, figure.reads)))
+    for figure in FIGURES
+    if figure.name.startswith(("dt_", "tt_")) and figure.reads
+)
+HUB_ANIMATIONS = (replace(ANIMATIONS[1], name=f"hub_{ANIMATIONS[1].name}", rollouts=(twin(_dt.name), twin(_tt.name))),)

@@ -7,7 +7,7 @@ from pipeline import arrays, environments, recipes
 from pipeline.policies.random_actions import RandomPolicy
 
 
-@pytest.mark.parametrize("name", recipes.ROLLOUTS)
+@pytest.mark.parametrize("name", recipes.SOURCES["local"]["roll_out"])
 def test_recorded_transitions_replay_exactly(name):
     states = arrays.read(recipes.ROLLOUTS[name])
     simulator = environments.make("HalfCheetah-v4")

@@ -1,10 +1,15 @@
 """Pictures: real ones, of the size the page is told, small enough, and moving no longer than five seconds."""
 
+import importlib
+
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
-from pipeline import PipelineError, animate, evidence, files, recipes
+from figures import style
+from pipeline import PipelineError, animate, evidence, files, recipes, runs
 
 PICTURES = sorted((files.ROOT / "images").glob("*.*"))
 
@@ -15,7 +20,7 @@ def test_no_picture_is_blank(path):
         assert np.asarray(image.convert("RGB")).std() > 5
 
 
-@pytest.mark.parametrize("name", recipes.PICTURES)
+@pytest.mark.parametrize("name", [name for task in recipes.DRAWN for name in recipes.SOURCES["local"][task]])
 def test_the_page_is_told_each_pictures_true_size(name):
     recipe = recipes.PICTURES[name]
     values = evidence.read(recipe.path())["values"]
@@ -88,3 +93,25 @@ def test_frames_are_drawn_without_a_screen():
     frames = animate.render("HalfCheetah-v4", states, range(2), 96, 64)
     assert frames[0].shape == (64, 96, 3) and frames[0].std() > 5
     assert np.array_equal(*frames), "the same state must give the same picture"
+
+
+@pytest.mark.parametrize("name", recipes.SOURCES["hub"]["figures"])
+def test_a_picture_of_a_published_checkpoint_is_drawn_as_that_of_ours(name):
+    """The same evidence under the hub's names gives the same pixels."""
+    ours = style.data_of(recipes.FIGURES[name.removeprefix("hub_")])
+    theirs = {runs.twin(read): values for read, values in ours.items()}
+    assert theirs.keys() == set(recipes.FIGURES[name].run.reads)
+    drawn = [pixels(module(name), theirs), pixels(module(name.removeprefix("hub_")), ours)]
+    assert np.array_equal(*drawn) and drawn[0].std() > 5
+
+
+def module(name: str):
+    return importlib.import_module(f"figures.{name}")
+
+
+def pixels(script, data: dict) -> np.ndarray:
+    figure = Figure(figsize=(8, 4), dpi=50)
+    FigureCanvasAgg(figure)
+    script.draw(figure, data)
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba()).astype(int)

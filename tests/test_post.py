@@ -65,7 +65,7 @@ def test_every_number_in_the_prose_is_in_the_evidence(path):
 
 def test_every_evaluation_has_its_row_in_the_score_table():
     table = tabulate.target("scores").read_text()
-    for recipe in recipes.EVALUATIONS.values():
+    for recipe in recipes.SOURCES["local"]["evaluate"].values():
         values = tabulate.results()["evaluations"][recipe.name]["values"]
         pooled = re.sub(r"_s\d+$", "", recipe.name)
         if pooled == recipe.name:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ("pipeline", "figures", "dodo.py", "results/published.json")
+CODE = ("pipeline", "figures", "dodo.py", "hub.lock", "results/published.json")
 OUTPUTS = ("checkpoints", "data", "results", "images", "_includes/tables", "build/reproduce/results")
 PROBE = b"blat"  # what Python's tempfile writes into the system's temporary folder, to see whether it can, and removes
 UNREPEATABLE = ("results/latency", "build/reproduce/results/latency")
@@ -148,8 +148,8 @@ class Toy:
         (self.root / name).write_text(text.replace(old, new))
 
 
-def build(folder: Path) -> Toy:
-    """The toy's code with an untrained behaviour policy, and nothing collected, trained or played yet."""
+def build(folder: Path, behaviour: bool = True) -> Toy:
+    """The toy's code with an untrained behaviour policy, unless not wanted, and nothing collected, trained or played yet."""
     for name in CODE:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -163,6 +163,8 @@ def build(folder: Path) -> Toy:
     for name, text in TEMPLATES.items():
         (folder / "templates" / f"{name}.md.j2").write_text(text)
     toy = Toy(folder)
+    if not behaviour:
+        return toy
     done = subprocess.run(
         [sys.executable, "-c", BEHAVIOUR], cwd=folder, env=toy.environment(), capture_output=True, text=True, check=False
     )

@@ -1,0 +1,8 @@
+"""The published Trajectory Transformer's last layer, as `figures.tt_last_layer_attention_map` draws ours."""
+
+from figures import published, style, tt_last_layer_attention_map
+
+draw = published.twin(tt_last_layer_attention_map.draw)
+
+if __name__ == "__main__":
+    style.make("hub_tt_last_layer_attention_map", draw, 8.0, 4.0)

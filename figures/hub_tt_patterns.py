@@ -1,0 +1,8 @@
+"""The published Trajectory Transformer's patterns of attention, head by head, as `figures.tt_patterns` draws ours."""
+
+from figures import published, style, tt_patterns
+
+draw = published.twin(tt_patterns.draw)
+
+if __name__ == "__main__":
+    style.make("hub_tt_patterns", draw, 8.6, 2.8)

@@ -1,0 +1,40 @@
+"""Fetch a published checkpoint from the Hugging Face hub, at the commit and with the bytes that `hub.lock` records.
+
+    python -m pipeline.fetch_checkpoint hub_dt_halfcheetah
+
+Downloads lie in the hub client's cache; the checkpoint, in this project's own form, in `checkpoints/`, which git ignores. The
+evidence says what it is and where it comes from.
+"""
+
+from __future__ import annotations
+
+import json
+
+from pipeline import command, evidence, files, published, recipes
+
+
+def describe(run) -> dict:
+    """What was fetched: repository, commit, sums, what it was trained on, and how large it is."""
+    folder = files.ROOT / "checkpoints" / run.name
+    made_from = json.loads((folder / published.CONFIG).read_text())["published"]
+    tensors, _ = published.checkpoints.read_tensors(folder / "model.safetensors")
+    return {
+        "repository": run.repository,
+        "commit": made_from["commit"],
+        "published_sha256": made_from["sha256"],
+        "trained_on": run.trained_on,
+        "data_sha256": made_from.get("data_sha256"),
+        "parameters": sum(tensor.numel() for tensor in tensors.values()),
+    }
+
+
+def main() -> None:
+    """Fetch one checkpoint, unless it is here, and write down what it is."""
+    parser = command.parser(__doc__, recipes.FETCHES)
+    recipe = command.find(parser.parse_args().name, recipes.FETCHES)
+    published.ensure(recipe.name)
+    evidence.write(recipe, describe(recipe.run))
+
+
+if __name__ == "__main__":
+    command.run(main)

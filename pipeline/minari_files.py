@@ -1,0 +1,109 @@
+"""Minari's datasets in the form of this project's: the HDF5 that its library keeps, one group an episode.
+
+Minari's halfcheetah "medium" is not D4RL's: another algorithm recorded it, in HalfCheetah-v5. The library (`pip install
+minari`) is asked only to download; a dataset that lies in its folder already is read without it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from pipeline import PipelineError, d4rl
+from pipeline.episodes import Episodes, EpisodesError
+
+# this project's name of each array of an episode; observations have one more row than the others, the state after the end
+ARRAYS = {
+    "observations": "observations",
+    "actions": "actions",
+    "rewards": "rewards",
+    "terminals": "terminations",
+    "timeouts": "truncations",
+}
+
+
+def place(identifier: str) -> Path:
+    """Where Minari's library keeps a dataset."""
+    root = os.environ.get("MINARI_DATASETS_PATH") or Path.home() / ".minari" / "datasets"
+    return Path(root) / identifier / "data" / "main_data.hdf5"
+
+
+def obtain(identifier: str) -> Path:
+    """The file of a dataset, which Minari's library downloads where it is not here.
+
+    Raises:
+        PipelineError: it is not here, and cannot be had.
+    """
+    path = place(identifier)
+    if path.is_file():
+        return path
+    try:
+        import minari
+    except ImportError:
+        raise PipelineError(
+            f"{path} is missing, and Minari's library, which fetches it, is not installed: "
+            "`pip install minari` and give the same command again"
+        ) from None
+    try:
+        minari.download_dataset(identifier)
+    except Exception as error:  # the library's and its transport's many ways of failing
+        said = " ".join(str(error).split())[:160] or type(error).__name__
+        raise PipelineError(f"{identifier} cannot be had from Minari ({said}): give the same command again") from None
+    if not path.is_file():
+        raise PipelineError(f"Minari's library left no {path}: only datasets that it keeps as HDF5 can be read")
+    return path
+
+
+def read_arrays(path: Path, observation_dim: int, action_dim: int) -> dict[str, np.ndarray]:
+    """The five arrays of D4RL's layout, flat, episodes one after the other in the order of their numbers.
+
+    Raises:
+        EpisodesError: it is no HDF5, or not in Minari's layout.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            names = sorted((name for name in file if name.startswith("episode_")), key=lambda name: int(name.split("_")[1]))
+            if not names:
+                raise EpisodesError(f"{path} holds no episodes: a Minari file has groups named episode_0, episode_1, …")
+            found = [read_episode(path, file[name], observation_dim, action_dim) for name in names]
+    except FileNotFoundError:
+        raise EpisodesError(f"{path} is missing") from None
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        raise EpisodesError(f"{path} cannot be read as HDF5 ({' '.join(str(error).split())})") from None
+    return {name: np.concatenate([episode[name] for episode in found]) for name in ARRAYS}
+
+
+def read_episode(path: Path, group: h5py.Group, observation_dim: int, action_dim: int) -> dict[str, np.ndarray]:
+    """One episode's arrays, the state after its end left out.
+
+    Raises:
+        EpisodesError: an array is missing or has another shape, or an end is marked before the last step or not there.
+    """
+    where = f"{path}: {group.name.strip('/')}"
+    missing = [name for name in ARRAYS.values() if not isinstance(group.get(name), h5py.Dataset)]
+    if missing:
+        raise EpisodesError(f"{where} has no array named {missing[0]!r}")
+    arrays = {name: np.asarray(group[theirs][()]) for name, theirs in ARRAYS.items()}
+    steps = arrays["rewards"].size
+    shapes = {"observations": (steps + 1, observation_dim), "actions": (steps, action_dim)}
+    for name, array in arrays.items():
+        if array.shape != (expected := shapes.get(name, (steps,))):
+            raise EpisodesError(f"{where}: {ARRAYS[name]} has shape {array.shape}, expected {expected}")
+    ends = np.flatnonzero((arrays["terminals"] != 0) | (arrays["timeouts"] != 0))
+    if ends.tolist() != [steps - 1]:
+        raise EpisodesError(f"{where} must end at its last step, {steps - 1}, and is marked to end at {ends[:3].tolist()}")
+    return arrays | {"observations": arrays["observations"][:-1]}
+
+
+def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes:
+    """Whole episodes of one length.
+
+    Raises:
+        EpisodesError: it is not in Minari's layout, an array has another shape, a value is not finite, an action lies
+            outside [-1, 1], or the episodes differ in length.
+    """
+    whole, _ = d4rl.fold(path, read_arrays(path, observation_dim, action_dim), observation_dim, action_dim)
+    return whole

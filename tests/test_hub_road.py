@@ -1,0 +1,173 @@
+"""`source=hub` end to end on a toy: a small hub and a server of the dataset on the loopback, the real client, one word."""
+
+import json
+import shutil
+import socket
+
+import pytest
+
+from pipeline import checkpoints, files, runs
+from pipeline.tabulate import interval
+from tests import small_hub
+from tests import toy as toys
+from tests.test_site import build
+
+DT, TT = runs.PUBLISHED_DECISION_TRANSFORMER, runs.PUBLISHED_TRAJECTORY_TRANSFORMER
+PLACE = "/d4rl/halfcheetah_medium-v2.hdf5"
+
+RUNS = """
+
+D4RL_MEDIUM = replace(D4RL_MEDIUM, address={address!r})
+PUBLISHED_DATASETS = (D4RL_MEDIUM, MINARI[1])
+HUB_EVALUATIONS = (
+    replace(_dt, name="hub_dt_halfcheetah_6000", checkpoint="hub_dt_halfcheetah", episodes=1, shard_episodes=1),
+    replace(_tt, name="hub_tt_halfcheetah_k1", checkpoint="hub_tt_halfcheetah", beams=1, horizon=1, episodes=1),
+)
+HUB_ATTENTIONS = published(ATTENTIONS)[:1]
+HUB_LATENCIES = HUB_ROLLOUTS = HUB_IMAGINATIONS = HUB_COMPARISONS = HUB_ANIMATIONS = ()
+HUB_FIGURES = (Figure("hub_dt_last_layer_attention_map", ("attention/hub_dt_halfcheetah",)),)
+"""
+CONTEXTS = "checkpoints/contexts/halfcheetah.safetensors"
+TABLES = ("labels.j2", "sources.md.j2", "provenance.md.j2")
+
+
+@pytest.fixture(scope="module")
+def served():
+    hub = small_hub.full()
+    hub.plain[PLACE] = small_hub.d4rl()
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture(scope="module")
+def road(served, tmp_path_factory) -> toys.Toy:
+    """A toy that has trained nothing, with the contexts that attention reads, before anything was fetched or locked."""
+    toy = toys.build(tmp_path_factory.mktemp("hub"), behaviour=False)
+    with open(toy.root / "pipeline" / "runs.py", "a") as file:
+        file.write(RUNS.format(address=served.endpoint + PLACE))
+    for path in (toy.root / "templates").iterdir():
+        path.unlink()
+    for name in TABLES:
+        shutil.copy(toys.ROOT / "templates" / name, toy.root / "templates")
+    contexts, facts = checkpoints.read_tensors(toys.ROOT / CONTEXTS)
+    checkpoints.write_tensors(toy.root / CONTEXTS, {name: tensor[:3] for name, tensor in contexts.items()}, facts)
+    return toy
+
+
+def surroundings(toy, endpoint: str, **more: str) -> dict[str, str]:
+    names = {"HF_ENDPOINT": endpoint, "HF_HOME": str(toy.root / "hf"), "NO_PROXY": "127.0.0.1,localhost"}
+    return toy.environment(**names, **more)
+
+
+def nowhere() -> str:
+    """An address where nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def sha256(toy, checkpoint: str) -> str:
+    return files.sha256(toy.root / "checkpoints" / checkpoint / "model.safetensors")
+
+
+def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served):
+    usual = surroundings(road, served.endpoint)
+    toys.assert_one_sentence(
+        road.run("pipeline.evaluate", "dt-halfcheetah-6000", "--source", "hub", env=usual), "hub.lock", "`make lock-hub`"
+    )
+    done = road.run("doit", "-n", "2", "source=hub", env=usual)
+    assert done.returncode and "`make lock-hub`" in done.stdout + done.stderr and served.requests == []
+    done = road.run("pipeline.lock_hub", env=usual)
+    assert done.returncode == 0, done.stderr
+    lock = json.loads((road.root / "hub.lock").read_text())
+    assert lock["checkpoints"] == {name: served.entry(name) for name in (DT.repository, TT.repository)}
+
+    done = road.run("doit", "-n", "2", "source=hub", env=usual)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {path.relative_to(road.root / "results").as_posix() for path in (road.root / "results").rglob("hub_*.json")}
+    assert found == {
+        "fetched/hub_dt_halfcheetah.json",
+        "fetched/hub_tt_halfcheetah.json",
+        "evaluations/hub_dt_halfcheetah_6000.json",
+        "evaluations/hub_tt_halfcheetah_k1.json",
+        "attention/hub_dt_halfcheetah.json",
+        "pictures/hub_dt_last_layer_attention_map.json",
+    }
+    content = json.loads((road.root / "results/fetched/hub_dt_halfcheetah.json").read_text())
+    assert content["values"]["commit"] == lock["checkpoints"][DT.repository]["commit"]
+    assert content["values"]["parameters"] == 861_080
+    played = json.loads((road.root / "results/evaluations/hub_dt_halfcheetah_6000.json").read_text())
+    assert played["run"]["checkpoint"] == "hub_dt_halfcheetah" and "missing" not in played["made"]["inputs"].values()
+    commit, table = content["values"]["commit"], (road.root / "_includes/tables/sources.md").read_text()
+    assert f"| Decision Transformer, asked for 6000 | {interval(played['values'], 'return', 0)} | " in table
+    assert f"`{DT.repository}`, commit `{commit[:12]}`: trained by others on D4RL's halfcheetah-medium-v2" in table
+    origins = (road.root / "_includes/tables/provenance.md").read_text()
+    assert f"`hub_dt_halfcheetah`, from `{DT.repository} at {commit[:12]}`, {sha256(road, DT.name)[:12]} | " in origins
+    assert "D4RL's halfcheetah-medium-v2; HalfCheetah-v2 | HalfCheetah-v4; gymnasium" in origins
+    assert road.leftovers() == []
+
+    served.requests.clear()
+    again = road.run("doit", "source=hub", env=surroundings(road, nowhere()))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert not [line for line in again.stdout.splitlines() if line.startswith(".  ") and line != ".  plan"]
+    assert served.requests == [], "the second time nothing is asked of anybody"
+
+
+def test_offline_with_an_empty_cache_says_which_command_fills_it(road, served):
+    for path in (road.root / "checkpoints" / "hub_dt_halfcheetah").iterdir():
+        path.unlink()
+    offline = surroundings(road, nowhere(), HF_HUB_OFFLINE="1") | {"HF_HOME": str(road.root / "nothing")}
+    done = road.run("pipeline.evaluate", "hub_dt_halfcheetah_6000", env=offline)
+    toys.assert_one_sentence(done, "HF_HUB_OFFLINE is set", "`python -m pipeline.fetch_checkpoint hub_dt_halfcheetah`")
+
+
+def test_offline_with_a_filled_cache_a_lost_checkpoint_comes_back(road, served):
+    offline = surroundings(road, nowhere(), HF_HUB_OFFLINE="1")
+    served.requests.clear()
+    done = road.run("pipeline.evaluate", "hub_dt_halfcheetah_6000", env=offline)
+    assert done.returncode == 0, done.stderr
+    assert served.requests == []
+
+
+def test_an_unknown_source_is_one_sentence(road):
+    done = road.run("doit", "source=moon")
+    assert done.returncode and "error: there is no source 'moon'; known: local, hub" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_reproduction_from_the_hub_makes_its_evidence_again(road, served):
+    done = road.run("pipeline.reproduce", "--source", "hub", env=surroundings(road, served.endpoint))
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdicts = json.loads((road.root / "build/reproduce/verdict.json").read_text())
+    found = {entry["result"]: entry["verdict"] for entry in verdicts}
+    assert found.keys() == {
+        "evaluations/hub_dt_halfcheetah_6000",
+        "evaluations/hub_tt_halfcheetah_k1",
+        "attention/hub_dt_halfcheetah",
+    }
+    assert set(found.values()) == {"identical"}
+
+
+def test_results_made_by_other_code_are_announced(road):
+    assert "published checkpoints" not in road.run("pipeline.plan").stdout
+    with open(road.root / "pipeline" / "evaluate.py", "a") as file:
+        file.write("\n\nMOVED = 1\n")
+    said = road.run("pipeline.plan").stdout
+    assert "2 results of published checkpoints were made by other code, such as evaluations/hub_dt_halfcheetah_6000" in said
+
+
+def test_the_page_shows_what_was_measured_of_the_hub_and_nothing_else(road, tmp_path):
+    source = tmp_path / "source"
+    parts = ("_config.yml", "_layouts", "_plugins", "_includes", "assets", "images", "results", "index.md")
+    for name in (*parts, "404.html", "feed.xml", "sitemap.xml"):
+        copy = shutil.copytree if (toys.ROOT / name).is_dir() else shutil.copy
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(toys.ROOT / name, source / name)
+    (source / "node_modules").symlink_to(toys.ROOT / "node_modules")
+    for path in (*road.root.glob("results/*/hub_*.json"), *road.root.glob("images/hub_*")):
+        (source / path.relative_to(road.root)).parent.mkdir(exist_ok=True)
+        shutil.copy(path, source / path.relative_to(road.root))
+    shutil.copy(road.root / "_includes/tables/sources.md", source / "_includes/tables/sources.md")
+    page = (build(source, tmp_path / "site") / "index.html").read_text()
+    assert "have not been played for this page" not in page and DT.repository in page
+    assert 'id="fig-hub_dt_last_layer_attention_map"' in page and 'id="fig-hub_tt_patterns"' not in page

@@ -1,0 +1,130 @@
+"""Minari's datasets: read from the files of its library, checked like any other, and never taken for D4RL's."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pipeline import PipelineError, episodes, evidence, fetch_dataset, files, hub, minari_files, recipes, runs
+from pipeline.episodes import EpisodesError
+from tests import small_hub
+
+RUN = runs.MINARI[1]
+STEPS = 50
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A project that has seen no dataset, and a folder of Minari's."""
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setattr(hub, "LOCK", tmp_path / "hub.lock")
+    monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
+    monkeypatch.setattr(evidence.write, "__defaults__", (tmp_path, None))
+    monkeypatch.setattr(evidence, "sources", lambda modules: {})
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    hub.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
+    return tmp_path / "minari" / RUN.identifier
+
+
+def fetch(monkeypatch) -> episodes.Episodes:
+    monkeypatch.setattr("sys.argv", ["fetch_dataset", RUN.identifier])
+    fetch_dataset.main()
+    return episodes.read(files.ROOT / "data" / f"{RUN.name}.hdf5")
+
+
+def test_a_dataset_is_had_by_its_name_there_and_said_not_to_be_d4rls(house, monkeypatch, capsys):
+    path = small_hub.minari(house, steps=STEPS)
+    whole = fetch(monkeypatch)
+    said = capsys.readouterr()
+    assert f"{RUN.identifier} is Minari's, not D4RL's: recorded in HalfCheetah-v5" in said.err
+    assert "seen for the first time" in said.out
+    assert whole.observations.shape == (3, STEPS, 17) and whole.actions.shape == (3, STEPS, 6)
+    entry = json.loads(hub.LOCK.read_text())["datasets"][RUN.name]
+    assert entry["sha256"] == files.sha256(path) and entry["arrays_sha256"] == episodes.sha256(whole)
+    known = json.loads((files.ROOT / "results" / "datasets" / f"{RUN.name}.json").read_text())
+    assert known["run"]["environment"] == "HalfCheetah-v5" and known["values"]["transitions"] == 3 * STEPS
+
+
+def test_the_state_after_an_episodes_end_is_left_out(house):
+    observations = np.arange((STEPS + 1) * 17, dtype=float).reshape(STEPS + 1, 17)
+    whole = minari_files.read(small_hub.minari(house, steps=STEPS, observations=observations))
+    assert np.array_equal(whole.observations[-1], observations[:-1])
+
+
+def test_episodes_come_in_the_order_of_their_numbers(house):
+    whole = minari_files.read(small_hub.minari(house, episodes=12, steps=3, rewards=np.full(3, 7.0)))
+    assert (whole.rewards[11] == 7).all() and not (whole.rewards[:11] == 7).any()
+
+
+def test_a_dataset_that_changed_is_refused_and_left_where_it_is(house, monkeypatch):
+    small_hub.minari(house, steps=STEPS)
+    fetch(monkeypatch)
+    other = small_hub.minari(house, steps=STEPS, seed=1)
+    with pytest.raises(PipelineError, match="hub.lock records .*: it was not taken"):
+        fetch(monkeypatch)
+    assert other.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"truncations": None}, "episode_2 has no array named 'truncations'"),
+        (
+            {"observations": np.zeros((STEPS, 17))},
+            rf"episode_2: observations has shape \({STEPS}, 17\), expected \({STEPS + 1}, 17\)",
+        ),
+        ({"observations": np.zeros((STEPS + 1, 11))}, "episode_2: observations has shape"),
+        ({"rewards": np.full(STEPS, np.nan)}, f"not finite, first at transition {2 * STEPS}"),
+        ({"actions": np.full((STEPS, 6), 1.5)}, r"actions must lie in \[-1, 1\]"),
+        ({"truncations": np.zeros(STEPS, bool)}, "must end at its last step"),
+        ({"terminations": np.eye(1, STEPS, 20, dtype=bool)[0]}, r"marked to end at \[20, 49\]"),
+    ],
+)
+def test_what_is_no_such_dataset_is_one_sentence_and_not_recorded(house, monkeypatch, changes, said):
+    path = small_hub.minari(house, steps=STEPS, **changes)
+    with pytest.raises(EpisodesError, match=said) as error:
+        fetch(monkeypatch)
+    assert "\n" not in str(error.value) and path.exists() and json.loads(hub.LOCK.read_text())["datasets"] == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 something else"])
+def test_a_file_that_is_no_hdf5_is_one_sentence(house, content):
+    path = small_hub.minari(house)
+    path.write_bytes(content)
+    with pytest.raises(EpisodesError, match="cannot be read as HDF5"):
+        minari_files.read(path)
+
+
+def test_the_library_is_asked_for_what_is_not_here(house, monkeypatch):
+    class Library:
+        @staticmethod
+        def download_dataset(identifier):
+            assert identifier == RUN.identifier
+            small_hub.minari(house, steps=STEPS)
+
+    monkeypatch.setitem(sys.modules, "minari", Library)
+    assert len(fetch(monkeypatch)) == 3
+
+
+def test_a_library_that_fails_is_one_sentence(house, monkeypatch):
+    class Library:
+        @staticmethod
+        def download_dataset(identifier):
+            raise ConnectionError("nobody\nanswers")
+
+    monkeypatch.setitem(sys.modules, "minari", Library)
+    with pytest.raises(PipelineError, match=r"cannot be had from Minari \(nobody answers\)"):
+        fetch(monkeypatch)
+
+
+def test_collect_hands_over_to_the_verb_that_fetches_and_says_what_to_install(tmp_path):
+    """The one word of the command line, with Minari's library hidden."""
+    (tmp_path / "minari.py").write_text("raise ImportError\n")
+    surroundings = {**os.environ, "MINARI_DATASETS_PATH": str(tmp_path), "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "pipeline.collect", RUN.identifier]
+    done = subprocess.run(command, cwd=recipes.__file__.rsplit("/", 2)[0], env=surroundings, capture_output=True, text=True)
+    assert done.returncode == 1 and "`pip install minari` and give the same command again" in done.stderr
+    assert "Traceback" not in done.stderr
