@@ -1,4 +1,4 @@
-"""Minari's datasets in the form of this project's: the HDF5 that its library keeps, one group an episode.
+"""Minari's datasets in the form of this project's: the HDF5 that its library keeps, one group an episode, as of version 0.5.
 
 Minari's halfcheetah "medium" is not D4RL's: another algorithm recorded it, in HalfCheetah-v5. The library (`pip install
 minari`) is asked only to download; a dataset that lies in its folder already is read without it.

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from transformers import DecisionTransformerConfig, DecisionTransformerModel
 
@@ -171,7 +172,17 @@ def thresholds(run, bins: int) -> discretization.QuantileDiscretizer:
     whole = episodes.read(path)
     if episodes.sha256(whole) != known:
         raise HubError(f"{path} is not the dataset that hub.lock records: delete it, and {cure}")
-    return discretization.fit(discretization.columns(whole), bins)
+    return discretization.fit(learned_columns(whole), bins)
+
+
+def learned_columns(whole: episodes.Episodes) -> np.ndarray:
+    """Transitions (transition, dimension) that the published checkpoint learned from: all but the dataset's very last one,
+    which its authors' reader leaves out (jannerm/trajectory-transformer:trajectory/datasets/d4rl.py).
+    """
+    last = whole[-1:]
+    shortened = episodes.Episodes(last.observations[:, :-1], last.actions[:, :-1], last.rewards[:, :-1])
+    parts = [discretization.columns(part) for part in (whole[:-1], shortened)]
+    return np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
 
 
 def folder(run) -> Path:

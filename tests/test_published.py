@@ -3,6 +3,7 @@ policies that play those trained here; and the Decision Transformer's loop again
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -195,13 +196,23 @@ def test_the_bins_of_the_trajectory_transformer_are_made_from_the_dataset_it_was
     hub.record("datasets", TT.data, {"sha256": "0" * 64, "arrays_sha256": episodes.sha256(whole)})
     published.ensure(TT.name)
     found = discretization.read(published.folder(TT) / discretization.FILE)
-    assert np.array_equal(found.thresholds, discretization.fit(discretization.columns(whole)).thresholds)
+    assert np.array_equal(found.thresholds, discretization.fit(published.learned_columns(whole)).thresholds)
     run = next(run for run in runs.HUB_EVALUATIONS if run.name == "hub_tt_halfcheetah_k1")
     policy = policies.module("trajectory_transformer").load(run)
     assert policy.search == Search(beams=1)
     policy.reset([0])
     actions = policy.act(whole.observations[0, :1], np.zeros(1))
     assert actions.shape == (1, 6) and np.isfinite(actions).all()
+
+
+def test_the_bins_leave_out_the_datasets_last_transition_as_the_authors_reader_did(tmp_path):
+    whole = dataset(tmp_path)
+    rewards = whole.rewards.copy()
+    rewards[-1, -1] = 1e6
+    columns = published.learned_columns(replace(whole, rewards=rewards))
+    assert columns.shape == (3 * 60 - 1, 25) and columns.max() < 1e3
+    assert np.array_equal(columns, published.learned_columns(whole))
+    assert np.array_equal(columns[:120], discretization.columns(whole[:-1]).reshape(-1, 25))
 
 
 def test_bins_are_not_made_from_another_dataset_nor_from_none(house):
