@@ -690,6 +690,10 @@ HUB_ATTENTIONS = published(ATTENTIONS)
 HUB_LATENCIES = published(LATENCIES)
 HUB_ROLLOUTS = tuple(Rollout(run.name, run.name) for run in published((_dt, _tt)))
 HUB_IMAGINATIONS = (replace(IMAGINATIONS[0], name=twin(_tt.name), rollout=twin(_tt.name)),)
+SIDE_BY_SIDE = (  # the published checkpoint and the one trained here, in episodes of the same seeds
+    PairedDifference("hub_dt_over_local_dt_halfcheetah", twin(_dt.name), _dt.name),
+    PairedDifference("hub_tt_over_local_tt_halfcheetah", twin(_tt.name), _tt.name),
+)
 HUB_COMPARISONS = (
     *(
         replace(run, name=twin(run.name), one=twin(run.one), other=twin(run.other))
@@ -701,9 +705,7 @@ HUB_COMPARISONS = (
         for run in COMPARISONS
         if isinstance(run, Slope)
     ),
-    # the published checkpoint beside the one trained here, in episodes of the same seeds
-    PairedDifference("hub_dt_over_local_dt_halfcheetah", twin(_dt.name), _dt.name),
-    PairedDifference("hub_tt_over_local_tt_halfcheetah", twin(_tt.name), _tt.name),
+    *SIDE_BY_SIDE,
 )
 HUB_FIGURES = tuple(
     Figure(f"hub_{figure.name}", tuple(map(twin, figure.reads)))

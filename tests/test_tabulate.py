@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import tabulate
+from pipeline import evidence, runs, tabulate
 from pipeline.tabulate import TableError, fixed
 
 
@@ -59,3 +59,41 @@ def test_a_template_that_names_what_is_not_there_fails_in_one_sentence(tmp_path,
 def test_an_unknown_table_is_named():
     with pytest.raises(TableError, match="no table named 'nothing'"):
         tabulate.render("nothing", {})
+
+
+def measured_from_the_hub() -> dict:
+    """The results as if every published checkpoint had played exactly as ours did."""
+    tree = {kind: dict(contents) for kind, contents in tabulate.results().items()}
+    for run in runs.HUB_EVALUATIONS:
+        tree["evaluations"][run.name] = tree["evaluations"][runs.untwin(run.name)]
+    for run in runs.HUB_COMPARISONS:
+        tree["compared"][run.name] = tree["compared"]["local_tt_k32_over_dt_halfcheetah"]
+    tree["fetched"] = {
+        run.name: {
+            "run": evidence.fields(run),
+            "made": {"inputs": {}, "versions": {}},
+            "values": {"repository": run.repository, "commit": f"{digit}" * 40, "trained_on": run.trained_on},
+        }
+        for digit, run in enumerate(runs.PUBLISHED_CHECKPOINTS)
+    }
+    return tree
+
+
+def test_published_checkpoints_have_a_row_for_every_run_beside_ours_and_say_where_they_come_from():
+    text = tabulate.render("sources", measured_from_the_hub())
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == len(runs.HUB_EVALUATIONS)
+    for run, (label, *cells) in zip(runs.HUB_EVALUATIONS, rows, strict=True):
+        assert cells[:3] == cells[3:], "what played as ours did has the same cells"
+        assert (f"{run.target_return:.0f}" if run.target_return else "Trajectory") in label.replace("\u202f", "")
+    for digit, run in enumerate(runs.PUBLISHED_CHECKPOINTS):
+        assert f"- `{run.repository}`, commit `{str(digit) * 12}`: trained by others on D4RL's halfcheetah-medium-v2" in text
+    assert text.count(" minus `local_") == 2
+
+
+def test_what_was_not_measured_has_no_row():
+    tree = measured_from_the_hub()
+    tree["evaluations"] = {name: content for name, content in tree["evaluations"].items() if not name.startswith("hub_tt")}
+    assert "Trajectory" not in tabulate.render("sources", tree)
+    ours = {name: content for name, content in tree["evaluations"].items() if not name.startswith("hub_")}
+    assert tabulate.render("sources", {**tree, "evaluations": ours}).strip() == ""
