@@ -312,7 +312,7 @@ def refining(run: runs.Refining) -> Recipe:
         inputs=checkpoint_files(run.checkpoint),
         packages=GRIDS,
         outputs=(f"results/refined/{run.name}.npz",),
-        seconds=120,
+        seconds=60,
         about=f"energy and attention of {run.episodes} plans on {run.level}",
     )
 
