@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pipeline import arrays, command, files, levels, policies, proportions, recipes, refinement
+from pipeline import PipelineError, arrays, command, files, levels, policies, proportions, recipes, refinement
 from pipeline.models.leap import ACTIONS, MASK, LeapModel, conditional_logits
 from pipeline.scores import interval
 
@@ -43,20 +43,28 @@ def begin(level: str, seeds: range) -> list:
 def second_thoughts(model: LeapModel, simulators: list, plans: Tensor, run) -> dict:
     """What becomes of plans after one step: the share of new plans that begin as the old ones went on, and of those that begin
     by turning back, where the step was a turn. The simulators take that step. Wilson's intervals over plans.
+
+    The control is a second plan for the first view, by other draws: `agrees`, the share that has the same second action.
     """
+
+    def plan_again(draw: int) -> Tensor:
+        with torch.inference_mode():
+            context = model.encode(levels.observe(simulators))
+        seeds = [(run.first_seed + episode, draw) for episode in range(len(plans))]
+        found = refinement.refine(model, context, plans.shape[1], run.iterations, run.sampler, seeds=seeds, measure=False)
+        return found.plans
+
     taken, meant = plans[:, 0].numpy(), plans[:, 1].numpy()
+    control = plan_again(1)[:, 1].numpy()
     for simulator, action in zip(simulators, taken, strict=True):
         simulator.step(int(action))
-    with torch.inference_mode():
-        context = model.encode(levels.observe(simulators))
-    seeds = [(run.first_seed + episode, 1) for episode in range(len(plans))]
-    again = refinement.refine(model, context, plans.shape[1], run.iterations, run.sampler, seeds=seeds, measure=False)
-    now, turned = again.plans[:, 0].numpy(), np.isin(taken, (LEFT, RIGHT))
-    back = turned & (now == np.where(taken == LEFT, RIGHT, LEFT))
+    now, turned = plan_again(2)[:, 0].numpy(), np.isin(taken, (LEFT, RIGHT))
+    back = now[turned] == np.where(taken == LEFT, RIGHT, LEFT)[turned]
     return {
         "goes_on": proportions.wilson((now == meant).sum(), len(now)),
-        "turns": int(turned.sum()),
-        "turns_back": proportions.wilson(back.sum(), max(1, turned.sum())),
+        "agrees": proportions.wilson((control == meant).sum(), len(now)),
+        "turns": len(back),
+        **({"turns_back": proportions.wilson(back.sum(), len(back))} if len(back) else {}),
     }
 
 
@@ -105,10 +113,14 @@ def entropy(weights: Tensor) -> Tensor:
 def describe_attention(weights: Tensor) -> dict:
     """Last layer, averaged over heads: shares by kind of key and entropy, each with its interval over plans."""
     weights = weights.double()
-    last = shares(weights[:, -1].mean(dim=1))
+    by_layer = shares(weights.mean(dim=2))
+    last = {kind: share[:, -1] for kind, share in by_layer.items()}
     return {
         "shares": {kind: interval(share.numpy()) for kind, share in last.items()},
-        "later_by_layer": [interval(share.numpy()) for share in shares(weights.mean(dim=2))["later_actions"].T],
+        **{
+            f"{kind.removesuffix('_actions')}_by_layer": [interval(share.numpy()) for share in by_layer[kind].T]
+            for kind in ("earlier_actions", "later_actions")
+        },
         "entropy": interval(entropy(weights[:, -1]).mean(dim=1).numpy()),
     }
 
@@ -184,7 +196,7 @@ def summarise(model: LeapModel, twin: LeapModel, run, horizon: int) -> tuple[dic
     if ACTIONS**horizon <= LISTED:
         listed = tqdm(range(run.listed), unit="episode", desc=f"{run.name}: all plans")
         least = np.array([least_energy(model, context[[episode]], horizon) for episode in listed])
-        values["least_energy"] = interval(least)
+        values |= {"listed": len(least), "least_energy": interval(least)}
         for sampler, found in by_sampler.items():
             values["samplers"][sampler]["at_least_energy"] = reached(found.energies[: run.listed].numpy(), least)
     weights = attention(model, context, refined.plans)
@@ -195,6 +207,7 @@ def summarise(model: LeapModel, twin: LeapModel, run, horizon: int) -> tuple[dic
         "attention_untrained": describe_attention(control),
         "uniform": {kind: float(share) for kind, share in shares(even[0, -1, 0].double()).items()},
         "influence": influence(model, context, refined.plans),
+        "influence_untrained": influence(twin, context_of_twin, refined.plans),
         "second_thoughts": second_thoughts(model, simulators, refined.plans, run),
     }
     shown = int((refined.energies[:, 0] - refined.energies[:, -1]).argsort()[len(seeds) // 2])  # neither the best nor the worst
@@ -210,12 +223,21 @@ def summarise(model: LeapModel, twin: LeapModel, run, horizon: int) -> tuple[dic
     }
 
 
+def check(run) -> None:
+    """Raise PipelineError, before any work, unless the run's plans can be watched; what a plan may be, its policy checks."""
+    if run.iterations is None or run.horizon == 1:
+        raise PipelineError(f"{run.name} needs a number of iterations, and plans of 2 actions or more, to watch plans change")
+    if run.listed > run.episodes:
+        raise PipelineError(f"{run.name} lists all plans of {run.listed} episodes, and has {run.episodes}")
+
+
 def main() -> None:
     """Write one run's evidence, and its arrays beside it."""
     parser = command.parser(__doc__, recipes.REFININGS)
     parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
     arguments = parser.parse_args()
     recipe = command.find(arguments.name, recipes.REFININGS, arguments.into)
+    check(recipe.run)
     torch.set_num_threads(1)
     module = policies.module(recipe.run.method)
     policy, twin = module.load(recipe.run), module.untrained(module.load(recipe.run), recipe.run.seed)

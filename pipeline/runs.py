@@ -600,7 +600,7 @@ LEAP_TRAININGS = (LEAP_GOAL, LEAP_HONEST, LEAP_CAUSAL, LEAP_CLONING)
 
 _leap = Solving("", "leap", "", LEAP_GOAL.name)
 PUBLISHED_SOLVINGS = tuple(replace(_leap, name=f"local_leap_{level}_published", level=level) for level in LEVELS)
-# without the oracle; and without it but with a new plan after every step
+# blind: without the oracle; honest: without it, and with a new plan after every step
 BLIND_SOLVINGS = tuple(
     replace(run, name=run.name.replace("published", "blind"), checkpoint=LEAP_HONEST.name) for run in PUBLISHED_SOLVINGS
 )
@@ -625,6 +625,8 @@ SOLVINGS = (
     *(Solving(f"local_causal_{level}", "leap_causal", level, LEAP_CAUSAL.name) for level in LEVELS),
     *(Solving(f"local_cloning_{level}", "grid_cloning", level, LEAP_CLONING.name) for level in LEVELS),
     *(Solving(f"local_random_{level}", "random_steps", level) for level in LEVELS),  # what walking at random solves
+    # what it solves before it revises
+    replace(BLIND_SOLVINGS[1], name=f"{BLIND_SOLVINGS[1].name}_1", iterations=1),
     # the negative control: the same planner over first weights
     replace(_leap, name="local_leap_go_to_local_s8n7_untrained", level="go_to_local_s8n7", trained=False),
     *LEAP_GRID,

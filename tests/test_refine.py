@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import grids, levels, refine, runs, walk
+from pipeline import PipelineError, grids, levels, refine, runs, walk
 from pipeline.models import leap
 from pipeline.models.leap import ACTIONS, MASK
 from pipeline.policies.leap import LeapPolicy
@@ -159,12 +159,21 @@ def test_second_thoughts_are_counted_over_what_was_done_and_meant(monkeypatch):
     simulators = refine.begin(run.level, range(100, 103))
     before = [simulator.agent_dir for simulator in simulators]
     plans = torch.tensor([[0, 2, 2], [1, 1, 2], [1, 2, 2]])
-    again = torch.tensor([[1, 2, 2], [1, 2, 2], [2, 2, 2]])
-    monkeypatch.setattr(refine.refinement, "refine", lambda *args, **options: Refinement(again, None, again[None]))
+    answers = iter([torch.tensor([[0, 2, 2], [1, 2, 2], [1, 0, 2]]), torch.tensor([[1, 2, 2], [1, 2, 2], [2, 2, 2]])])
+
+    def answer(*args, **options):
+        plans = next(answers)
+        return Refinement(plans, None, plans[None])
+
+    monkeypatch.setattr(refine.refinement, "refine", answer)
     found = refine.second_thoughts(trained, simulators, plans, run)
     assert [simulator.agent_dir for simulator in simulators] == [(d + t) % 4 for d, t in zip(before, (-1, 1, 1), strict=True)]
-    assert (found["goes_on"]["mean"], found["turns"], found["turns_back"]["mean"]) == (
-        pytest.approx(2 / 3),
-        3,
-        pytest.approx(1 / 3),
-    )
+    assert found["turns"] == 3
+    assert [found[name]["mean"] for name in ("goes_on", "agrees", "turns_back")] == pytest.approx([2 / 3, 1 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize("change", [{"iterations": None}, {"horizon": 1}, {"listed": 101}])
+def test_a_run_whose_plans_cannot_be_watched_is_refused_before_any_work(change):
+    with pytest.raises(PipelineError):
+        refine.check(dataclasses.replace(runs.REFININGS[0], **change))
+    refine.check(runs.REFININGS[0])
