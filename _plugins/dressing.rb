@@ -38,9 +38,9 @@ module Dressing
     end.join("\n")
   end
 
-  # Liquid filter: minutes to read a page at 230 words a minute; a formula counts as one word.
+  # Liquid filter: minutes to read a page at 230 words a minute; a formula counts as one word, and tables are looked up, not read.
   def minutes(html)
-    text = html.gsub(%r!<math.*?</math>!m, "").gsub(/<[^>]+>/m, "")
+    text = html.gsub(%r!<math.*?</math>|<table.*?</table>!m, "").gsub(/<[^>]+>/m, "")
     [(text.split.length / 230.0).round, 1].max
   end
 end
