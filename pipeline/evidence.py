@@ -255,6 +255,9 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
                 output
             ):
                 return f"{output} is missing or was changed by hand"
+        held, wanted = content["values"].get("episodes", 0), getattr(recipe.run, "episodes", 0)
+        if Path(root) == files.ROOT and 0 < held < wanted:
+            return f"it holds {held} of {wanted} episodes"
         then, now = made, depends(recipe)
         changed = [f"run's {key}" for key, old, new in differences(content["run"], fields(recipe.run))]
         differing = differences(then["sources"], now["sources"])

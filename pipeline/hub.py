@@ -60,6 +60,9 @@ def read_lock(path: Path | None = None) -> dict:
         raise HubError(f"{path} cannot be read ({error}): restore it with `git checkout -- {path.name}`") from None
     if not isinstance(lock, dict) or not all(isinstance(lock.get(kind), dict) for kind in ("checkpoints", "datasets")):
         raise HubError(f"{path} must hold `checkpoints` and `datasets`: restore it with `git checkout -- {path.name}`")
+    spoilt = [name for name, entry in lock["datasets"].items() if not (isinstance(entry, dict) and "sha256" in entry)]
+    if spoilt:
+        raise HubError(f"{path} gives no sha256 for {spoilt[0]}: restore it with `git checkout -- {path.name}`")
     return lock
 
 

@@ -82,7 +82,18 @@ def test_an_empty_lock_says_what_to_run_and_nothing_is_asked(served):
     assert DT.repository in one_sentence(error) and served.requests == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"checkpoints": {}}', '{"checkpoints": [], "datasets": {}}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"checkpoints": {}}',
+        '{"checkpoints": [], "datasets": {}}',
+        '{"checkpoints": {}, "datasets": {"x": 3}}',
+        "\x00",
+    ],
+)
 def test_a_lock_that_is_none_is_named(served, text):
     hub.LOCK.write_text(text)
     with pytest.raises(HubError, match="git checkout") as error:
@@ -271,10 +282,10 @@ def lock_all(monkeypatch, capsys) -> str:
 
 
 def test_locking_records_commits_and_sums_and_names_what_moved(served, tmp_path, monkeypatch, capsys):
-    hub.LOCK.write_text('{"checkpoints": {}, "datasets": {"kept": {}}}')
+    hub.LOCK.write_text('{"checkpoints": {}, "datasets": {"kept": {"sha256": "0"}}}')
     assert lock_all(monkeypatch, capsys).count("recorded, ") == 2
     lock = hub.read_lock()
-    assert lock == {**json.loads(served.lock()), "datasets": {"kept": {}}}
+    assert lock == {**json.loads(served.lock()), "datasets": {"kept": {"sha256": "0"}}}
     hub.download(DT)
     old = served.branches[TT.repository]
     new = served.publish(TT.repository, small_hub.trajectory_transformer_files(seed=3))
