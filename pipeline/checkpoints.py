@@ -107,6 +107,9 @@ def write_sums(folder: Path) -> None:
 def cure(folder: Path) -> str:
     """How to come by a checkpoint that is missing or damaged."""
     published = folder.name.startswith(PUBLISHED)
+    base, elsewhere, data = folder.name.partition(runs.ON)
+    if elsewhere:
+        return f"train it by the verb that trains {base}, with `--data {data}`"
     return f"fetch it with `python -m pipeline.fetch_checkpoint {folder.name}`" if published else CURE
 
 
