@@ -5,8 +5,8 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from figures import style
+from figures.leap_refinement import SAMPLERS
 
-SAMPLERS = {"argmax": ("likeliest action", style.BLUE), "gibbs": ("Gibbs sampling, cooling", style.ORANGE)}
 TITLES = {"plan": "plans carried out whole", "step": "a new plan after every step"}
 
 
@@ -15,16 +15,13 @@ def draw(figure: Figure, data: dict) -> None:
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (replan, title) in zip(panels, TITLES.items(), strict=True):
         for shift, (sampler, (label, color)) in zip((-0.15, 0.15), SAMPLERS.items(), strict=True):
-            points = sorted(
-                (values["run"]["iterations"], values["success_mean"], values["success_low"], values["success_high"])
-                for values in data.values()
-                if values["run"]["sampler"] == sampler and values["run"]["replan"] == replan
-            )
-            iterations, mean, low, high = ([100 * number for number in column] for column in zip(*points, strict=True))
-            places = [count / 100 + shift for count in iterations]
-            below = [middle - end for middle, end in zip(mean, low, strict=True)]
-            over = [end - middle for middle, end in zip(mean, high, strict=True)]
-            axes.errorbar(places, mean, (below, over), color=color, marker="o", ms=4, capsize=2, lw=1.4, label=label)
+            chosen = [
+                values for values in data.values() if values["run"]["sampler"] == sampler and values["run"]["replan"] == replan
+            ]
+            chosen.sort(key=lambda values: values["run"]["iterations"])
+            mean, reach = style.whiskers(chosen, "success_")
+            places = [values["run"]["iterations"] + shift for values in chosen]
+            axes.errorbar(places, 100 * mean, 100 * reach, color=color, marker="o", ms=4, capsize=2, lw=1.4, label=label)
         axes.set(xlabel="iterations", title=title, xticks=[1, 5, 10, 20, 30], ylim=(0, 102))
     panels[0].set_ylabel("episodes solved, %")
     panels[1].legend(frameon=False, fontsize=8, loc="lower right")

@@ -42,8 +42,3 @@ def path(image: np.ndarray, pose: np.ndarray, plan: np.ndarray) -> np.ndarray:
             place = ahead
         cells.append(place.copy())
     return np.array(cells)
-
-
-def heading(pose: np.ndarray, plan: np.ndarray) -> int:
-    """The direction in which an agent looks after a plan."""
-    return (int(pose[2]) + sum(TURNS.get(int(action), 0) for action in plan[plan >= 0])) % 4
