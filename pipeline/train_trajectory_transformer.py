@@ -4,12 +4,13 @@
     python -m pipeline.train_trajectory_transformer local_tt_halfcheetah --from local_tt_halfcheetah
 
 Progress is kept after each interval: a killed run resumes, with the same options, at its last. `--from` begins with the
-weights and the bins of a checkpoint, with a warm-up and a decay of its own, and the tokens seen add up; the optimizer's
-moments are not in git, so they begin anew. The device is a GPU where there is one.
+weights and the bins of a checkpoint, with a warm-up and a decay of its own, and the tokens seen add up, in the curve too; the
+optimizer's moments are not in git, so they begin anew. The device is a GPU where there is one.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +73,9 @@ def train(run, learn: Episodes, held_out: Episodes, earlier: str | None, work: P
         ]
         return {f"held_out_{kind}": float(np.mean([losses[kind] for losses in found])) for kind in KINDS}
 
-    curve = training.train(run, model, optimizers, update, measure, work)
     tokens_before, tokens_each = model.config.tokens_seen, run.batch_size * model.config.block_size
+    further = replace(run, seed=run.seed + tokens_before)  # windows are drawn anew, not those of before once more
+    curve = training.train(further, model, optimizers, update, measure, work)
     model.config.tokens_seen += run.updates * tokens_each
     curve = [{"tokens_seen": tokens_before + point["updates"] * tokens_each, **point} for point in curve]
     return model.cpu().eval(), discretizer, curve
@@ -88,6 +90,15 @@ def beginning(recipe, earlier: str | None) -> tuple[str | None, Path]:
     begun_from = f"{earlier}, sha256 {files.sha256(folder / 'model.safetensors')}"
     digest = evidence.values_digest([evidence.fingerprint(recipe), begun_from])
     return begun_from, files.ROOT / "build" / "further" / f"{recipe.name}_{digest[:12]}.safetensors"
+
+
+def curve_before(earlier: str | None, tokens_seen: int) -> list[dict]:
+    """The curve by which a checkpoint that has seen so many tokens came to be, empty where its evidence is not of that one."""
+    recipe = recipes.TRAJECTORY_TRAININGS.get(earlier)
+    if recipe is None or not recipe.path().exists():
+        return []
+    values = evidence.read(recipe.path())["values"]
+    return values["curve"] if values["tokens_seen"] == tokens_seen else []
 
 
 def card(run, values: dict) -> str:
@@ -121,14 +132,15 @@ def main() -> None:
     begun_from, work = beginning(recipe, earlier)
     learn, held_out = training.dataset(run)
     model, discretizer, curve = train(run, learn, held_out, earlier, work)
+    tokens_before = model.config.tokens_seen - run.updates * run.batch_size * model.config.block_size
     values = {
         "updates": run.updates,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "tokens_seen": model.config.tokens_seen,
-        "tokens_seen_before": model.config.tokens_seen - run.updates * run.batch_size * model.config.block_size,
+        "tokens_seen_before": tokens_before,
         "begun_from": begun_from,
         **{key: value for key, value in curve[-1].items() if key.startswith(("loss", "held_out"))},
-        "curve": curve,
+        "curve": curve_before(earlier, tokens_before) + curve,
     }
     folder = files.ROOT / "checkpoints" / run.name
     discretization.write(folder / discretization.FILE, discretizer)
