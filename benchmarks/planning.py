@@ -19,7 +19,8 @@ import torch
 from benchmarks import machine, median, take_turns
 from pipeline import command, planning
 from pipeline.discretization import QuantileDiscretizer
-from pipeline.models.trajectory_transformer import Decoder, TrajectoryTransformerConfig, TrajectoryTransformerModel
+from pipeline.models.decoding import Decoder
+from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
 from pipeline.planning import Search
 
 EPISODES, PRODUCT_SIZES = 8, (256, 512, 1024)

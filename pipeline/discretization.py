@@ -88,12 +88,6 @@ class QuantileDiscretizer:
             raise DiscretizerError(f"tokens must lie between 0 and {self.bins}, found {tokens.min()} to {tokens.max()}")
         return self.midpoints[tokens.clip(max=self.bins - 1), np.arange(tokens.shape[-1])]
 
-    def expectation(self, probabilities: np.ndarray, dimension: int) -> np.ndarray:
-        """Mean (...) of one dimension under probabilities (..., bins + 1); the stop token's mass is dropped and the rest not
-        renormalised, as published.
-        """
-        return np.asarray(probabilities)[..., : self.bins] @ self.midpoints[:, dimension]
-
     def check_width(self, width: int) -> None:
         """Raise DiscretizerError where there are more dimensions than thresholds."""
         if width > self.thresholds.shape[1]:

@@ -11,6 +11,7 @@ import ast
 import functools
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -132,9 +133,13 @@ def project_imports(tree: ast.AST) -> set[str]:
 
 @functools.cache
 def read_module(module: str) -> tuple[str, frozenset[str]]:
-    """A module's digest and the modules of this project it imports."""
-    tree = ast.parse(module_path(module).read_text())
-    return hashlib.sha256(canonical(without_docstrings(tree)).encode()).hexdigest(), frozenset(project_imports(tree))
+    """A module's digest and the modules of this project it imports; code in C of the same name belongs to it."""
+    path = module_path(module)
+    tree = ast.parse(path.read_text())
+    says = canonical(without_docstrings(tree))
+    if path.with_suffix(".c").exists():
+        says += " ".join(re.sub(r"/\*.*?\*/", "", path.with_suffix(".c").read_text(), flags=re.DOTALL).split())
+    return hashlib.sha256(says.encode()).hexdigest(), frozenset(project_imports(tree))
 
 
 def sources(modules: tuple[str, ...]) -> dict[str, str]:

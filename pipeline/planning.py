@@ -21,10 +21,11 @@ from torch import Tensor
 
 from pipeline import PipelineError
 from pipeline.discretization import DISCOUNT, QuantileDiscretizer
-from pipeline.models.trajectory_transformer import Cache, Decoder, TrajectoryTransformerConfig, check_tokens
+from pipeline.models.decoding import Cache, Decoder
+from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, check_tokens
 
 WINDOWS = ("growing", "published")
-BEAMS_TOGETHER = 64  # more at once and their keys and values no longer fit the processor's caches (benchmarks/planning.py)
+BEAMS_TOGETHER = 256  # more at once gain nothing (benchmarks/planning.py)
 
 
 class PlanningError(PipelineError):
@@ -191,10 +192,10 @@ def plan_together(decoder: Decoder, midpoints: Tensor, contexts: Tensor, uniform
     return Plans(transitions(contexts, sequences, decoder.config), scores)
 
 
-def slots_needed(config: TrajectoryTransformerConfig, search: Search) -> int:
-    """The most slots a beam fills: those of whole transitions, then one for each alternative's action and reward."""
-    ahead = search.horizon if search.window == "growing" else min(search.horizon, search.context)
-    return ahead * (config.transition_dim - 1) + search.expansion * (config.action_dim + 1)
+def blocks_needed(search: Search) -> int:
+    """No fewer blocks than an episode's beams read at once: one for each transition of a beam, and one for each alternative."""
+    transitions = search.horizon if search.window == "growing" else search.context + 1
+    return (transitions + search.expansion) * search.beams
 
 
 def begin(decoder: Decoder, contexts: Tensor, sequences: Tensor, search: Search) -> tuple[Tensor, Cache]:
@@ -206,7 +207,7 @@ def begin(decoder: Decoder, contexts: Tensor, sequences: Tensor, search: Search)
     time, width = contexts.shape[1], decoder.config.transition_dim
     first = first_seen(time + sequences.shape[-1], search, width)
     own = sequences[..., max(0, first - time) :]
-    logits, cache = decoder.begin(contexts[:, first:], search.beams, slots_needed(decoder.config, search))
+    logits, cache = decoder.begin(contexts[:, first:], search.beams, blocks_needed(search))
     if own.shape[-1]:
         return decoder.extend(cache, own), cache
     return logits[:, None].expand(-1, search.beams, -1), cache

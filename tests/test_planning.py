@@ -8,7 +8,8 @@ import torch
 
 from pipeline import planning
 from pipeline.discretization import QuantileDiscretizer
-from pipeline.models.trajectory_transformer import Decoder, TrajectoryTransformerConfig, TrajectoryTransformerModel
+from pipeline.models.decoding import Decoder
+from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
 from pipeline.planning import PlanningError, Plans, Search
 
 TINY = {"n_layer": 2, "n_head": 2, "n_embd": 16}

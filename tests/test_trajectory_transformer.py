@@ -24,7 +24,8 @@ from pipeline import checkpoints, discretization
 from pipeline.checkpoints import CheckpointError
 from pipeline.discretization import DiscretizerError, QuantileDiscretizer
 from pipeline.episodes import Episodes
-from pipeline.models.trajectory_transformer import Decoder, TrajectoryTransformerConfig, TrajectoryTransformerModel
+from pipeline.models.decoding import Decoder
+from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "trajectory_transformer.json").read_text())
 CONFIG = TrajectoryTransformerConfig.from_dict(GOLDEN["config"])
@@ -240,7 +241,6 @@ def test_thresholds_of_a_small_column_are_those_found_by_hand():
     assert bins.thresholds[:, 0].tolist() == [0, 2, 4, 6, 8, 9]
     assert bins.midpoints[:, 0].tolist() == [1, 3, 5, 7, 8.5]
     assert bins.encode(np.array([[-5.0], [0], [1.9], [2], [8.9], [9], [50]]))[:, 0].tolist() == [0, 0, 0, 1, 4, 4, 4]
-    assert bins.expectation(np.array([0.5, 0.25, 0, 0, 0, 0.25]), 0) == 0.5 * 1 + 0.25 * 3
 
 
 def test_of_equal_thresholds_the_last_bin_holds_the_value_and_the_others_mean_it():

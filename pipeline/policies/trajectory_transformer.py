@@ -7,6 +7,7 @@ played, and everything is planned anew at the next step.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from pipeline import checkpoints, discretization, files, planning, runs
 from pipeline.discretization import QuantileDiscretizer
-from pipeline.models.trajectory_transformer import KINDS, Decoder, TrajectoryTransformerModel
+from pipeline.models.decoding import Decoder
+from pipeline.models.trajectory_transformer import KINDS, TrajectoryTransformerModel
 from pipeline.planning import Plans, Search
 
 LEAST_SEARCH = Search(beams=1, horizon=1, context=0)  # of a run that only looks at attention
@@ -30,9 +32,13 @@ class TrajectoryTransformerPolicy:
         """Raises PlanningError where the model cannot search so."""
         planning.check_search(model.config, search)
         self.model, self.discretizer, self.search = model.eval(), discretizer, search
-        self.decoder = Decoder(model)
         size, ends = model.config, np.cumsum([model.config.observation_dim, model.config.action_dim])
         self.observation_dim, self.action = size.observation_dim, slice(*ends)
+
+    @functools.cached_property
+    def decoder(self) -> Decoder:
+        """The model as it plans; whoever only looks at attention needs none."""
+        return Decoder(self.model)
 
     def reset(self, seeds: Sequence[int]) -> None:
         """Begin one episode per seed."""
