@@ -47,6 +47,7 @@ system: ## programs from Debian: installed where that is allowed, otherwise name
 	have() { command -v "$$1" > /dev/null || missing+=("$$2"); }; \
 	have jekyll jekyll; have bundle ruby-bundler; have node nodejs; have npm npm; have chromium chromium; \
 	python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv); \
+	printf '#include <math.h>\n' | cc -E -x c - > /dev/null 2>&1 || missing+=(gcc libc6-dev); \
 	PATH=$$PATH:/usr/sbin:/sbin ldconfig -p 2> /dev/null | grep -q libOSMesa || missing+=(libosmesa6); \
 	if [ $${#missing[@]} -gt 0 ]; then \
 	  if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \

@@ -36,6 +36,21 @@ def recipe() -> Recipe:
     return Recipe("toy", "toys", "pipeline.toy", Toy(), ("pipeline.returns",), ("LICENSE",), ("numpy",))
 
 
+def test_code_in_c_of_the_same_name_belongs_to_a_module(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "loop.py").write_text(SOURCE)
+
+    def digest(code: str | None) -> str:
+        if code is not None:
+            (tmp_path / "pipeline" / "loop.c").write_text(code)
+        return evidence.read_module.__wrapped__("pipeline.loop")[0]
+
+    assert digest(None) == evidence.source_digest(SOURCE)
+    assert len({digest(None), digest("int one = 1;"), digest("int one = 2;")}) == 3
+    assert digest("/* a\n comment */ int  one =\n2;") == digest("int one = 2;")
+
+
 def test_comments_docstrings_and_layout_do_not_change_a_digest():
     other = (
         SOURCE.replace("# a comment", "# another").replace("Of a circle.", "In square meters.").replace("\n\n\n", "\n\n\n\n\n")

@@ -20,10 +20,11 @@ from hypothesis.extra.numpy import arrays
 from safetensors.torch import save_file
 from transformers import AutoModel
 
-from pipeline import checkpoints, discretization
+from pipeline import PipelineError, checkpoints, discretization
 from pipeline.checkpoints import CheckpointError
 from pipeline.discretization import DiscretizerError, QuantileDiscretizer
 from pipeline.episodes import Episodes
+from pipeline.models import decoding
 from pipeline.models.decoding import Decoder
 from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
 
@@ -210,6 +211,20 @@ def test_decoding_is_exact_in_double_precision_also_many_tokens_at_once(tiny, fi
     assert_decoded_as_forward(model, first, chunk, tolerance=1e-12)
 
 
+@pytest.mark.parametrize("size", [3, 4, 12, 16, 24])
+def test_heads_of_any_size_are_decoded_exactly(size):
+    sizes = {"observation_dim": 3, "action_dim": 2, "transition_dim": 7, "vocab_size": 12, "block_size": 69}
+    torch.manual_seed(0)
+    model = (
+        TrajectoryTransformerModel(TrajectoryTransformerConfig(n_layer=2, n_head=2, n_embd=2 * size, **sizes)).double().eval()
+    )
+    tokens = random_tokens(2, 3, 69) % 13
+    tokens[:, :, :17] = tokens[:, :1, :17]
+    with torch.inference_mode():
+        full = model(tokens.flatten(0, 1)).logits.unflatten(0, (2, 3))[:, :, 16::4]
+    torch.testing.assert_close(decoded(model, tokens, 17, 4), full, atol=1e-12, rtol=0)
+
+
 @torch.inference_mode()
 def test_kept_alternatives_go_on_as_if_they_had_always_been_beams(tiny):
     model = TrajectoryTransformerModel(tiny.config).double().eval()
@@ -233,6 +248,42 @@ def test_kept_alternatives_go_on_as_if_they_had_always_been_beams(tiny):
         logits = decoder.extend(cache, more)
         history = torch.cat([history, more], dim=-1)
         torch.testing.assert_close(logits, model(history.flatten(0, 1)).logits[:, -1].view(2, 3, -1), atol=1e-12, rtol=0)
+
+
+def test_beams_with_common_ancestors_are_read_one_after_the_other():
+    table = torch.tensor([[[7, 2], [5, 1], [7, 3], [5, 0]], [[0, 0], [1, 1], [0, 2], [1, 3]]])
+    assert decoding.reading_order(table).tolist() == [[3, 1, 0, 2], [0, 2, 1, 3]]
+
+
+def test_a_cache_without_room_says_so(tiny):
+    decoder = Decoder(tiny)
+    with torch.inference_mode(), pytest.raises(ValueError, match="3 blocks an episode do not suffice"):
+        _, cache = decoder.begin(random_tokens(1, 25), beams=2, room=3)
+        decoder.extend(cache, random_tokens(1, 2, 30))
+
+
+def test_blocks_that_no_beam_reads_any_more_are_used_again(tiny):
+    decoder = Decoder(tiny)
+    with torch.inference_mode():
+        _, cache = decoder.begin(random_tokens(1, 42), beams=2, room=9)
+        for _ in range(4):  # 4 blocks are opened each time, 16 in all
+            decoder.branch(cache, random_tokens(1, 2, 2))
+            decoder.keep(cache, torch.tensor([[0, 0]]), torch.tensor([[0, 1]]), count=2)
+        assert int(cache.table.max()) < 9
+
+
+@pytest.mark.parametrize(
+    ("compiler", "message"), [("no-such-compiler", "there is no program 'no-such-compiler'"), ("false", "false cannot compile")]
+)
+def test_where_there_is_no_compiler_planning_says_so(compiler, message, monkeypatch):
+    monkeypatch.setenv("CC", compiler)
+    with pytest.raises(PipelineError, match=message):
+        decoding.kernel.__wrapped__(torch.float32, 32, 24)
+
+
+def test_compiled_attention_leaves_the_smallest_numbers_alone():
+    decoding.kernel(torch.float32, 32, 24)
+    assert np.float32(1e-40) / np.float32(2) > 0
 
 
 def test_thresholds_of_a_small_column_are_those_found_by_hand():

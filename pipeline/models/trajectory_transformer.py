@@ -1,4 +1,4 @@
-"""Trajectory Transformer: a GPT over discretised transitions, and its decoder, which caches what the beams of a search read.
+"""Trajectory Transformer: a GPT over discretised transitions; decoding.py reads on from where it stopped.
 
 Source: Janner et al. 2021 (arXiv 2106.02039), section 3;
 jannerm/trajectory-transformer:trajectory/models/transformers.py. Names of settings and weights are those of the published
@@ -306,7 +306,7 @@ def relate_neighbours(model: TrajectoryTransformerModel) -> None:
     """Draw embeddings and heads anew so that neighbouring bins begin alike, as the numbers they stand for are.
 
     Each column is a random sum of cosines over the bins, so that a model does not have to find out from data which of a
-    hundred tokens are close. The published code begins with independent numbers, and sees 100 times the tokens.
+    hundred tokens are close. The published code begins with independent numbers, and sees far more tokens.
     """
     config = model.config
     frequency, position = torch.arange(HARMONICS), torch.arange(config.vocab_size)[:, None] / config.vocab_size
