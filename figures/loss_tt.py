@@ -19,6 +19,10 @@ def draw(figure: Figure, data: dict) -> None:
     chance = math.log(training["run"]["bins"])
     axes.axhline(chance, color=style.GREY, lw=1, ls=(0, (4, 3)))
     axes.text(millions[0], chance + 0.04, "guessing among the bins", color=style.GREY, fontsize=8, va="bottom")
+    if training["begun_from"]:
+        before = training["tokens_seen_before"] / 1e6
+        axes.axvline(before, color=style.GREY, lw=1, ls=(0, (1, 3)))
+        axes.text(before, chance + 0.04, "  taken up again", color=style.GREY, fontsize=8, va="bottom")
     for kind, shift in LABEL_SHIFTS.items():
         color = style.TOKEN_COLORS[kind]
         losses = [point[f"held_out_{kind}"] for point in training["curve"]]
@@ -36,7 +40,7 @@ def draw(figure: Figure, data: dict) -> None:
         xlabel="tokens seen, millions",
         ylabel="held-out cross-entropy\nnats a token",
         xlim=(0, millions[-1] * 1.17),
-        ylim=(None, chance + 0.3),
+        ylim=(min(point[f"held_out_{kind}"] for point in training["curve"] for kind in LABEL_SHIFTS) - 0.2, chance + 0.3),
     )
 
 

@@ -127,6 +127,13 @@ def test_sampled_beams_survive_in_other_orders_than_they_came():
     assert (plans.scores.diff(dim=1) <= 0).all()
 
 
+@pytest.mark.parametrize("expansion", [1, 3])
+def test_beams_that_fork_amid_a_transition_are_those_of_the_plain_algorithm(expansion):
+    model = make_model(**TINY, **SMALL_TRANSITIONS).double()
+    search = Search(beams=3, horizon=5, expansion=expansion, context=2, action_cdf=0.0, window="published")
+    assert_equals_plain(model, make_contexts(model.config, 4, transitions=0), search, 4, 1e-12)
+
+
 def test_a_plan_does_not_depend_on_who_shares_its_batch():
     model = make_model(**TINY, **SMALL_TRANSITIONS).double()
     decoder, discretizer, contexts = Decoder(model), make_discretizer(model.config), make_contexts(model.config, 5)
