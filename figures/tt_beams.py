@@ -22,17 +22,17 @@ def draw(figure: Figure, data: dict) -> None:
         left.plot([count * 1.12] * values["episodes"], values["returns"], ".", color=style.SKY, ms=5, alpha=0.7, mew=0)
     means, errors = style.whiskers([values for _, values in played], "return_")
     left.errorbar(beams, means, yerr=errors, color=style.BLUE, marker="o", ms=5, capsize=3, lw=1.6)
-    note = {"fontsize": 7.5, "ha": "left", "transform": left.get_yaxis_transform()}
-    left.text(0.02, dt["return_mean"], "Decision Transformer", color=style.ORANGE, va="bottom", **note)
-    left.text(0.02, medium["return_mean"] - medium["return_sd"], "the data: mean ± 1 sd", color=style.GREY, va="bottom", **note)
+    note = {"fontsize": 7.5, "ha": "right", "transform": left.get_yaxis_transform()}
+    left.text(0.98, dt["return_mean"], "Decision Transformer", color=style.ORANGE, va="bottom", **note)
+    left.text(0.98, medium["return_mean"] - medium["return_sd"], "the data: mean ± 1 sd", color=style.GREY, va="bottom", **note)
     left.set(xlabel="beams K", ylabel="return of 1000 steps", xscale="log")
     timed = [data[f"latency/local_tt_halfcheetah_k{count}"] for count in beams]
     right.plot(beams, [values["median_ms"] for values in timed], color=style.BLUE, marker="o", ms=5)
     right.plot(beams, [values["p95_ms"] for values in timed], color=style.SKY, lw=1, marker="_", ms=6)
     right.axhline(50, color=style.ORANGE, lw=1.2, ls=(0, (5, 3)))
-    right.text(beams[0], 52, "the robot's clock, 50 ms", color=style.ORANGE, fontsize=7.5, va="bottom")
+    right.text(beams[-1], 48, "the robot's clock, 50 ms", color=style.ORANGE, fontsize=7.5, va="top", ha="right")
     right.text(beams[-2], timed[-2]["median_ms"] / 1.15, "median", color=style.BLUE, fontsize=7.5, va="top", ha="left")
-    right.text(beams[1], timed[1]["p95_ms"] * 1.12, "95th percentile", color=style.SKY, fontsize=7.5, va="bottom", ha="left")
+    right.text(beams[2], timed[2]["p95_ms"] * 1.12, "95th percentile", color=style.SKY, fontsize=7.5, va="bottom", ha="right")
     right.set(xlabel="beams K", ylabel="milliseconds an action", xscale="log", yscale="log")
     for axes in (left, right):
         axes.set_xticks(beams, map(str, beams))
