@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -134,11 +135,15 @@ class Toy:
         }
 
     def leftovers(self) -> list[str]:
-        """Files that a finished run should not have left: temporaries anywhere, and unfinished work."""
+        """Files that a finished run should not have left: temporaries anywhere, and unfinished work.
+
+        A process killed while it compiled leaves what compilers do, in the system's temporary folder and nowhere else.
+        """
         temporaries = [path for path in self.root.rglob("*") if ".part" in path.name]
         places = ("build/work", "build/training", "build/reproduce/work", "tmp")
         work = [path for place in places for path in (self.root / place).rglob("*") if path.is_file()]
-        ours = (path for path in (*temporaries, *work) if path.read_bytes() != PROBE)
+        compiled = {path for path in (self.root / "tmp").rglob("*") if re.fullmatch(r"attend\.s?o|cc\w{6}\.\w+", path.name)}
+        ours = (path for path in {*temporaries, *work} - compiled if path.read_bytes() != PROBE)
         return sorted({path.relative_to(self.root).as_posix() for path in ours})
 
     def edit(self, name: str, old: str, new: str) -> None:
