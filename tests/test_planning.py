@@ -137,7 +137,7 @@ def test_beams_that_fork_amid_a_transition_are_those_of_the_plain_algorithm(expa
 def test_a_plan_does_not_depend_on_who_shares_its_batch():
     model = make_model(**TINY, **SMALL_TRANSITIONS).double()
     decoder, discretizer, contexts = Decoder(model), make_discretizer(model.config), make_contexts(model.config, 5)
-    search = Search(beams=30, horizon=3, action_cdf=0.0)  # two episodes at a time
+    search = Search(beams=planning.BEAMS_TOGETHER // 2, horizon=3, action_cdf=0.0)  # two episodes at a time
     together = planning.plan(decoder, discretizer, contexts, search, [[seed, 7] for seed in range(5)])
     for episode in (0, 3):
         alone = planning.plan(decoder, discretizer, contexts[episode : episode + 1], search, [[episode, 7]])
