@@ -102,6 +102,8 @@ def check_search(config: TrajectoryTransformerConfig, search: Search) -> None:
         raise PlanningError(f"window must be one of {', '.join(WINDOWS)}, got {search.window!r}")
     if not 0 <= search.action_cdf <= 1:
         raise PlanningError(f"action_cdf must lie between 0 and 1, got {search.action_cdf}")
+    if search.window == "published" and search.context == 1 and search.horizon > 1:
+        raise PlanningError("a published window of context 1 is empty where a second transition begins: take a context of 2")
     ahead = search.horizon if search.window == "growing" else 0
     longest = config.transition_dim * (search.context + ahead) - 1
     if not config.observation_dim <= longest <= config.block_size:
@@ -244,7 +246,7 @@ def move_on(
     width, length = decoder.config.transition_dim, contexts.shape[1] + sequences.shape[-1]
     if first_seen(length, search, width) != first_seen(length - 1, search, width):
         return begin(decoder, contexts, sequences, search)
-    decoder.keep(cache, parents, alternatives, search.expansion)
+    decoder.keep(cache, parents, alternatives)
     return decoder.extend(cache, sequences[..., -1:]), cache
 
 

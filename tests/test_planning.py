@@ -198,6 +198,7 @@ def test_five_transitions_of_context_and_five_ahead_fill_the_block_exactly():
         ({"window": "sliding"}, "window must be one of growing, published"),
         ({"action_cdf": 1.5}, "between 0 and 1"),
         ({"context": 0, "window": "published"}, "takes -1 positions"),
+        ({"context": 1, "window": "published"}, "is empty where a second transition begins"),
         ({"context": 2}, "at most 2 transitions of 7 tokens"),
     ],
 )

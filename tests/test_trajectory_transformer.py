@@ -7,6 +7,7 @@ of the first 200 positions; one row of attention weights for 249 tokens. `weight
 the order of their names.
 """
 
+import copy
 import hashlib
 import json
 from pathlib import Path
@@ -242,7 +243,7 @@ def test_kept_alternatives_go_on_as_if_they_had_always_been_beams(tiny):
         full = model(forked.flatten(0, 2)).logits[:, -1].view(2, 3, 2, -1)
         torch.testing.assert_close(logits, full, atol=1e-12, rtol=0)
         parents, chosen = torch.tensor([[2, 0, 0], [1, 1, 2]]), torch.tensor([[1, 0, 1], [0, 0, 1]])
-        decoder.keep(cache, parents, chosen, count=2)
+        decoder.keep(cache, parents, chosen)
         history = forked[torch.arange(2)[:, None], parents, chosen]
         more = torch.randint(101, (2, 3, 3), generator=generator)
         logits = decoder.extend(cache, more)
@@ -268,17 +269,66 @@ def test_blocks_that_no_beam_reads_any_more_are_used_again(tiny):
         _, cache = decoder.begin(random_tokens(1, 42), beams=2, room=9)
         for _ in range(4):  # 4 blocks are opened each time, 16 in all
             decoder.branch(cache, random_tokens(1, 2, 2))
-            decoder.keep(cache, torch.tensor([[0, 0]]), torch.tensor([[0, 1]]), count=2)
+            decoder.keep(cache, torch.tensor([[0, 0]]), torch.tensor([[0, 1]]))
         assert int(cache.table.max()) < 9
 
 
+def test_tokens_that_are_not_the_caches_are_refused_and_leave_it_as_it_was(tiny):
+    decoder = Decoder(tiny)
+    with torch.inference_mode():
+        _, cache = decoder.begin(random_tokens(2, 42), beams=3, room=30)
+        with pytest.raises(ValueError, match=r"of 3 of 2 episodes' beams or alternatives, got tokens \(2, 2, 1\)"):
+            decoder.extend(cache, random_tokens(2, 2, 1))
+        with pytest.raises(ValueError, match=r"got tokens \(2, 2, 2\)"):
+            decoder.branch(cache, random_tokens(2, 2, 2))
+        assert cache.position == 42 and cache.table.shape[:2] == (2, 3)
+        decoder.branch(cache, random_tokens(2, 3, 2))
+        with pytest.raises(ValueError, match=r"each beam has 2 alternatives, got tokens \(2, 2, 3\)"):
+            decoder.branch(cache, random_tokens(2, 2, 3))
+        assert cache.position == 43 and cache.table.shape[:2] == (2, 6)
+
+
+def test_alternatives_cannot_begin_with_a_value(tiny):
+    decoder = Decoder(tiny)
+    with torch.inference_mode(), pytest.raises(ValueError, match="position 49 is a value's"):
+        _, cache = decoder.begin(random_tokens(1, 49), beams=1, room=3)
+        decoder.branch(cache, random_tokens(1, 1, 2))
+
+
 @pytest.mark.parametrize(
-    ("compiler", "message"), [("no-such-compiler", "there is no program 'no-such-compiler'"), ("false", "false cannot compile")]
+    ("compiler", "message"),
+    [("no-such-compiler -O3", "there is no program 'no-such-compiler'"), ("false", "false cannot compile")],
 )
-def test_where_there_is_no_compiler_planning_says_so(compiler, message, monkeypatch):
+def test_where_there_is_no_compiler_planning_says_so(compiler, message, monkeypatch, tmp_path):
     monkeypatch.setenv("CC", compiler)
+    monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
     with pytest.raises(PipelineError, match=message):
         decoding.kernel.__wrapped__(torch.float32, 32, 24)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_of_what_a_compiler_says_the_error_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("CC", "cc -DREAL=")
+    monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
+    with pytest.raises(PipelineError, match=r"cc cannot compile decoding\.c: .*error: "):
+        decoding.kernel.__wrapped__(torch.float32, 3, "nonsense")
+
+
+def test_attention_is_compiled_once_for_all_processes(monkeypatch, tmp_path):
+    monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
+    decoding.kernel.__wrapped__(torch.float32, 32, 24)
+    (library,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    monkeypatch.setattr(decoding.subprocess, "run", lambda *_, **__: pytest.fail("it was compiled again"))
+    decoding.kernel.__wrapped__(torch.float32, 32, 24)
+    monkeypatch.setattr(decoding, "processor", lambda: "another")
+    monkeypatch.setattr(decoding, "run_compiler", lambda command: Path(command[-1]).write_bytes(library.read_bytes()))
+    decoding.kernel.__wrapped__(torch.float32, 32, 24)
+    assert len(list(library.parent.iterdir())) == 2
+
+
+def test_other_precisions_are_refused(tiny):
+    with pytest.raises(PipelineError, match=r"computes in torch.float32 or torch.float64, .* are torch.bfloat16"):
+        Decoder(copy.deepcopy(tiny).bfloat16())
 
 
 def test_compiled_attention_leaves_the_smallest_numbers_alone():

@@ -1,8 +1,8 @@
 /* Attention of decoding.py: one softmax over the tokens that an episode's beams share and over a beam's blocks. Compiled for one
    precision (REAL, with its exponential EXP), head size (SIZE) and number of slots in a block (SLOTS).
 
-   Reading keys and values from memory takes most of the time. So a block holds all heads, rows that share blocks follow each
-   other, and what is read next is asked for before it is needed. */
+   Reading keys and values from memory takes most of the time. So all heads of a slot lie side by side, rows that share blocks
+   follow each other, and what is read next is asked for before it is needed. */
 
 #include <math.h>
 #include <stdint.h>
@@ -36,10 +36,11 @@ INLINE REAL dot(const REAL *left, const REAL *right)
     return sum;
 }
 
+/* The second-level cache is near enough: the first holds fewer requests than memory can answer at once. */
 INLINE void ask_for(const REAL *key_or_value)
 {
     for (int place = 0; place < SIZE; place += LINE)
-        __builtin_prefetch(key_or_value + place);
+        __builtin_prefetch(key_or_value + place, 0, 2);
 }
 
 INLINE REAL largest(const REAL *scores, int64_t count, REAL most)
@@ -98,51 +99,58 @@ struct Row {
     REAL *mixed;          /* (head, SIZE), the slots' values by their weights */
 };
 
-INLINE void score_block(const struct Row *rows, const int count, int64_t head, int64_t first, int64_t most, const REAL *keys,
+/* Slots of a block, `first` the number of the first among those a row reads. */
+INLINE void score_block(const struct Row *rows, const int count, int64_t heads, int64_t first, int64_t most, const REAL *keys,
                         const REAL *values, int64_t slots)
 {
-    for (int64_t slot = 0; slot < slots; slot++) {
-        ask_for(values + slot * SIZE);
-        for (int row = 0; row < count; row++)
-            rows[row].own[head * most + first + slot] = dot(rows[row].query + head * SIZE, keys + slot * SIZE);
-    }
+    for (int64_t slot = 0; slot < slots; slot++)
+        for (int64_t head = 0; head < heads; head++) {
+            int64_t at = (slot * heads + head) * SIZE;
+            ask_for(values + at);
+            for (int row = 0; row < count; row++)
+                rows[row].own[head * most + first + slot] = dot(rows[row].query + head * SIZE, keys + at);
+        }
 }
 
-INLINE void mix_block(const struct Row *rows, const int count, int64_t head, int64_t first, int64_t most, const REAL *values,
-                      const REAL *coming, int64_t slots)
+/* The same slots' values; as many keys of the rows that come after are asked for, `coming` those of each. */
+INLINE void mix_block(const struct Row *rows, const int count, int64_t heads, int64_t first, int64_t most, const REAL *values,
+                      const REAL *const *coming, int64_t slots)
 {
-    narrow found[2][PIECES];
-    for (int row = 0; row < count; row++)
-        for (int piece = 0; piece < PIECES; piece++)
-            found[row][piece] = NARROW(rows[row].mixed + head * SIZE + piece * FEW);
-    for (int64_t slot = 0; slot < slots; slot++) {
-        ask_for(coming + slot * SIZE);
+    for (int64_t head = 0; head < heads; head++) {
+        narrow found[2][PIECES];
         for (int row = 0; row < count; row++)
             for (int piece = 0; piece < PIECES; piece++)
-                found[row][piece] += rows[row].own[head * most + first + slot] * NARROW(values + slot * SIZE + piece * FEW);
+                found[row][piece] = NARROW(rows[row].mixed + head * SIZE + piece * FEW);
+        for (int64_t slot = 0; slot < slots; slot++) {
+            int64_t at = (slot * heads + head) * SIZE;
+            for (int row = 0; row < count; row++) {
+                ask_for(coming[row] + at);
+                for (int piece = 0; piece < PIECES; piece++)
+                    found[row][piece] += rows[row].own[head * most + first + slot] * NARROW(values + at + piece * FEW);
+            }
+        }
+        for (int row = 0; row < count; row++)
+            for (int piece = 0; piece < PIECES; piece++)
+                NARROW(rows[row].mixed + head * SIZE + piece * FEW) = found[row][piece];
     }
-    for (int row = 0; row < count; row++)
-        for (int piece = 0; piece < PIECES; piece++)
-            NARROW(rows[row].mixed + head * SIZE + piece * FEW) = found[row][piece];
 }
 
-/* Scores for the slots of one or two rows, then the weights of all tokens, then the slots' values by theirs. `next` is the
-   chain of the row that comes after. */
-INLINE void attend_slots(const struct Row *rows, const int count, const int64_t *next, const REAL *keys, const REAL *values,
+/* Scores for the slots of one or two rows, then the weights of all tokens, then the slots' values by theirs. `next` are the
+   chains of the rows that come after. */
+INLINE void attend_slots(const struct Row *rows, const int count, const int64_t *const *next, const REAL *keys, const REAL *values,
                          int64_t seen, int64_t heads, int64_t time, int64_t padded, int64_t most)
 {
-    for (int64_t first = 0; first < seen; first += SLOTS)
-        for (int64_t head = 0; head < heads; head++) {
-            int64_t slots = seen - first < SLOTS ? seen - first : SLOTS, column = first / SLOTS;
-            int64_t begin = (rows[0].chain[column] * heads + head) * SLOTS * SIZE;
-            if (count == 2 && rows[0].chain[column] == rows[1].chain[column])
-                score_block(rows, 2, head, first, most, keys + begin, values + begin, slots);
-            else
-                for (int row = 0; row < count; row++) {
-                    begin = (rows[row].chain[column] * heads + head) * SLOTS * SIZE;
-                    score_block(rows + row, 1, head, first, most, keys + begin, values + begin, slots);
-                }
-        }
+    const int64_t block = SLOTS * heads * SIZE;
+    for (int64_t column = 0, first = 0; first < seen; column++, first += SLOTS) {
+        int64_t slots = seen - first < SLOTS ? seen - first : SLOTS, at = rows[0].chain[column] * block;
+        if (count == 2 && rows[0].chain[column] == rows[1].chain[column])
+            score_block(rows, 2, heads, first, most, keys + at, values + at, slots);
+        else
+            for (int row = 0; row < count; row++) {
+                at = rows[row].chain[column] * block;
+                score_block(rows + row, 1, heads, first, most, keys + at, values + at, slots);
+            }
+    }
     for (int row = 0; row < count; row++) {
         for (int64_t head = 0; head < heads; head++) {
             REAL *shared = rows[row].shared + head * padded, *own = rows[row].own + head * most;
@@ -151,19 +159,19 @@ INLINE void attend_slots(const struct Row *rows, const int count, const int64_t 
         }
         memset(rows[row].mixed, 0, heads * SIZE * sizeof(REAL));
     }
-    for (int64_t first = 0; first < seen; first += SLOTS)
-        for (int64_t head = 0; head < heads; head++) {
-            int64_t slots = seen - first < SLOTS ? seen - first : SLOTS, column = first / SLOTS;
-            int64_t begin = (rows[0].chain[column] * heads + head) * SLOTS * SIZE;
-            const REAL *coming = keys + (next[column] * heads + head) * SLOTS * SIZE;
-            if (count == 2 && rows[0].chain[column] == rows[1].chain[column])
-                mix_block(rows, 2, head, first, most, values + begin, coming, slots);
-            else
-                for (int row = 0; row < count; row++) {
-                    begin = (rows[row].chain[column] * heads + head) * SLOTS * SIZE;
-                    mix_block(rows + row, 1, head, first, most, values + begin, coming, slots);
-                }
-        }
+    for (int64_t column = 0, first = 0; first < seen; column++, first += SLOTS) {
+        int64_t slots = seen - first < SLOTS ? seen - first : SLOTS, at = rows[0].chain[column] * block;
+        const REAL *coming[2];
+        for (int row = 0; row < count; row++)
+            coming[row] = keys + next[row][column] * block;
+        if (count == 2 && rows[0].chain[column] == rows[1].chain[column])
+            mix_block(rows, 2, heads, first, most, values + at, coming, slots);
+        else
+            for (int row = 0; row < count; row++) {
+                at = rows[row].chain[column] * block;
+                mix_block(rows + row, 1, heads, first, most, values + at, coming + row, slots);
+            }
+    }
 }
 
 /* Rows run over episodes, an episode's beams and a beam's tokens.
@@ -171,7 +179,7 @@ INLINE void attend_slots(const struct Row *rows, const int count, const int64_t 
    mapped        (row, 3, head, SIZE)                  query, key and value of each row
    shared_keys   (episode, head, SIZE, padded)         of the tokens that all beams share; none beyond `time` counts
    shared_values (episode, head, time, SIZE)
-   keys, values  (episode, block, head, SLOTS, SIZE)   gain those of the rows
+   keys, values  (episode, block, SLOTS, head, SIZE)   gain those of the rows
    table         (episode, beam, column)               the blocks that a beam reads
    order         (episode, beam)                       beams as they are best read
    slot          (token)                               where a token's key and value go, -1 for nowhere
@@ -183,21 +191,23 @@ void attend(const REAL *mapped, const REAL *shared_keys, const REAL *shared_valu
             int64_t episodes, int64_t beams, int64_t tokens, int64_t heads, int64_t time, int64_t padded, int64_t blocks,
             int64_t columns)
 {
-    const int64_t rows = beams * tokens, most = seen[tokens - 1], apart = 3 * heads * SIZE, stride = heads * padded;
+    const int64_t rows = beams * tokens, most = seen[tokens - 1], width = heads * SIZE, apart = 3 * width;
+    const int64_t stride = heads * padded;
     REAL *shared = scratch, *sums = shared + rows * stride, *own = sums + rows * heads;
     for (int64_t episode = 0; episode < episodes; episode++) {
         const int64_t *chains = table + episode * beams * columns, *turns = order + episode * beams;
         const REAL *row = mapped + episode * rows * apart;
-        REAL *key = keys + episode * blocks * heads * SLOTS * SIZE, *value = values + episode * blocks * heads * SLOTS * SIZE;
-        REAL *mix = mixed + episode * rows * heads * SIZE;
+        REAL *key = keys + episode * blocks * SLOTS * width, *value = values + episode * blocks * SLOTS * width;
+        REAL *mix = mixed + episode * rows * width;
 
-        for (int64_t i = 0; i < rows; i++)
-            for (int64_t head = 0, place = slot[i % tokens]; head < heads && place >= 0; head++) {
-                int64_t block = chains[i / tokens * columns + place / SLOTS];
-                int64_t to = ((block * heads + head) * SLOTS + place % SLOTS) * SIZE;
-                memcpy(key + to, row + i * apart + (heads + head) * SIZE, SIZE * sizeof(REAL));
-                memcpy(value + to, row + i * apart + (2 * heads + head) * SIZE, SIZE * sizeof(REAL));
-            }
+        for (int64_t i = 0; i < rows; i++) {
+            int64_t place = slot[i % tokens];
+            if (place < 0)
+                continue;
+            int64_t to = (chains[i / tokens * columns + place / SLOTS] * SLOTS + place % SLOTS) * width;
+            memcpy(key + to, row + i * apart + width, width * sizeof(REAL));
+            memcpy(value + to, row + i * apart + 2 * width, width * sizeof(REAL));
+        }
         for (int64_t head = 0; head < heads; head++) {
             const REAL *past = shared_keys + (episode * heads + head) * SIZE * padded, *query = row + head * SIZE;
             REAL *scores = shared + head * padded;
@@ -209,13 +219,15 @@ void attend(const REAL *mapped, const REAL *shared_keys, const REAL *shared_valu
         }
         for (int64_t turn = 0, count; turn < rows; turn += count) {
             struct Row pair[2];
+            const int64_t *next[2];
             count = tokens == 1 && turn + 1 < rows ? 2 : 1;
             for (int64_t n = 0; n < count; n++) {
                 int64_t beam = turns[(turn + n) / tokens], i = beam * tokens + turn % tokens;
+                int64_t after = turn + count + n < rows ? turn + count + n : rows - 1;
                 pair[n] = (struct Row){row + i * apart, chains + beam * columns, shared + i * stride, own + n * heads * most,
-                                       sums + i * heads, mix + i * heads * SIZE};
+                                       sums + i * heads, mix + i * width};
+                next[n] = chains + turns[after / tokens] * columns;
             }
-            const int64_t *next = turn + count < rows ? chains + turns[(turn + count) / tokens] * columns : pair[0].chain;
             if (count == 2)
                 attend_slots(pair, 2, next, key, value, most, heads, time, padded, most);
             else

@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import hashlib
+import mmap
 import os
+import platform
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -23,10 +27,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline import PipelineError
+from pipeline import PipelineError, files
 from pipeline.models.trajectory_transformer import Block, TrajectoryTransformerModel
 
 MOST_LANES = 16  # numbers that decoding.c treats as one, at most
+C_NAMES = {torch.float32: ("float", "expf"), torch.float64: ("double", "exp")}  # of a precision, and of its exponential
 
 
 class Layer(NamedTuple):
@@ -60,34 +65,68 @@ def rearrange(block: Block) -> Layer:
     )
 
 
-@functools.cache
-def kernel(dtype: torch.dtype, size: int, slots: int) -> Callable[..., None]:
-    """`attend` of decoding.c, compiled for a precision, heads of one size and blocks of so many slots.
+def processor() -> str:
+    """What the compiled code depends on of this machine."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return " ".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
+
+
+def run_compiler(command: list[str]) -> None:
+    """Run a compiler.
 
     Raises:
-        PipelineError: there is no C compiler, or it fails.
+        PipelineError: there is no such program, or it fails.
     """
-    real, exponential = {torch.float32: ("float", "expf"), torch.float64: ("double", "exp")}[dtype]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise PipelineError(f"planning needs a C compiler, and there is no program {command[0]!r}: install gcc") from None
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.strip().splitlines() or [f"exit status {error.returncode}"]
+        first = next((line for line in said if "error" in line), said[-1])
+        raise PipelineError(f"{command[0]} cannot compile {Path(__file__).stem}.c: {first}") from None
+
+
+@functools.cache
+def kernel(dtype: torch.dtype, size: int, slots: int) -> Callable[..., None]:
+    """`attend` of decoding.c for a precision, heads of one size and blocks of so many slots.
+
+    It is compiled once for each of these and each processor, into build/kernels.
+
+    Raises:
+        PipelineError: there is no C compiler, it fails, or the precision is none it is written for.
+    """
+    if dtype not in C_NAMES:
+        raise PipelineError(f"planning computes in {' or '.join(map(str, C_NAMES))}, and the model's weights are {dtype}")
+    real, exponential = C_NAMES[dtype]
+    source, compiler = Path(__file__).with_name("decoding.c"), shlex.split(os.environ.get("CC") or "cc")
     settings = [f"-DREAL={real}", f"-DEXP={exponential}", f"-DSIZE={size}", f"-DSLOTS={slots}"]
-    source, compiler = Path(__file__).with_name("decoding.c"), os.environ.get("CC", "cc")
-    with tempfile.TemporaryDirectory() as folder:
-        compiled, library = f"{folder}/attend.o", f"{folder}/attend.so"
-        # in two steps: one that knew of -ffast-math and linked would also turn off the process's smallest numbers
-        for command in (
-            [compiler, "-O3", "-march=native", "-ffast-math", "-fPIC", "-c", *settings, str(source), "-o", compiled],
-            [compiler, "-shared", compiled, "-lm", "-o", library],
-        ):
-            try:
-                subprocess.run(command, check=True, capture_output=True, text=True)
-            except FileNotFoundError:
-                raise PipelineError(f"planning needs a C compiler, and there is no program {compiler!r}: install gcc") from None
-            except subprocess.CalledProcessError as error:
-                said = error.stderr.strip().splitlines() or [f"exit status {error.returncode}"]
-                raise PipelineError(f"{compiler} cannot compile {source.name}: {said[-1]}") from None
-        attend = ctypes.CDLL(library).attend
+    # in two steps: one that knew of -ffast-math and linked would also turn off the process's smallest numbers
+    to_object = [*compiler, "-pipe", "-O3", "-march=native", "-ffast-math", "-fPIC", "-c", *settings, str(source)]
+    known = "\0".join([*to_object, source.read_text(), processor()])
+    library = files.ROOT / "build" / "kernels" / f"attend_{hashlib.sha256(known.encode()).hexdigest()[:16]}.so"
+    if not library.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            compiled = f"{folder}/attend.o"
+            run_compiler([*to_object, "-o", compiled])
+            files.write_whole(library, lambda file: run_compiler([*compiler, "-shared", compiled, "-lm", "-o", str(file)]))
+    attend = ctypes.CDLL(str(library)).attend
     attend.argtypes = [ctypes.c_void_p] * 11 + [ctypes.c_int64] * 8
     attend.restype = None
     return attend
+
+
+def in_large_pages(tensor: Tensor) -> Tensor:
+    """The tensor, whose memory, if it is still unused, the kernel shall give in pages of 2 MB: beams jump about in it."""
+    if hasattr(mmap, "MADV_HUGEPAGE") and tensor.nbytes > 2**23:
+        page = mmap.PAGESIZE
+        first = -(-tensor.data_ptr() // page) * page
+        last = (tensor.data_ptr() + tensor.nbytes) // page * page
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), mmap.MADV_HUGEPAGE)
+    return tensor
 
 
 @dataclass
@@ -97,9 +136,9 @@ class Cache:
     All beams of an episode share the tokens they began with, which are kept once; what was read since lies in blocks.
 
     shared_keys: (layer, episode, head, size, time), padded to a multiple of MOST_LANES. shared_values: (layer, episode, head,
-    time, size). keys, values: (layer, episode, block, head, slot, size). table: (episode, beam, column) int64, the blocks each
+    time, size). keys, values: (layer, episode, block, slot, head, size). table: (episode, beam, column) int64, the blocks each
     beam reads, in order; all columns are full but the last, and `filled` slots are used in all. order: (episode, beam), see
-    `reading_order`. forked: whether beams are alternatives.
+    `reading_order`. alternatives: how many stand for each beam.
     """
 
     shared_keys: Tensor
@@ -110,7 +149,7 @@ class Cache:
     order: Tensor
     position: int
     filled: int = 0
-    forked: bool = False
+    alternatives: int = 1
 
 
 def reading_order(table: Tensor) -> Tensor:
@@ -156,15 +195,15 @@ class Decoder:
         nothing = self.positions.new_empty(len(self.layers), episodes, self.config.n_head, 0, self.size)
         first = self.empty(nothing.transpose(3, 4), nothing, episodes, 1, -(-time // self.slots), 0)
         logits = self.extend(first, tokens[:, None])[:, 0] if time else None
-        blocks = (each.transpose(2, 3).flatten(3, 4)[..., : first.filled, :] for each in (first.keys, first.values))
-        keys, values = (each.contiguous() for each in blocks)
-        keys = functional.pad(keys.transpose(3, 4), (0, -first.filled % MOST_LANES)).contiguous()
-        return logits, self.empty(keys, values, episodes, beams, room, time)
+        # the only beam's blocks follow each other
+        keys, values = (each.flatten(2, 3)[:, :, : first.filled] for each in (first.keys, first.values))
+        keys = functional.pad(keys.permute(0, 1, 3, 4, 2), (0, -first.filled % MOST_LANES)).contiguous()
+        return logits, self.empty(keys, values.transpose(2, 3).contiguous(), episodes, beams, room, time)
 
     def empty(self, shared_keys: Tensor, shared_values: Tensor, episodes: int, beams: int, room: int, position: int) -> Cache:
         """A cache without blocks in use, and with room for some."""
-        shape = *shared_keys.shape[:2], room, self.config.n_head, self.slots, self.size
-        keys, values = self.positions.new_empty(shape), self.positions.new_empty(shape)
+        shape = *shared_keys.shape[:2], room, self.slots, self.config.n_head, self.size
+        keys, values = (in_large_pages(self.positions.new_empty(shape)) for _ in range(2))
         table = torch.empty(episodes, beams, 0, dtype=torch.int64)
         return Cache(shared_keys, shared_values, keys, values, table, reading_order(table), position)
 
@@ -175,19 +214,31 @@ class Decoder:
 
     def branch(self, cache: Cache, tokens: Tensor) -> Tensor:
         """Let each alternative read one token, (episode, beam, alternative), no value; returns logits (..., vocab_size + 1)."""
-        if not cache.forked:
-            cache.table, cache.forked = cache.table.repeat_interleave(tokens.shape[-1], dim=1), True
+        if (cache.position + 1) % self.config.transition_dim == 0:
+            raise ValueError(f"alternatives are told apart by tokens that are kept, and position {cache.position} is a value's")
+        count = tokens.shape[-1]
+        if cache.alternatives not in (1, count):
+            raise ValueError(f"each beam has {cache.alternatives} alternatives, got tokens {tuple(tokens.shape)}")
+        if cache.alternatives != count:
+            self.match(cache, tokens)
+            cache.table, cache.alternatives = cache.table.repeat_interleave(count, dim=1), count
             self.part(cache)
         x = self.read(cache, tokens.flatten(1)[..., None])
         return self.logits(x.view(*tokens.shape, -1), cache.position - 1)
 
-    def keep(self, cache: Cache, parents: Tensor, alternatives: Tensor, count: int) -> None:
-        """Go on with alternatives (episode, beam) of beams `parents` (episode, beam), of `count` each, in that order."""
-        chosen = parents * count + alternatives
-        cache.table, cache.forked = cache.table[torch.arange(len(chosen))[:, None], chosen], False
+    def keep(self, cache: Cache, parents: Tensor, alternatives: Tensor) -> None:
+        """Go on with alternatives (episode, beam) of beams `parents` (episode, beam), in that order."""
+        chosen = parents * cache.alternatives + alternatives
+        cache.table, cache.alternatives = cache.table[torch.arange(len(chosen))[:, None], chosen], 1
         cache.order = reading_order(cache.table)
         if (chosen.sort(dim=1).values.diff() == 0).any():  # two beams may not go on writing to one block
             self.part(cache)
+
+    def match(self, cache: Cache, tokens: Tensor) -> None:
+        """Refuse tokens (episode, beam, ...) that are not those of the cache's beams, or of their alternatives."""
+        if tokens.shape[:2] != cache.table.shape[:2]:
+            expected = " of ".join(map(str, cache.table.shape[1::-1]))
+            raise ValueError(f"the cache is of {expected} episodes' beams or alternatives, got tokens {tuple(tokens.shape)}")
 
     def part(self, cache: Cache) -> None:
         """Give every beam a last block of its own: a copy, unless it is full."""
@@ -223,6 +274,7 @@ class Decoder:
     def read(self, cache: Cache, tokens: Tensor) -> Tensor:
         """All layers for tokens (episode, beam, time); returns the last one's output (episode, beam, time, width)."""
         episodes, beams, time = tokens.shape
+        self.match(cache, tokens)
         x = self.embed(tokens, cache.position, cache.position + time).view(-1, self.config.n_embd)
         kept = (torch.arange(cache.position, cache.position + time) + 1) % self.config.transition_dim != 0
         seen = cache.filled + kept.cumsum(0)
