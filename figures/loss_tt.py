@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from matplotlib.figure import Figure
 
@@ -19,10 +20,10 @@ def draw(figure: Figure, data: dict) -> None:
     chance = math.log(training["run"]["bins"])
     axes.axhline(chance, color=style.GREY, lw=1, ls=(0, (4, 3)))
     axes.text(millions[0], chance + 0.04, "guessing among the bins", color=style.GREY, fontsize=8, va="bottom")
-    if training["begun_from"]:
-        before = training["tokens_seen_before"] / 1e6
-        axes.axvline(before, color=style.GREY, lw=1, ls=(0, (1, 3)))
-        axes.text(before, chance + 0.04, "  taken up again", color=style.GREY, fontsize=8, va="bottom")
+    taken_up = [a["tokens_seen"] / 1e6 for a, b in pairwise(training["curve"]) if b["updates"] <= a["updates"]]
+    for number, place in enumerate(taken_up):
+        axes.axvline(place, color=style.GREY, lw=1, ls=(0, (1, 3)))
+        axes.text(place, chance + 0.04, "  again" if number else "  taken up again", color=style.GREY, fontsize=8, va="bottom")
     for kind, shift in LABEL_SHIFTS.items():
         color = style.TOKEN_COLORS[kind]
         losses = [point[f"held_out_{kind}"] for point in training["curve"]]

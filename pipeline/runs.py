@@ -97,6 +97,9 @@ class TrajectoryTransformerTraining:
     precision: str = "bfloat16"  # of matrix products while training; weights stay in float32
     held_out_episodes: int = 50
     interval_updates: int = 200
+    # with `--from`: a rate as high as the first takes a third of the run to make up for what it undid
+    further_updates: int = 5_000
+    further_learning_rate: float = 7.5e-4
     seed: int = 0
 
 

@@ -4,13 +4,13 @@
     python -m pipeline.train_trajectory_transformer local_tt_halfcheetah --from local_tt_halfcheetah
 
 Progress is kept after each interval: a killed run resumes, with the same options, at its last. `--from` begins with the
-weights and the bins of a checkpoint, with a warm-up and a decay of its own, and the tokens seen add up, in the curve too; the
-optimizer's moments are not in git, so they begin anew. The device is a GPU where there is one.
+weights and the bins of a checkpoint, with a warm-up and a decay of its own, and what the run calls `further_`; the tokens seen
+add up, in the curve too. The optimizer's moments are not in git, so they begin anew. The device is a GPU where there is one.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,12 @@ def begin(run, learn: Episodes, earlier: str | None) -> tuple[TrajectoryTransfor
     model.load_state_dict(known.state_dict())
     model.config.tokens_seen = known.config.tokens_seen
     return model, discretization.read(files.ROOT / "checkpoints" / earlier / discretization.FILE, run.bins)
+
+
+def going_on(run):
+    """The run as `--from` goes on with it: where there is a field `further_x`, it stands for `x`."""
+    further = {field.name: getattr(run, f"further_{field.name}", None) for field in fields(run)}
+    return replace(run, **{name: value for name, value in further.items() if value is not None})
 
 
 def train(run, learn: Episodes, held_out: Episodes, earlier: str | None, work: Path):
@@ -127,7 +133,8 @@ def main() -> None:
     parser.add_argument("--from", dest="earlier", metavar="CHECKPOINT", help="train this one further (default: from nothing)")
     arguments = parser.parse_args()
     recipe = command.find(arguments.name, recipes.TRAJECTORY_TRAININGS)
-    run, earlier = recipe.run, arguments.earlier
+    earlier = arguments.earlier
+    run = going_on(recipe.run) if earlier else recipe.run
     torch.set_num_threads(1)
     begun_from, work = beginning(recipe, earlier)
     learn, held_out = training.dataset(run)

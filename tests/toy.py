@@ -36,7 +36,7 @@ DECISION_TRANSFORMER = replace(
 )
 TRAJECTORY_TRANSFORMER = replace(
     TRAJECTORY_TRANSFORMER, bins=10, transitions=3, layers=1, heads=2, width=8, batch_size=2, held_out_episodes=1,
-    updates=4, warmup_updates=1, interval_updates=2,
+    updates=4, warmup_updates=1, interval_updates=2, further_updates=4,
 )
 TRAININGS, VALUE_TRAININGS = (DECISION_TRANSFORMER,), ()
 TARGETS = (6000,)
@@ -142,7 +142,7 @@ class Toy:
         temporaries = [path for path in self.root.rglob("*") if ".part" in path.name]
         places = ("build/work", "build/training", "build/reproduce/work", "tmp")
         work = [path for place in places for path in (self.root / place).rglob("*") if path.is_file()]
-        compiled = {path for path in (self.root / "tmp").rglob("*") if re.fullmatch(r"attend\.s?o|cc\w{6}\.\w+", path.name)}
+        compiled = {path for path in (self.root / "tmp").rglob("*") if re.fullmatch(r"attend\.o|cc\w{6}\.\w+", path.name)}
         ours = (path for path in {*temporaries, *work} - compiled if path.read_bytes() != PROBE)
         return sorted({path.relative_to(self.root).as_posix() for path in ours})
 
