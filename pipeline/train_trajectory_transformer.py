@@ -10,7 +10,7 @@ add up, in the curve too. The optimizer's moments are not in git, so they begin 
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -150,8 +150,9 @@ def main() -> None:
         "curve": curve_before(earlier, tokens_before) + curve,
     }
     folder = files.ROOT / "checkpoints" / run.name
+    model.config.training = asdict(recipe.run)
     discretization.write(folder / discretization.FILE, discretizer)
-    checkpoints.write_model(folder, model, card(run, evidence.plain(values)))
+    checkpoints.write_model(folder, model, card(recipe.run, evidence.plain(values)))
     evidence.write(recipe, values)
     files.remove(work)
 

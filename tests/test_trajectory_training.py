@@ -153,6 +153,7 @@ def test_a_checkpoint_is_trained_further_and_its_tokens_add_up(own_toy):
     assert f"{twice['tokens_seen']:,}, of which {once['tokens_seen']:,} by local_tt_halfcheetah" in card.read_text()
     assert (card.parent / "discretizer.safetensors").read_bytes() == bins
     checkpoints.verify(card.parent)
+    assert own_toy.run("pipeline.attend", "local_tt_halfcheetah").returncode == 0  # it is still that of the run
     assert own_toy.leftovers() == [] and not list((own_toy.root / "build" / "further").glob("*"))
 
 
