@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from figures import style
 
 NAMES = (
-    ("nothing_changes", "if nothing changed", style.GREY, -12),
-    ("imagined", "imagined", style.BLUE, 16),
-    ("rounded_to_bins", "the truth, rounded to bins", style.GREEN, -14),
+    ("nothing_changes", "if nothing changed", style.GREY, -8),
+    ("imagined", "imagined", style.BLUE, 8),
+    ("rounded_to_bins", "the truth, rounded to bins", style.GREEN, -8),
 )
 
 
@@ -29,7 +29,7 @@ def draw(figure: Figure, data: dict) -> None:
         right.plot(steps, mean, color=color, marker="o", ms=4)
         right.annotate(
             label,
-            (steps[-1], mean[-1]),
+            (steps[-1], max(high) if shift > 0 else min(low)),
             xytext=(0, shift),
             textcoords="offset points",
             ha="right",
@@ -37,8 +37,8 @@ def draw(figure: Figure, data: dict) -> None:
             color=color,
             fontsize=8,
         )
-    right.set(xlabel="steps ahead", ylabel="error, standard deviations", yscale="log", xticks=steps, ylim=(0.02, 3))
-    right.set_yticks([0.02, 0.05, 0.1, 0.2, 0.5, 1, 2], ["0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"])
+    right.set(xlabel="steps ahead", ylabel="error, standard deviations", yscale="log", xticks=steps, ylim=(0.007, 3))
+    right.set_yticks([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2], ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"])
     right.set_yticks([], minor=True)
     right.set_title("imagined against real")
 

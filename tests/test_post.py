@@ -99,8 +99,9 @@ SENTENCES = {
         values("pooled", "local_td3bc_halfcheetah")["score_low"]
         > max(values("evaluations", name)["score_high"] for name in (f"{DT}_6000", f"{TT}_k32"))
     ),
-    "One beam has nothing of this": lambda: (
-        values("evaluations", f"{TT}_k1")["return_mean"] <= values("evaluations", f"{TT}_greedy")["return_mean"]
+    "One beam has little of this": lambda: (
+        abs(values("evaluations", f"{TT}_k1")["return_mean"] - values("evaluations", f"{TT}_greedy")["return_mean"])
+        < (values("evaluations", f"{TT}_k32")["return_mean"] - values("evaluations", f"{TT}_greedy")["return_mean"]) / 5
     ),
     "The curve is flat": lambda: all(
         -0.05 < obedience()[part]["low"] <= 0 <= obedience()[part]["high"] < 0.05 for part in ("all", "inside", "beyond")
