@@ -168,7 +168,9 @@ def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
     trained = getattr(model.config, "training", None)
     if run is not None and not isinstance(trained, dict):
         raise CheckpointError(f"{folder / 'config.json'} does not say which run trained it: {cure(folder)}")
-    if run is not None and trained != (now := json.loads(json.dumps(asdict(run)))):
+    now = json.loads(json.dumps(asdict(run))) if run is not None else trained
+    now, trained = ({key: of[key] for key in of or {} if not key.startswith(runs.FURTHER)} for of in (now, trained))
+    if now != trained:
         changed = next(key for key in sorted(now.keys() | trained.keys()) if now.get(key) != trained.get(key))
         raise CheckpointError(
             f"{folder} was trained with {changed} = {trained.get(changed)!r} and pipeline/runs.py says {now.get(changed)!r}: "

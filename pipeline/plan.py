@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 
-from pipeline import PipelineError, command, evidence, files, recipes
+from pipeline import PipelineError, command, evidence, files, recipes, runs
 from pipeline.evidence import Recipe
 
 
@@ -42,7 +42,9 @@ def trained_evidence_problems() -> list[str]:
             )
             continue
         moved = [
-            f"{key} = {old!r} → {new!r}" for key, old, new in evidence.differences(content["run"], evidence.fields(recipe.run))
+            f"{key} = {old!r} → {new!r}"
+            for key, old, new in evidence.differences(content["run"], evidence.fields(recipe.run))
+            if not key.startswith(runs.FURTHER)
         ]
         if moved:
             problems.append(

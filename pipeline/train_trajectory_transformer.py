@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline import PipelineError, checkpoints, command, discretization, evidence, files, recipes, training
+from pipeline import PipelineError, checkpoints, command, discretization, evidence, files, recipes, runs, training
 from pipeline.discretization import QuantileDiscretizer
 from pipeline.episodes import Episodes
 from pipeline.models import trajectory_transformer
@@ -52,7 +52,7 @@ def begin(run, learn: Episodes, earlier: str | None) -> tuple[TrajectoryTransfor
 
 def going_on(run):
     """The run as `--from` goes on with it: where there is a field `further_x`, it stands for `x`."""
-    further = {field.name: getattr(run, f"further_{field.name}", None) for field in fields(run)}
+    further = {field.name: getattr(run, runs.FURTHER + field.name, None) for field in fields(run)}
     return replace(run, **{name: value for name, value in further.items() if value is not None})
 
 
@@ -115,7 +115,7 @@ def card(run, values: dict) -> str:
         "Recipe": ", ".join(
             f"{key.replace('_', ' ')} {value}"
             for key, value in evidence.fields(run).items()
-            if key not in ("name", "data", "method")
+            if key not in ("name", "data", "method") and (values["begun_from"] or not key.startswith(runs.FURTHER))
         ),
         "Tokens seen": f"{values['tokens_seen']:,}"
         + (f", of which {values['tokens_seen_before']:,} by {values['begun_from']}" if values["begun_from"] else ""),

@@ -145,6 +145,7 @@ SENTENCES = {
     "so it is not the search alone": lambda: values("evaluations", f"{TT}_untrained")["score_high"] < 5,
     "hardly more than the": lambda: (
         values("attention", TT)["uniform"]["striated_predicted"]
+        < values("attention", TT)["striated_predicted_last_layer"]["low"]
         < values("attention", TT)["striated_predicted_last_layer"]["mean"]
         < 1.1 * values("attention", TT)["uniform"]["striated_predicted"]
         < values("attention", TT)["striated_predicted"][1][1]["low"]

@@ -147,14 +147,20 @@ def test_a_checkpoint_is_trained_further_and_its_tokens_add_up(own_toy):
     assert done.returncode == 0, done.stderr
     twice = json.loads(evidence.read_text())["values"]
     assert once["begun_from"] is None and twice["begun_from"].startswith("local_tt_halfcheetah, sha256 ")
-    assert (twice["tokens_seen_before"], twice["tokens_seen"]) == (once["tokens_seen"], 2 * once["tokens_seen"])
+    assert (twice["tokens_seen_before"], twice["tokens_seen"]) == (once["tokens_seen"], once["tokens_seen"] * 3 / 2)
     assert twice["curve"][: len(once["curve"])] == once["curve"]
     assert twice["curve"][len(once["curve"])]["tokens_seen"] > once["tokens_seen"]
     assert f"{twice['tokens_seen']:,}, of which {once['tokens_seen']:,} by local_tt_halfcheetah" in card.read_text()
     assert (card.parent / "discretizer.safetensors").read_bytes() == bins
     checkpoints.verify(card.parent)
-    assert own_toy.run("pipeline.attend", "local_tt_halfcheetah").returncode == 0  # it is still that of the run
+    own_toy.edit("pipeline/runs.py", "further_updates=2", "further_updates=3")  # says nothing of a checkpoint that is there
+    assert own_toy.run("pipeline.attend", "local_tt_halfcheetah").returncode == 0
     assert own_toy.leftovers() == [] and not list((own_toy.root / "build" / "further").glob("*"))
+
+
+def test_further_training_has_its_own_rate_and_number_of_updates():
+    run = dataclasses.replace(RUN, updates=9, learning_rate=0.5, further_updates=3, further_learning_rate=0.1)
+    assert verb.going_on(run) == dataclasses.replace(run, updates=3, learning_rate=0.1)
 
 
 def test_a_checkpoint_of_another_architecture_is_not_trained_further(own_toy):

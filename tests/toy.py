@@ -36,7 +36,7 @@ DECISION_TRANSFORMER = replace(
 )
 TRAJECTORY_TRANSFORMER = replace(
     TRAJECTORY_TRANSFORMER, bins=10, transitions=3, layers=1, heads=2, width=8, batch_size=2, held_out_episodes=1,
-    updates=4, warmup_updates=1, interval_updates=2, further_updates=4,
+    updates=4, warmup_updates=1, interval_updates=2, further_updates=2,
 )
 TRAININGS, VALUE_TRAININGS = (DECISION_TRANSFORMER,), ()
 TARGETS = (6000,)
