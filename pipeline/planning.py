@@ -25,7 +25,7 @@ from pipeline.models.decoding import Cache, Decoder
 from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, check_tokens
 
 WINDOWS = ("growing", "published")
-BEAMS_TOGETHER = 256  # the most that was measured: eight episodes of 32 beams (benchmarks/planning.py)
+BEAMS_TOGETHER = 128  # four episodes of 32 beams: what eight read lies farther from the processor (benchmarks/README.md)
 
 
 class PlanningError(PipelineError):

@@ -189,20 +189,22 @@ def decoded(model, tokens: torch.Tensor, first: int, chunk: int) -> torch.Tensor
     return torch.stack(found, dim=2)
 
 
-def assert_decoded_as_forward(model, first: int, chunk: int, tolerance: float, length: int = 249) -> None:
-    """Two episodes of three beams that share their first tokens: every logit the decoder gives is the full forward's."""
-    tokens = random_tokens(2, 3, length)
+def assert_decoded_as_forward(model, first: int, chunk: int, tolerance: float, beams: int = 3, length: int = 249) -> None:
+    """Two episodes of beams that share their first tokens: every logit the decoder gives is the full forward's."""
+    tokens = random_tokens(2, beams, length)
     tokens[:, :, :first] = tokens[:, :1, :first]
     with torch.inference_mode():
-        full = model(tokens.flatten(0, 1)).logits.unflatten(0, (2, 3))
+        full = model(tokens.flatten(0, 1)).logits.unflatten(0, (2, beams))
     ends = [*range(first + chunk - 1, length, chunk)] + ([length - 1] if (length - first) % chunk else [])
     ends = ([first - 1] if first else []) + ends
     torch.testing.assert_close(decoded(model, tokens, first, chunk), full[:, :, ends], atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize("first", [0, 24, 25, 142])
-def test_decoding_token_by_token_is_the_full_forward_at_every_position(golden_model, first):
-    assert_decoded_as_forward(golden_model, first, chunk=1, tolerance=1e-5)
+@pytest.mark.parametrize(
+    ("first", "beams"), [(0, 3), (24, 3), (25, 3), (142, 3), (142, 19)]
+)  # 19: two groups of 8, and 3 beams
+def test_decoding_token_by_token_is_the_full_forward_at_every_position(golden_model, first, beams):
+    assert_decoded_as_forward(golden_model, first, chunk=1, tolerance=1e-5, beams=beams)
 
 
 @pytest.mark.parametrize(("first", "chunk"), [(0, 1), (17, 1), (142, 1), (24, 10), (25, 25), (0, 60)])
@@ -212,12 +214,14 @@ def test_decoding_is_exact_in_double_precision_also_many_tokens_at_once(tiny, fi
     assert_decoded_as_forward(model, first, chunk, tolerance=1e-12)
 
 
-@pytest.mark.parametrize("size", [3, 4, 12, 16, 24])
-def test_heads_of_any_size_are_decoded_exactly(size):
+@pytest.mark.parametrize(("heads", "size"), [(2, 3), (2, 4), (2, 12), (2, 16), (2, 24), (3, 8), (1, 16)])
+def test_heads_of_any_size_and_number_are_decoded_exactly(heads, size):
     sizes = {"observation_dim": 3, "action_dim": 2, "transition_dim": 7, "vocab_size": 12, "block_size": 69}
     torch.manual_seed(0)
     model = (
-        TrajectoryTransformerModel(TrajectoryTransformerConfig(n_layer=2, n_head=2, n_embd=2 * size, **sizes)).double().eval()
+        TrajectoryTransformerModel(TrajectoryTransformerConfig(n_layer=2, n_head=heads, n_embd=heads * size, **sizes))
+        .double()
+        .eval()
     )
     tokens = random_tokens(2, 3, 69) % 13
     tokens[:, :, :17] = tokens[:, :1, :17]
@@ -297,13 +301,18 @@ def test_alternatives_cannot_begin_with_a_value(tiny):
 
 @pytest.mark.parametrize(
     ("compiler", "message"),
-    [("no-such-compiler -O3", "there is no program 'no-such-compiler'"), ("false", "false cannot compile")],
+    [
+        ("no-such-compiler -O3", "there is no program 'no-such-compiler'"),
+        ("/", "there is no program '/'"),
+        ("'cc", "CC = 'cc names no compiler: No closing quotation"),
+        ("false", "false cannot compile"),
+    ],
 )
 def test_where_there_is_no_compiler_planning_says_so(compiler, message, monkeypatch, tmp_path):
     monkeypatch.setenv("CC", compiler)
     monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
     with pytest.raises(PipelineError, match=message):
-        decoding.kernel.__wrapped__(torch.float32, 32, 24)
+        decoding.compiled.__wrapped__(torch.float32, 128, 32, 24)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -311,19 +320,26 @@ def test_of_what_a_compiler_says_the_error_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("CC", "cc -DREAL=")
     monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
     with pytest.raises(PipelineError, match=r"cc cannot compile decoding\.c: .*error: "):
-        decoding.kernel.__wrapped__(torch.float32, 3, "nonsense")
+        decoding.compiled.__wrapped__(torch.float32, 3, 3, "nonsense")
 
 
-def test_attention_is_compiled_once_for_all_processes(monkeypatch, tmp_path):
+def test_layers_are_compiled_once_for_all_processes(monkeypatch, tmp_path):
     monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
-    decoding.kernel.__wrapped__(torch.float32, 32, 24)
+    decoding.compiled.__wrapped__(torch.float32, 128, 32, 24)
     (library,) = (path for path in tmp_path.rglob("*") if path.is_file())
     monkeypatch.setattr(decoding.subprocess, "run", lambda *_, **__: pytest.fail("it was compiled again"))
-    decoding.kernel.__wrapped__(torch.float32, 32, 24)
+    decoding.compiled.__wrapped__(torch.float32, 128, 32, 24)
     monkeypatch.setattr(decoding, "processor", lambda: "another")
     monkeypatch.setattr(decoding, "run_compiler", lambda command: Path(command[-1]).write_bytes(library.read_bytes()))
-    decoding.kernel.__wrapped__(torch.float32, 32, 24)
+    decoding.compiled.__wrapped__(torch.float32, 128, 32, 24)
     assert len(list(library.parent.iterdir())) == 2
+
+
+def test_what_cannot_be_loaded_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
+    monkeypatch.setattr(decoding, "run_compiler", lambda command: Path(command[-1]).write_bytes(b"nonsense"))
+    with pytest.raises(PipelineError, match=r"decoding_\w+\.so cannot be loaded \(.*\): remove it"):
+        decoding.compiled.__wrapped__(torch.float32, 128, 32, 24)
 
 
 def test_other_precisions_are_refused(tiny):
@@ -331,8 +347,8 @@ def test_other_precisions_are_refused(tiny):
         Decoder(copy.deepcopy(tiny).bfloat16())
 
 
-def test_compiled_attention_leaves_the_smallest_numbers_alone():
-    decoding.kernel(torch.float32, 32, 24)
+def test_compiled_layers_leave_the_smallest_numbers_alone():
+    decoding.compiled(torch.float32, 128, 32, 24)
     assert np.float32(1e-40) / np.float32(2) > 0
 
 

@@ -3,8 +3,8 @@
 What beams share is kept once. The tokens that all beams of an episode began with stand apart. What beams read since lies in
 blocks of a transition each, and a table says which blocks a beam reads: beams with a common ancestor read the same blocks, a
 fork copies at most the block it breaks off in, and choosing among alternatives moves nothing but the table's rows (Kwon et al.
-2023, arXiv 2309.06180, section 4, call this paged attention). Attention is a loop in C, decoding.c, which is compiled when it
-is first needed; everything else is torch's.
+2023, arXiv 2309.06180, section 4, call this paged attention). Layers are loops in C, decoding.c, which is compiled when it is
+first needed; everything else is torch's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,38 +30,30 @@ from pipeline import PipelineError, files
 from pipeline.models.trajectory_transformer import Block, TrajectoryTransformerModel
 
 MOST_LANES = 16  # numbers that decoding.c treats as one, at most
-C_NAMES = {torch.float32: ("float", "expf"), torch.float64: ("double", "exp")}  # of a precision, and of its exponential
+MOST_TOGETHER = 8  # rows that it takes together, at most
+C_NAMES = {torch.float32: "float", torch.float64: "double"}
 
 
-class Layer(NamedTuple):
-    """One block's weights as decoding reads them: maps (input, output), those of scaled query, key and value side by side."""
+def rearrange(block: Block, panel: int) -> Tensor:
+    """A block's weights as decoding.c reads them: four maps, each its weights (output / panel, input, panel), then its biases.
 
-    ln1: tuple[Tensor, Tensor]
-    query_key_value: tuple[Tensor, Tensor]
-    proj: tuple[Tensor, Tensor]
-    ln2: tuple[Tensor, Tensor]
-    l1: tuple[Tensor, Tensor]
-    l2: tuple[Tensor, Tensor]
-
-
-def rearrange(block: Block) -> Layer:
-    """A block's weights for decoding."""
-    attention = block.attn
-    scale = (attention.query.weight.shape[0] // attention.heads) ** -0.5
-    weight = torch.cat([attention.query.weight * scale, attention.key.weight, attention.value.weight])
-    bias = torch.cat([attention.query.bias * scale, attention.key.bias, attention.value.bias])
-
-    def stored(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        return weight.detach().t().contiguous(), bias.detach()
-
-    return Layer(
-        (block.ln1.weight.detach(), block.ln1.bias.detach()),
-        stored(weight, bias),
-        stored(attention.proj.weight, attention.proj.bias),
-        (block.ln2.weight.detach(), block.ln2.bias.detach()),
-        stored(block.l1.weight, block.l1.bias),
-        stored(block.l2.weight, block.l2.bias),
+    Queries come out scaled, and what a normalisation multiplies by and adds is part of the map that follows it.
+    """
+    attention, scale = block.attn, (block.attn.query.weight.shape[0] // block.attn.heads) ** -0.5
+    asked = [(each.weight, each.bias) for each in (attention.query, attention.key, attention.value)]
+    asked[0] = (asked[0][0] * scale, asked[0][1] * scale)
+    maps = (
+        (*map(torch.cat, zip(*asked, strict=True)), block.ln1),
+        (attention.proj.weight, attention.proj.bias, None),
+        (block.l1.weight, block.l1.bias, block.ln2),
+        (block.l2.weight, block.l2.bias, None),
     )
+    parts = []
+    for weight, bias, norm in maps:
+        if norm is not None:
+            weight, bias = weight * norm.weight, bias + weight @ norm.bias
+        parts += [weight.unflatten(0, (-1, panel)).transpose(1, 2).flatten(), bias]
+    return torch.cat(parts).detach()
 
 
 def processor() -> str:
@@ -82,7 +73,7 @@ def run_compiler(command: list[str]) -> None:
     """
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         raise PipelineError(f"planning needs a C compiler, and there is no program {command[0]!r}: install gcc") from None
     except subprocess.CalledProcessError as error:
         said = error.stderr.strip().splitlines() or [f"exit status {error.returncode}"]
@@ -91,36 +82,42 @@ def run_compiler(command: list[str]) -> None:
 
 
 @functools.cache
-def kernel(dtype: torch.dtype, size: int, slots: int) -> Callable[..., None]:
-    """`attend` of decoding.c for a precision, heads of one size and blocks of so many slots.
+def compiled(dtype: torch.dtype, width: int, size: int, slots: int) -> tuple[Callable[..., None], int]:
+    """`decode` of decoding.c for a precision, a width, heads of one size and blocks of so many slots; and its panel's width.
 
     It is compiled once for each of these and each processor, into build/kernels.
 
     Raises:
-        PipelineError: there is no C compiler, it fails, or the precision is none it is written for.
+        PipelineError: there is no C compiler, it fails, what it makes cannot be loaded, or it is not written for the precision.
     """
     if dtype not in C_NAMES:
         raise PipelineError(f"planning computes in {' or '.join(map(str, C_NAMES))}, and the model's weights are {dtype}")
-    real, exponential = C_NAMES[dtype]
-    source, compiler = Path(__file__).with_name("decoding.c"), shlex.split(os.environ.get("CC") or "cc")
-    settings = [f"-DREAL={real}", f"-DEXP={exponential}", f"-DSIZE={size}", f"-DSLOTS={slots}"]
+    try:
+        compiler = shlex.split(os.environ.get("CC") or "cc")
+    except ValueError as error:
+        raise PipelineError(f"CC = {os.environ['CC']} names no compiler: {error}") from None
+    source = Path(__file__).with_name("decoding.c")
+    settings = [f"-DREAL={C_NAMES[dtype]}", f"-DWIDTH={width}", f"-DSIZE={size}", f"-DSLOTS={slots}"]
     # in two steps: one that knew of -ffast-math and linked would also turn off the process's smallest numbers
     to_object = [*compiler, "-pipe", "-O3", "-march=native", "-ffast-math", "-fPIC", "-c", *settings, str(source)]
     known = "\0".join([*to_object, source.read_text(), processor()])
-    library = files.ROOT / "build" / "kernels" / f"attend_{hashlib.sha256(known.encode()).hexdigest()[:16]}.so"
+    library = files.ROOT / "build" / "kernels" / f"decoding_{hashlib.sha256(known.encode()).hexdigest()[:16]}.so"
     if not library.exists():
         with tempfile.TemporaryDirectory() as folder:
-            compiled = f"{folder}/attend.o"
-            run_compiler([*to_object, "-o", compiled])
-            files.write_whole(library, lambda file: run_compiler([*compiler, "-shared", compiled, "-lm", "-o", str(file)]))
-    attend = ctypes.CDLL(str(library)).attend
-    attend.argtypes = [ctypes.c_void_p] * 11 + [ctypes.c_int64] * 8
-    attend.restype = None
-    return attend
+            made = f"{folder}/decoding.o"
+            run_compiler([*to_object, "-o", made])
+            files.write_whole(library, lambda file: run_compiler([*compiler, "-shared", made, "-lm", "-o", str(file)]))
+    try:
+        loaded = ctypes.CDLL(str(library))
+    except OSError as error:
+        raise PipelineError(f"{library} cannot be loaded ({error}): remove it, and it is compiled anew") from None
+    loaded.decode.argtypes = [ctypes.c_void_p] * 11 + [ctypes.c_int64] * 8
+    loaded.decode.restype = None
+    return loaded.decode, ctypes.c_int64.in_dll(loaded, "panel").value
 
 
 def in_large_pages(tensor: Tensor) -> Tensor:
-    """The tensor, whose memory, if it is still unused, the kernel shall give in pages of 2 MB: beams jump about in it."""
+    """The tensor; its memory, while unused, is to come in pages of 2 MB, where that is worth it: beams jump about in it."""
     if hasattr(mmap, "MADV_HUGEPAGE") and tensor.nbytes > 2**23:
         page = mmap.PAGESIZE
         first = -(-tensor.data_ptr() // page) * page
@@ -174,11 +171,11 @@ class Decoder:
         self.embeddings = torch.cat([table[:-1].view(dimensions, bins, width), stop], dim=1).view(-1, width)
         self.first_rows = torch.arange(config.block_size) % dimensions * (bins + 1)
         self.positions = model.pos_emb.detach()[0]
-        self.layers = [rearrange(block) for block in model.blocks]
+        self.slots, self.size = dimensions - 1, width // config.n_head
+        self.decode, panel = compiled(self.positions.dtype, width, self.size, self.slots)
+        self.layers = torch.stack([rearrange(block, panel) for block in model.blocks])
         self.ln_f = (model.ln_f.weight.detach(), model.ln_f.bias.detach())
         self.heads = model.head.weight.detach().transpose(1, 2).contiguous()
-        self.slots, self.size = dimensions - 1, width // config.n_head
-        self.kernel = kernel(self.positions.dtype, self.size, self.slots)
 
     def begin(self, tokens: Tensor, beams: int, room: int) -> tuple[Tensor | None, Cache]:
         """Read tokens (episode, time) that all beams of an episode share.
@@ -282,34 +279,11 @@ class Decoder:
         cache.position, cache.filled = cache.position + time, int(seen[-1])
         while cache.table.shape[2] * self.slots < cache.filled:
             self.open(cache)
-        for number, layer in enumerate(self.layers):
-            weight, bias = layer.query_key_value
-            mapped = torch.addmm(bias, functional.layer_norm(x, x.shape[1:], *layer.ln1), weight)
-            x.add_(layer.proj[1]).addmm_(self.attend(cache, number, mapped, slot, seen), layer.proj[0])
-            hidden = torch.addmm(layer.l1[1], functional.layer_norm(x, x.shape[1:], *layer.ln2), layer.l1[0])
-            x.add_(layer.l2[1]).addmm_(functional.gelu(hidden), layer.l2[0])
+        padded, shared, blocks = cache.shared_keys.shape[-1], cache.shared_values.shape[-2], cache.keys.shape[2]
+        weights = padded + -(-cache.filled // MOST_LANES) * MOST_LANES + 1
+        scratch = x.new_empty(5 * x.numel() + MOST_TOGETHER * self.config.n_head * weights)
+        table = cache.table.contiguous()
+        past = (cache.shared_keys, cache.shared_values, cache.keys, cache.values, table, cache.order, slot, seen)
+        sizes = (len(self.layers), episodes, beams, time, shared, padded, blocks, table.shape[2])
+        self.decode(*(tensor.data_ptr() for tensor in (x, self.layers, *past, scratch)), *sizes)
         return x.view(episodes, beams, time, -1)
-
-    def attend(self, cache: Cache, number: int, mapped: Tensor, slot: Tensor, seen: Tensor) -> Tensor:
-        """One layer's attention, one softmax over what is shared and what is in blocks.
-
-        Args:
-            cache: keys and values are added to it.
-            number: the layer's.
-            mapped: (row, 3 · width) query, key and value of each row, which run over episodes, beams and tokens.
-            slot: (token,) where keys and values go, -1 for nowhere.
-            seen: (token,) how many slots a token looks at, its own included.
-
-        Returns:
-            Mixed values (row, width).
-        """
-        episodes, beams, columns = cache.table.shape
-        shared_keys, shared_values = cache.shared_keys[number], cache.shared_values[number]
-        keys, values, table = cache.keys[number], cache.values[number], cache.table.contiguous()
-        padded, (_, heads, time, _) = shared_keys.shape[3], shared_values.shape
-        scratch = mapped.new_empty((beams * len(slot) * (padded + 1) + 2 * cache.filled) * heads)
-        mixed = mapped.new_empty(len(mapped), self.config.n_embd)
-        tensors = (mapped, shared_keys, shared_values, keys, values, table, cache.order, slot, seen, scratch, mixed)
-        sizes = (episodes, beams, len(slot), heads, time, padded, keys.shape[1], columns)
-        self.kernel(*(tensor.data_ptr() for tensor in tensors), *sizes)
-        return mixed
