@@ -142,7 +142,7 @@ class Toy:
         temporaries = [path for path in self.root.rglob("*") if ".part" in path.name]
         places = ("build/work", "build/training", "build/reproduce/work", "tmp")
         work = [path for place in places for path in (self.root / place).rglob("*") if path.is_file()]
-        compiled = {path for path in (self.root / "tmp").rglob("*") if re.fullmatch(r"attend\.o|cc\w{6}\.\w+", path.name)}
+        compiled = {path for path in (self.root / "tmp").rglob("*") if re.fullmatch(r"decoding\.o|cc\w{6}\.\w+", path.name)}
         ours = (path for path in {*temporaries, *work} - compiled if path.read_bytes() != PROBE)
         return sorted({path.relative_to(self.root).as_posix() for path in ours})
 
