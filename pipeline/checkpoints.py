@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import struct
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from pipeline import PipelineError, files, runs
+from pipeline import PipelineError, evidence, files, runs
 
 Tensors = dict[str, torch.Tensor]
 CURE = "restore it with `git checkout -- checkpoints`, or make it with `make train`"
@@ -168,12 +168,10 @@ def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
     trained = getattr(model.config, "training", None)
     if run is not None and not isinstance(trained, dict):
         raise CheckpointError(f"{folder / 'config.json'} does not say which run trained it: {cure(folder)}")
-    now = json.loads(json.dumps(asdict(run))) if run is not None else trained
-    now, trained = ({key: of[key] for key in of or {} if not key.startswith(runs.FURTHER)} for of in (now, trained))
-    if now != trained:
-        changed = next(key for key in sorted(now.keys() | trained.keys()) if now.get(key) != trained.get(key))
+    if run is not None and (changed := evidence.trained_otherwise(trained, run)):
+        key, then, now = changed[0]
         raise CheckpointError(
-            f"{folder} was trained with {changed} = {trained.get(changed)!r} and pipeline/runs.py says {now.get(changed)!r}: "
+            f"{folder} was trained with {key} = {then!r} and pipeline/runs.py says {now!r}: "
             f"train it again with `doit train:{name}`"
         )
     return model.eval()

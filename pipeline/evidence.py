@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from pipeline import PipelineError, files
+from pipeline import PipelineError, files, runs
 
 # Modules that decide where results are kept and when they are made, hardly what they are; or that only read and check bytes
 # whose sha256 the evidence names.
@@ -279,3 +279,8 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
 def differences(old: dict, new: dict) -> list[tuple[str, object, object]]:
     """Keys under which two dictionaries differ, with both values."""
     return [(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+
+
+def trained_otherwise(old: dict, run) -> list[tuple[str, object, object]]:
+    """The fields, with both values, that make a training another than the one of fields `old`: not what `--from` is told."""
+    return [each for each in differences(old, fields(run)) if not each[0].startswith(runs.FURTHER)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 
-from pipeline import PipelineError, command, evidence, files, recipes, runs
+from pipeline import PipelineError, command, evidence, files, recipes
 from pipeline.evidence import Recipe
 
 
@@ -41,11 +41,7 @@ def trained_evidence_problems() -> list[str]:
                 f"restore it with `git checkout {damaged}`, or make it with `make train`"
             )
             continue
-        moved = [
-            f"{key} = {old!r} → {new!r}"
-            for key, old, new in evidence.differences(content["run"], evidence.fields(recipe.run))
-            if not key.startswith(runs.FURTHER)
-        ]
+        moved = [f"{key} = {old!r} → {new!r}" for key, old, new in evidence.trained_otherwise(content["run"], recipe.run)]
         if moved:
             problems.append(
                 f"{path} was made with {moved[0]}: bring it up to date with "

@@ -200,9 +200,8 @@ def assert_decoded_as_forward(model, first: int, chunk: int, tolerance: float, b
     torch.testing.assert_close(decoded(model, tokens, first, chunk), full[:, :, ends], atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize(
-    ("first", "beams"), [(0, 3), (24, 3), (25, 3), (142, 3), (142, 19)]
-)  # 19: two groups of 8, and 3 beams
+# nineteen beams: two groups of eight, and three
+@pytest.mark.parametrize(("first", "beams"), [(0, 3), (24, 3), (25, 3), (142, 3), (142, 19)])
 def test_decoding_token_by_token_is_the_full_forward_at_every_position(golden_model, first, beams):
     assert_decoded_as_forward(golden_model, first, chunk=1, tolerance=1e-5, beams=beams)
 
