@@ -10,7 +10,7 @@ import sys
 from doit import get_var
 from doit.exceptions import TaskFailed
 
-from pipeline import PipelineError, command, evidence, files, plan, recipes, tabulate
+from pipeline import PipelineError, command, files, fingerprints, plan, recipes, tabulate
 
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
 
@@ -64,7 +64,7 @@ def holds(recipe):
     """Whether evidence holds; of a dataset, too, that it lies there, where a training is to learn from it: it is not in git."""
     dataset = files.ROOT / "data" / f"{recipe.name}.hdf5"
     learners = [learner for learner in recipes.TRAINED.values() if recipe.name in recipes.datasets(learner.run)]
-    return evidence.stale(recipe) is None and (dataset.exists() or not any(map(evidence.stale, learners)))
+    return fingerprints.stale(recipe) is None and (dataset.exists() or not any(map(fingerprints.stale, learners)))
 
 
 def evidence_task(recipe, needs=()):

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import machine, median, take_turns
-from pipeline import PipelineError, command, evidence, files, recipes
+from pipeline import PipelineError, command, files, fingerprints, recipes
 
 
 def run(folder: Path, *words: str) -> str:
@@ -34,10 +34,10 @@ def clone_and_doit(folder: Path) -> None:
 
 def check_all() -> None:
     """Every check that `doit` makes of evidence, in this process, nothing remembered."""
-    evidence.read_module.cache_clear()
-    evidence.public_version.cache_clear()
+    fingerprints.tree.cache_clear()
+    fingerprints.public_version.cache_clear()
     for recipe in recipes.rebuilt():
-        evidence.stale(recipe)
+        fingerprints.stale(recipe)
 
 
 def main() -> None:

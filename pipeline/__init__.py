@@ -5,8 +5,11 @@ next array, and progress bars that refresh often on a terminal and twice a minut
 """
 
 import ctypes
+import hashlib
 import os
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -24,6 +27,18 @@ def keep_freed_memory() -> None:
 
 
 keep_freed_memory()
+
+
+def source_sums(paths: Iterable[Path]) -> dict[Path, str]:
+    """SHA-256 of files' bytes."""
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+# This project's code before any of it was imported, so that whoever writes results can tell whether it is what computed them.
+_root = Path(__file__).resolve().parent.parent
+SOURCE = source_sums(
+    path for folder in ("pipeline", "figures") for path in (_root / folder).rglob("*.*") if path.suffix in (".py", ".c")
+)
 
 
 class PipelineError(Exception):

@@ -15,7 +15,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from pipeline import PipelineError, evidence, files, recipes, runs
+from pipeline import PipelineError, evidence, files, fingerprints, recipes, runs
 from pipeline.evidence import Recipe
 
 PARENT = "PIPELINE_PARENT"  # environment variable: the process that a verb shall not outlive
@@ -87,7 +87,7 @@ def find(name: str, registry: dict[str, Recipe], root: Path = files.ROOT) -> Rec
     recipe = recipes.on_dataset(registry[base], data) if data else registry[base]
     fetch_published(recipe)
     claim(recipe, root)
-    return replace(recipe, begun=evidence.depends(recipe))
+    return replace(recipe, begun=fingerprints.depends(recipe, root))
 
 
 def fetch_published(recipe: Recipe) -> None:
@@ -118,9 +118,9 @@ def claim(recipe: Recipe, root: Path = files.ROOT) -> None:
     """
     path = evidence.workshop(root).parent / "locks" / f"{recipe.kind}_{recipe.name}"
     waited = lock(path, f"{recipe.kind}/{recipe.name} is being made by another process: waiting for it")
-    if waited and evidence.stale(recipe, root) is None:
+    if waited and fingerprints.stale(recipe, root) is None:
         sys.exit()
-    begun_from = evidence.fingerprint(recipe)
+    begun_from = evidence.fingerprint(recipe, root)
     if path.read_text() != begun_from:
         for left in recipe.progress(root):
             files.remove(left)

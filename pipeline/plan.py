@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import fcntl
 
-from pipeline import PipelineError, command, evidence, files, recipes
+from pipeline import PipelineError, command, evidence, files, fingerprints, recipes
 from pipeline.evidence import Recipe
 
 
 def stale(source: str = "local") -> list[tuple[Recipe, str]]:
     """What `doit` would make again, each with the reason."""
-    reasons = ((recipe, evidence.stale(recipe)) for recipe in recipes.rebuilt(source))
+    reasons = ((recipe, fingerprints.stale(recipe)) for recipe in recipes.rebuilt(source))
     return [(recipe, reason) for recipe, reason in reasons if reason]
 
 
@@ -29,9 +29,9 @@ def trained_evidence_problems() -> list[str]:
         path = recipe.path().relative_to(files.ROOT)
         try:
             content = evidence.read(recipe.path())
-            sound = evidence.values_digest(content["values"]) == content["made"]["values_sha256"]
+            sound = evidence.sealed(content) == content["made"]["sha256"]
             sums = content["values"]["sha256"] if recipe.outputs else {}
-            wrong = [name for name in recipe.outputs if evidence.file_digest(name) != sums[name]]
+            wrong = [name for name in recipe.outputs if fingerprints.input_digest(name, files.ROOT) != sums[name]]
         except (PipelineError, AttributeError, LookupError, TypeError):
             sound, wrong = False, []
         if not sound or wrong:
@@ -71,9 +71,9 @@ def published_by_other_code() -> list[str]:
     for recipe in recipes.rebuilt("hub"):
         try:
             sources = evidence.read(recipe.path())["made"]["sources"]
-        except (PipelineError, LookupError, TypeError):
+        except (PipelineError, AttributeError, LookupError, TypeError):
             continue
-        if sources != evidence.sources(recipe.modules):
+        if set(sources.values()) != set(fingerprints.tree(files.ROOT).sources(recipe.modules).values()):
             found.append(f"{recipe.kind}/{recipe.name}")
     return found
 
@@ -109,7 +109,7 @@ def tidy() -> None:
     """
     every = [*recipes.TRAINED.values(), *recipes.rebuilt(), *recipes.rebuilt("hub")]
     left = {work: recipe for recipe in every for work in recipe.progress() if work.exists()}
-    waiting = {work for work, recipe in left.items() if evidence.stale(recipe)}
+    waiting = {work for work, recipe in left.items() if fingerprints.stale(recipe)}
     for work in {*left, *evidence.workshop().glob("*/*")} - waiting:
         if not being_made(work.parent.name, left[work].name if work in left else work.name.rpartition("_")[0]):
             files.remove(work)

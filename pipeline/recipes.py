@@ -1,6 +1,4 @@
-"""What every piece of evidence is made from: each run of `pipeline.runs` beside the code, the files and the versions
-it rests on.
-"""
+"""What every piece of evidence is made from: each run of `pipeline.runs` beside the code and the files it rests on."""
 
 from __future__ import annotations
 
@@ -8,10 +6,6 @@ from dataclasses import replace
 
 from pipeline import PipelineError, runs
 from pipeline.evidence import Recipe
-
-LEARNING = ("torch", "transformers", "numpy")
-PLAYING = (*LEARNING, "gymnasium", "mujoco")
-GRIDS = (*LEARNING, "gymnasium", "minigrid")
 
 
 def checkpoint_files(name: str | None, method: str = "") -> tuple[str, ...]:
@@ -33,7 +27,7 @@ def behaviour(run: runs.Behaviour) -> Recipe:
         "pipeline.train_behaviour",
         run,
         modules=("pipeline.train_behaviour",),
-        packages=(*PLAYING, "stable_baselines3"),
+        outputs=checkpoint_files(run.name),
         seconds=1200,
         about="soft actor-critic, stopped at the level of D4RL's medium policy",
     )
@@ -48,7 +42,6 @@ def collection(run: runs.Collection) -> Recipe:
         run,
         modules=("pipeline.collect",),
         inputs=checkpoint_files(run.behaviour),
-        packages=PLAYING,
         outputs=(contexts_file(run.contexts_name),),
         seconds=300,
         about=f"{run.episodes} episodes of {run.behaviour}",
@@ -64,7 +57,6 @@ def published_dataset(run: runs.PublishedDataset | runs.MinariDataset) -> Recipe
         "pipeline.fetch_dataset",
         run,
         modules=("pipeline.fetch_dataset",),
-        packages=("numpy",),
         seconds=120,
         about=f"from {origin}",
     )
@@ -79,7 +71,6 @@ def published_checkpoint(run: runs.PublishedCheckpoint) -> Recipe:
         run,
         modules=("pipeline.fetch_checkpoint",),
         inputs=("hub.lock",),
-        packages=LEARNING,
         outputs=checkpoint_files(run.name, run.method),
         seconds=10,
         about=f"{run.repository} at the commit in hub.lock",
@@ -95,7 +86,7 @@ def training(run) -> Recipe:
         run,
         modules=("pipeline.train", f"pipeline.models.{run.method}"),
         inputs=(f"results/datasets/{run.data}.json",),
-        packages=LEARNING,
+        outputs=checkpoint_files(run.name),
         seconds=60 if run.method == "behaviour_cloning" else 0.33 * run.updates,
         about=f"{run.updates} updates of {run.batch_size} windows from {run.data}",
     )
@@ -110,7 +101,7 @@ def trajectory_training(run: runs.TrajectoryTransformerTraining) -> Recipe:
         run,
         modules=("pipeline.train_trajectory_transformer",),
         inputs=(f"results/datasets/{run.data}.json",),
-        packages=LEARNING,
+        outputs=checkpoint_files(run.name, run.method),
         seconds=run.updates * run.batch_size * 249 / 23_000,  # tokens a second of a core with bfloat16 matrix products
         about=f"{run.updates} updates of {run.batch_size} windows of {run.transitions} transitions from {run.data}",
     )
@@ -125,7 +116,7 @@ def value_training(run: runs.TD3BCTraining) -> Recipe:
         run,
         modules=("pipeline.train_td3_bc",),
         inputs=(f"results/datasets/{run.data}.json",),
-        packages=LEARNING,
+        outputs=checkpoint_files(run.name),
         seconds=400,
         about=f"{run.updates} updates of {run.batch_size} transitions from {run.data}",
     )
@@ -151,7 +142,6 @@ def evaluation(run: runs.Evaluation) -> Recipe:
         run,
         modules=("pipeline.evaluate", f"pipeline.policies.{run.method}"),
         inputs=checkpoint_files(run.checkpoint, run.method),
-        packages=PLAYING,
         seconds=seconds,
         about=f"{run.episodes} episodes of {player}{'' if run.trained else ' with first weights'}{asked}",
     )
@@ -166,7 +156,6 @@ def pool(run: runs.Pool) -> Recipe:
         run,
         modules=("pipeline.pool",),
         inputs=tuple(f"results/evaluations/{name}.json" for name in run.members),
-        packages=("numpy", "scipy"),
         seconds=2,
         about=f"{len(run.members)} training seeds of {run.name} as one row",
     )
@@ -184,7 +173,6 @@ def comparison(run: runs.Slope | runs.Difference | runs.PairedDifference) -> Rec
         run,
         modules=("pipeline.compare",),
         inputs=inputs,
-        packages=("numpy", "scipy"),
         seconds=2,
         about=f"{'slope' if isinstance(run, runs.Slope) else 'difference'} over {len(inputs)} results",
     )
@@ -199,7 +187,6 @@ def attention(run: runs.Attention) -> Recipe:
         run,
         modules=("pipeline.attend", f"pipeline.policies.{run.method}"),
         inputs=(*checkpoint_files(run.checkpoint, run.method), contexts_file(run.contexts)),
-        packages=LEARNING,
         outputs=(f"results/attention/{run.name}.npz",),
         seconds=10,
         about=f"{run.method.replace('_', ' ')}: attention by layer, head and type of token",
@@ -215,7 +202,6 @@ def latency(run: runs.Latency) -> Recipe:
         run,
         modules=("pipeline.time_actions", f"pipeline.policies.{run.method}"),
         inputs=checkpoint_files(run.checkpoint, run.method),
-        packages=PLAYING,
         seconds=8 + (110 * seconds_of_plan(run) if isinstance(run, runs.PlannedLatency) else 0),
         about=f"{run.method.replace('_', ' ')}: {run.actions} actions of one episode",
     )
@@ -231,8 +217,8 @@ def rollout(run: runs.Rollout) -> Recipe:
         run,
         modules=("pipeline.roll_out", f"pipeline.policies.{played.method}"),
         inputs=checkpoint_files(played.checkpoint, played.method),
-        packages=PLAYING,
         outputs=(f"results/rollouts/{run.name}.npz",),
+        holds=(played,),
         seconds=8 + (run.steps * seconds_of_plan(played) if isinstance(played, runs.PlannedEvaluation) else 0),
         about=f"{run.steps} steps of {run.evaluation} from seed {run.seed}",
     )
@@ -241,7 +227,8 @@ def rollout(run: runs.Rollout) -> Recipe:
 def imagination(run: runs.Imagination) -> Recipe:
     """Plans along a rollout against the simulator; the beams of one of them lie beside the evidence."""
     rollout = f"results/rollouts/{run.rollout}"
-    played = EVALUATIONS[ROLLOUTS[run.rollout].run.evaluation].run
+    rolled = ROLLOUTS[run.rollout].run
+    played = EVALUATIONS[rolled.evaluation].run
     return Recipe(
         run.name,
         "imagination",
@@ -249,8 +236,8 @@ def imagination(run: runs.Imagination) -> Recipe:
         run,
         modules=("pipeline.imagine", f"pipeline.policies.{played.method}"),
         inputs=(*checkpoint_files(played.checkpoint, played.method), f"{rollout}.json", f"{rollout}.npz"),
-        packages=PLAYING,
         outputs=(f"results/imagination/{run.name}.npz",),
+        holds=(rolled, played),
         seconds=30,
         about=f"what {run.rollout} imagines against what the simulator does",
     )
@@ -264,7 +251,6 @@ def demonstration(run: runs.Demonstration) -> Recipe:
         "pipeline.demonstrate",
         run,
         modules=("pipeline.demonstrate",),
-        packages=("numpy", "gymnasium", "minigrid"),
         seconds=20,
         about=f"{run.episodes} episodes of {run.level} solved by BabyAI's bot",
     )
@@ -280,7 +266,7 @@ def leap_training(run: runs.LeapTraining) -> Recipe:
         run,
         modules=("pipeline.train_leap",),
         inputs=tuple(f"results/datasets/{name}.json" for name in run.data),
-        packages=LEARNING,
+        outputs=checkpoint_files(run.name),
         seconds=seconds_an_update * run.updates,
         about=f"{run.updates} updates of {run.batch_size} windows from {len(run.data)} levels' demonstrations",
     )
@@ -295,7 +281,6 @@ def solving(run: runs.Solving) -> Recipe:
         run,
         modules=("pipeline.solve", f"pipeline.policies.{run.method}"),
         inputs=checkpoint_files(run.checkpoint),
-        packages=GRIDS,
         seconds=(60 if run.level == "go_to_obj_maze_s7_open" else 10) * (5 if run.replan == "step" else 1),
         about=f"{run.episodes} episodes of {run.level} by {run.checkpoint or 'random actions'}",
     )
@@ -310,7 +295,6 @@ def refining(run: runs.Refining) -> Recipe:
         run,
         modules=("pipeline.refine", f"pipeline.policies.{run.method}"),
         inputs=checkpoint_files(run.checkpoint),
-        packages=GRIDS,
         outputs=(f"results/refined/{run.name}.npz",),
         seconds=60,
         about=f"energy and attention of {run.episodes} plans on {run.level}",
@@ -326,7 +310,6 @@ def plan_latency(run: runs.PlanLatency) -> Recipe:
         run,
         modules=("pipeline.time_plans", f"pipeline.policies.{run.method}"),
         inputs=checkpoint_files(run.checkpoint),
-        packages=GRIDS,
         seconds=12,
         about=f"leap: {run.plans} plans on {run.level}",
     )
@@ -342,8 +325,8 @@ def walk(run: runs.Walk) -> Recipe:
         run,
         modules=("pipeline.walk", f"pipeline.policies.{played.method}"),
         inputs=checkpoint_files(played.checkpoint),
-        packages=GRIDS,
         outputs=(f"results/walks/{run.name}.npz",),
+        holds=(played,),
         seconds=15,
         about=f"one episode of {run.solving} from seed {run.seed}",
     )
@@ -374,7 +357,6 @@ def figure(run: runs.Figure) -> Recipe:
         run,
         modules=(f"figures.{run.name}",),
         inputs=("figures/post.mplstyle", *evidence_files(run.reads)),
-        packages=("matplotlib", "numpy"),
         outputs=(f"images/{run.name}.png",),
         seconds=4,
         about="drawn from " + (", ".join(run.reads) or "nothing but itself"),
@@ -391,7 +373,7 @@ def animation(run: runs.Animation) -> Recipe:
         run,
         modules=("pipeline.animate",),
         inputs=evidence_files(tuple(f"rollouts/{name}" for name in run.rollouts)),
-        packages=("mujoco", "gymnasium", "pillow", "numpy"),
+        holds=tuple(held for name in run.rollouts for held in (ROLLOUTS[name].run, *ROLLOUTS[name].holds)),
         outputs=outputs,
         seconds=30 if run.frames > 1 else 5,
         about="rendered from " + ", ".join(run.rollouts),
@@ -407,7 +389,7 @@ def grid_animation(run: runs.GridAnimation) -> Recipe:
         run,
         modules=("pipeline.animate_grid",),
         inputs=evidence_files((f"walks/{run.walk}",)),
-        packages=("minigrid", "pillow", "numpy"),
+        holds=(WALKS[run.walk].run, *WALKS[run.walk].holds),
         outputs=(f"images/{run.name}.gif", f"images/{run.name}_poster.png"),
         seconds=5,
         about=f"drawn from {run.walk}",

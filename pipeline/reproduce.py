@@ -23,7 +23,7 @@ import numpy as np
 from scipy import stats
 from tqdm import tqdm
 
-from pipeline import PipelineError, arrays, command, evidence, files, plan, recipes
+from pipeline import PipelineError, arrays, command, evidence, files, fingerprints, plan, recipes
 from pipeline.evidence import Recipe
 
 INTO = files.ROOT / "build" / "reproduce"
@@ -180,7 +180,7 @@ def again(recipe: Recipe, every_shard: bool) -> float:
     """
     if (
         recipe.kind not in ("pooled", "compared")
-        and evidence.stale(recipe, INTO) is None
+        and fingerprints.stale(recipe, INTO) is None
         and (not every_shard or whole(recipe))
     ):
         return 0.0

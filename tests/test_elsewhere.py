@@ -15,6 +15,7 @@ from pipeline import (
     evidence,
     fetch_dataset,
     files,
+    fingerprints,
     hub,
     recipes,
     runs,
@@ -39,11 +40,12 @@ VERBS = {"dt": train, "bc": train, "td3bc": train_td3_bc, "tt": train_trajectory
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A small project with a dataset of each kind: one collected, one fetched as D4RL's, one of Minari's."""
+    code = fingerprints.tree(files.ROOT)
+    monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(hub, "LOCK", tmp_path / "hub.lock")
     monkeypatch.setattr(evidence.Recipe.path, "__defaults__", (tmp_path,))
     monkeypatch.setattr(evidence.write, "__defaults__", (tmp_path, None))
-    monkeypatch.setattr(evidence, "sources", lambda modules: {})
     monkeypatch.setattr(command, "claim", lambda recipe, root: None)
     monkeypatch.setattr(recipes, "TRAININGS", recipes.named(recipes.training, (TRAININGS["dt"], TRAININGS["bc"])))
     monkeypatch.setattr(recipes, "VALUE_TRAININGS", recipes.named(recipes.value_training, (TRAININGS["td3bc"],)))
@@ -81,7 +83,8 @@ def test_every_training_learns_from_every_kind_of_dataset(house, monkeypatch, me
     call(monkeypatch, VERBS[method], name, "--data", data)
     made = json.loads((house / "results" / "training" / f"{name}_on_{data}.json").read_text())
     assert made["run"] == evidence.fields(replace(TRAININGS[method], name=f"{name}_on_{data}", data=data))
-    assert made["made"]["inputs"] == {f"results/datasets/{data}.json": evidence.file_digest(f"results/datasets/{data}.json")}
+    described = f"results/datasets/{data}.json"
+    assert made["made"]["inputs"] == {described: fingerprints.input_digest(described, files.ROOT)}
     assert [path.name for path in (house / "checkpoints").iterdir()] == [f"{name}_on_{data}"]
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import evidence, files, recipes, runs
+from pipeline import evidence, files, fingerprints, recipes, runs, syntax
 from pipeline.evidence import EvidenceError, Recipe
 
 SOURCE = '''"""A module."""
@@ -33,22 +33,23 @@ class Toy:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return Recipe("toy", "toys", "pipeline.toy", Toy(), ("pipeline.returns",), ("LICENSE",), ("numpy",))
+    return Recipe("toy", "toys", "pipeline.toy", Toy(), ("pipeline.returns",), ("LICENSE",))
 
 
-def test_code_in_c_of_the_same_name_belongs_to_a_module(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "ROOT", tmp_path)
+def source_digest(source: str) -> str:
+    return syntax.canonical(syntax.parse(source.encode()), lambda statement: [ast.unparse(statement)], {})
+
+
+def test_code_in_c_of_the_same_name_belongs_to_a_module_by_its_bytes(tmp_path):
     (tmp_path / "pipeline").mkdir()
     (tmp_path / "pipeline" / "loop.py").write_text(SOURCE)
 
     def digest(code: str | None) -> str:
         if code is not None:
             (tmp_path / "pipeline" / "loop.c").write_text(code)
-        return evidence.read_module.__wrapped__("pipeline.loop")[0]
+        return fingerprints.Tree(tmp_path).digest("pipeline.loop")
 
-    assert digest(None) == evidence.source_digest(SOURCE)
-    assert len({digest(None), digest("int one = 1;"), digest("int one = 2;")}) == 3
-    assert digest("/* a\n comment */ int  one =\n2;") == digest("int one = 2;")
+    assert len({digest(None), digest("int one = 1;"), digest("int one = 2;"), digest("/* *\\\n/ int one = 2; */")}) == 4
 
 
 def test_comments_docstrings_and_layout_do_not_change_a_digest():
@@ -56,60 +57,50 @@ def test_comments_docstrings_and_layout_do_not_change_a_digest():
         SOURCE.replace("# a comment", "# another").replace("Of a circle.", "In square meters.").replace("\n\n\n", "\n\n\n\n\n")
     )
     other = other.replace("math.pi * radius**2", "(\n        math.pi\n        * radius ** 2\n    )")
-    assert evidence.source_digest(other) == evidence.source_digest(SOURCE)
+    assert source_digest(other) == source_digest(SOURCE)
 
 
 @pytest.mark.parametrize(
     ("old", "new"), [("radius**2", "radius**3"), ("math.pi", "math.tau"), ("def area", "def size"), ("radius**2", "2 * radius")]
 )
 def test_a_changed_line_changes_the_digest(old, new):
-    assert evidence.source_digest(SOURCE.replace(old, new)) != evidence.source_digest(SOURCE)
+    assert source_digest(SOURCE.replace(old, new)) != source_digest(SOURCE)
 
 
 def test_a_string_that_is_not_a_docstring_counts():
-    assert evidence.source_digest("x = 'a'") != evidence.source_digest("x = 'b'")
+    assert source_digest("x = 'a'") != source_digest("x = 'b'")
 
 
 def test_the_canonical_tree_holds_no_empty_fields_that_other_versions_of_python_add():
-    text = evidence.canonical(ast.parse(SOURCE))
+    text = source_digest(SOURCE)
     assert "type_params" not in text and "[]" not in text and "None" not in text
 
 
 def test_other_versions_of_python_give_the_same_digest(tmp_path):
-    others = [found for minor in (10, 12, 13, 14) if (found := shutil.which(f"python3.{minor}")) and works(found)]
-    module = tmp_path / "digest.py"
-    functions = ast.parse((files.ROOT / "pipeline" / "evidence.py").read_text())
-    wanted = [
-        node
-        for node in functions.body
-        if isinstance(node, ast.FunctionDef) and node.name in ("canonical", "without_docstrings", "source_digest")
-    ]
-    module.write_text(
-        "import ast, hashlib, sys\n"
-        + "\n".join(map(ast.unparse, wanted))
-        + "\nprint(source_digest(open(sys.argv[1]).read()))\n"
+    others = [found for minor in (12, 13, 14) if (found := shutil.which(f"python3.{minor}")) and works(found)]
+    script = tmp_path / "say.py"
+    script.write_text(
+        f"import ast, sys\nsys.path.insert(0, {str(files.ROOT / 'pipeline')!r})\nimport syntax\n"
+        "for path in sys.argv[1:]:\n"
+        "    tree = syntax.parse(open(path, 'rb').read())\n"
+        "    print(ascii(syntax.canonical(tree, lambda statement: [ast.unparse(statement)], {})))\n"
     )
-    ours = [path for path in sorted((files.ROOT / "pipeline").rglob("*.py"))]
+    ours = sorted((files.ROOT / "pipeline").rglob("*.py"))
+    said = [ascii(source_digest(path.read_text())) for path in ours]
     for python in [sys.executable, *others]:
-        for path in ours:
-            out = subprocess.run([python, module, path], capture_output=True, text=True, check=True).stdout.strip()
-            assert out == evidence.source_digest(path.read_text()), (python, path)
-        ours = ours[:6]
+        out = subprocess.run([python, "-I", script, *ours], capture_output=True, text=True, check=True).stdout
+        assert out.splitlines() == said, python
 
 
 def works(python: str) -> bool:
     return subprocess.run([python, "-c", "pass"], capture_output=True).returncode == 0
 
 
-def test_sources_follow_imports_and_leave_bookkeeping_out():
-    found = evidence.sources(("pipeline.evaluate", "pipeline.policies.decision_transformer"))
-    assert {
-        "pipeline.evaluate",
-        "pipeline.environments",
-        "pipeline.returns",
-        "pipeline.policies.decision_transformer",
-    } <= found.keys()
-    assert not found.keys() & evidence.BOOKKEEPING
+def test_sources_follow_imports_and_leave_out_what_computes_nothing():
+    found = fingerprints.tree(files.ROOT).sources(("pipeline.evaluate", "pipeline.policies.decision_transformer"))
+    wanted = {"evaluate", "environments", "returns", "policies.decision_transformer", "checkpoints", "evidence"}
+    assert {f"pipeline.{name}" for name in wanted} <= found.keys()
+    assert not found.keys() & fingerprints.ASIDE.keys()
     assert not any("behaviour" in name or "random" in name for name in found), (
         "another method's file must not make this one stale"
     )
@@ -117,16 +108,16 @@ def test_sources_follow_imports_and_leave_bookkeeping_out():
 
 def test_evidence_just_written_holds(recipe, tmp_path):
     evidence.write(recipe, {"x": 1.0}, tmp_path)
-    assert evidence.stale(recipe, tmp_path) is None
+    assert fingerprints.stale(recipe, tmp_path) is None
 
 
 def test_missing_evidence_is_stale(recipe, tmp_path):
-    assert evidence.stale(recipe, tmp_path) == "missing"
+    assert fingerprints.stale(recipe, tmp_path) == "missing"
 
 
 def test_a_changed_run_is_named(recipe, tmp_path):
     evidence.write(recipe, {"x": 1.0}, tmp_path)
-    assert evidence.stale(dataclasses.replace(recipe, run=Toy(rate=0.6)), tmp_path) == "changed: run's rate"
+    assert fingerprints.stale(dataclasses.replace(recipe, run=Toy(rate=0.6)), tmp_path) == "changed: run's rate"
 
 
 def test_a_changed_input_is_named(recipe, tmp_path):
@@ -134,20 +125,21 @@ def test_a_changed_input_is_named(recipe, tmp_path):
     path = recipe.path(tmp_path)
     content = json.loads(path.read_text())
     content["made"]["inputs"]["LICENSE"] = "0" * 64
+    content["made"]["sha256"] = evidence.sealed(content)
     path.write_text(json.dumps(content))
-    assert evidence.stale(recipe, tmp_path) == "changed: LICENSE"
+    assert fingerprints.stale(recipe, tmp_path) == "changed: LICENSE"
 
 
 def test_another_version_of_a_package_is_named(recipe, tmp_path, monkeypatch):
     evidence.write(recipe, {"x": 1.0}, tmp_path)
-    monkeypatch.setattr(evidence, "public_version", lambda package: "9.9.9")
-    assert "numpy" in evidence.stale(recipe, tmp_path) and "9.9.9" in evidence.stale(recipe, tmp_path)
+    monkeypatch.setattr(fingerprints, "public_version", lambda package: "9.9.9")
+    assert "numpy" in fingerprints.stale(recipe, tmp_path) and "9.9.9" in fingerprints.stale(recipe, tmp_path)
 
 
 def test_a_number_edited_by_hand_is_noticed(recipe, tmp_path):
     path = evidence.write(recipe, {"x": 1.25}, tmp_path)
     path.write_text(path.read_text().replace("1.25", "1.35"))
-    assert evidence.stale(recipe, tmp_path) == "its values were changed by hand"
+    assert fingerprints.stale(recipe, tmp_path) == "it was changed by hand"
 
 
 def test_an_output_changed_by_hand_is_noticed(recipe, tmp_path):
@@ -155,9 +147,9 @@ def test_an_output_changed_by_hand_is_noticed(recipe, tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "toy.png").write_bytes(b"picture")
     evidence.write(with_output, {}, tmp_path)
-    assert evidence.stale(with_output, tmp_path) is None
+    assert fingerprints.stale(with_output, tmp_path) is None
     (tmp_path / "images" / "toy.png").write_bytes(b"Picture")
-    assert "images/toy.png" in evidence.stale(with_output, tmp_path)
+    assert "images/toy.png" in fingerprints.stale(with_output, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -167,14 +159,14 @@ def test_an_output_changed_by_hand_is_noticed(recipe, tmp_path):
 def test_what_is_not_evidence_is_stale_and_never_an_exception(recipe, tmp_path, content):
     recipe.path(tmp_path).parent.mkdir(parents=True)
     recipe.path(tmp_path).write_text(content)
-    assert evidence.stale(recipe, tmp_path)
+    assert fingerprints.stale(recipe, tmp_path)
 
 
 def test_a_directory_in_the_place_of_evidence_is_replaced(recipe, tmp_path):
     recipe.path(tmp_path).mkdir(parents=True)
-    assert "directory" in evidence.stale(recipe, tmp_path)
+    assert "directory" in fingerprints.stale(recipe, tmp_path)
     evidence.write(recipe, {"x": 1.0}, tmp_path)
-    assert evidence.stale(recipe, tmp_path) is None
+    assert fingerprints.stale(recipe, tmp_path) is None
 
 
 def test_numbers_that_are_not_finite_are_never_written(recipe, tmp_path):
@@ -207,12 +199,12 @@ def test_a_missing_file_is_an_error_that_names_the_cure(tmp_path):
 def test_every_result_in_the_repository_is_whole(registry):
     for recipe in registry.values():
         content = evidence.read(recipe.path())
-        assert evidence.values_digest(content["values"]) == content["made"]["values_sha256"], recipe.name
+        assert evidence.sealed(content) == content["made"]["sha256"], recipe.name
         assert content["run"] == evidence.fields(recipe.run), recipe.name
 
 
 def test_every_result_that_doit_makes_is_current():
-    assert [(recipe.kind, recipe.name, reason) for recipe in recipes.rebuilt() if (reason := evidence.stale(recipe))] == []
+    assert [(recipe.kind, recipe.name, reason) for recipe in recipes.rebuilt() if (reason := fingerprints.stale(recipe))] == []
 
 
 def others() -> set:

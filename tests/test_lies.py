@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import DecisionTransformerModel
 
-from pipeline import PipelineError, checkpoints, episodes, evidence, files, recipes, runs, tabulate
+from pipeline import PipelineError, checkpoints, episodes, evidence, files, fingerprints, recipes, runs, tabulate
 from pipeline.models import decision_transformer
 from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
 from tests.toy import Toy, assert_one_sentence
@@ -275,7 +275,7 @@ JSON = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
         st.dictionaries(
-            st.sampled_from(("run", "made", "values", "sha256", "sources", "inputs", "versions", "values_sha256")),
+            st.sampled_from(("run", "made", "values", "sha256", "sources", "inputs", "versions", "holds")),
             inner,
             max_size=6,
         ),
@@ -298,7 +298,7 @@ def test_evidence_of_any_content_is_stale_for_a_reason_and_read_in_one_sentence(
     path = RECIPE.path(tmp_path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    assert evidence.stale(RECIPE, tmp_path)
+    assert fingerprints.stale(RECIPE, tmp_path)
     try:
         evidence.read(path)
     except PipelineError as error:
@@ -316,7 +316,7 @@ def test_evidence_replaced_by_something_else_is_stale_for_a_reason(tmp_path, spo
     else:
         path.parent.mkdir(parents=True)
         path.symlink_to(path)
-    assert evidence.stale(RECIPE, tmp_path)
+    assert fingerprints.stale(RECIPE, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pipeline import evidence, files, recipes, reproduce
+from pipeline import files, fingerprints, recipes, reproduce
 
 RETURNS = [4700.0, 4750.0, 4800.0, 4650.0, 4725.0, 4775.0, 4690.0, 4810.0, 4740.0, 4760.0]
 PUBLISHED = {"seeds": list(range(100, 110)), "returns": RETURNS}
@@ -70,7 +70,7 @@ def test_a_short_evaluation_reproduces_its_published_returns(tmp_path, monkeypat
     content["values"]["returns"] = [value + 5000 for value in content["values"]["returns"]]
     path.write_text(json.dumps(content))
     assert reproduce.judge(recipe)[0] == "not reproduced"
-    assert evidence.stale(recipe, files.ROOT) is None, "what is published is left alone"
+    assert fingerprints.stale(recipe, files.ROOT) is None, "what is published is left alone"
 
 
 @pytest.mark.parametrize(

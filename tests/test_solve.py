@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import PipelineError, evidence, files, levels, proportions, recipes, reproduce, runs, solve
+from pipeline import PipelineError, evidence, files, fingerprints, levels, proportions, recipes, reproduce, runs, solve
 from pipeline.models.grid_cloning import GridCloningModel
 from pipeline.models.leap import LeapConfig, LeapModel
 from pipeline.policies.grid_cloning import GridCloning
@@ -162,6 +162,6 @@ def test_a_part_of_the_episodes_is_no_whole_evidence(tmp_path, monkeypatch):
     recipe = dataclasses.replace(recipes.SOLVINGS["local_random_go_to_local_s7n5"], run=RUN)
     played = solve.solve(RUN, RandomSteps(), tmp_path / "work", shards=1)
     evidence.write(recipe, solve.summarise(RUN, played), tmp_path)
-    assert evidence.stale(recipe, tmp_path) is None  # elsewhere a part is what was asked for
+    assert fingerprints.stale(recipe, tmp_path) is None  # elsewhere a part is what was asked for
     monkeypatch.setattr(files, "ROOT", tmp_path)
-    assert evidence.stale(recipe, tmp_path) == "it holds 2 of 5 episodes"
+    assert fingerprints.stale(recipe, tmp_path) == "it holds 2 of 5 episodes"

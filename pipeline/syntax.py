@@ -1,0 +1,191 @@
+"""What Python source says to the interpreter, as canonical text: for digests that change when a value could, and only then.
+
+Left out, because they cannot change a value: comments and layout (a syntax tree has none), docstrings, annotations outside the
+bodies of classes, the wording of errors, and the help texts of command lines. Names of this project's modules are left out too:
+whoever digests a module puts the digest of what is imported in their place, so that moving or renaming a file changes nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+HELP = ("help", "description", "epilog", "metavar")  # what a command line says of itself
+PARSERS = ("add_argument", "ArgumentParser", "parser")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+EFFECTS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)  # what may change something while it is evaluated
+
+
+class Imported(NamedTuple):
+    """One name that an import statement binds: the module, the name taken from it (None for the module itself), the name bound.
+
+    Of `from a import b` it cannot be seen whether b is a module of its own: `module` is a and `name` is b then.
+    """
+
+    module: str
+    name: str | None
+    bound: str
+
+
+def parse(source: bytes) -> ast.Module:
+    """The syntax tree of a file's bytes, in the encoding that the interpreter would read them in."""
+    return ast.parse(source)
+
+
+def imported(statement: ast.Import | ast.ImportFrom, package: str) -> Iterator[Imported]:
+    """What an import statement binds; relative imports are resolved against the package the file belongs to."""
+    if isinstance(statement, ast.Import):
+        for alias in statement.names:
+            yield Imported(alias.name, None, alias.asname or alias.name.partition(".")[0])
+    else:
+        above = package.split(".")[: len(package.split(".")) - statement.level + 1] if statement.level else []
+        module = ".".join([*above, *([statement.module] if statement.module else [])])
+        for alias in statement.names:
+            yield Imported(module, alias.name, alias.asname or alias.name)
+
+
+def all_imported(tree: ast.Module, package: str) -> list[Imported]:
+    """What all import statements of a file bind, wherever they stand."""
+    statements = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+    return [each for statement in statements for each in imported(statement, package)]
+
+
+def bound_otherwise(tree: ast.Module) -> set[str]:
+    """Names that a file binds in any way but by an import: assignments, arguments, functions, classes, handlers, patterns."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            names.update(node.names)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.MatchMapping):
+            names.add(node.rest or "")
+        elif not isinstance(node, ast.alias):
+            names.add(getattr(node, "name", None) or "")
+    return names
+
+
+def says_help(node: ast.AST) -> bool:
+    """Whether a call describes a command line."""
+    called = getattr(node, "func", None)
+    return getattr(called, "attr", getattr(called, "id", None)) in PARSERS
+
+
+def has_effects(node: ast.AST) -> bool:
+    """Whether evaluating an expression may do more than give a value."""
+    return any(isinstance(each, EFFECTS) for each in ast.walk(node))
+
+
+def without_help(call: ast.Call) -> ast.Call:
+    """A call that describes a command line, less the texts that help its users, and the docstring that heads them."""
+    keywords = [each for each in call.keywords if each.arg not in HELP or has_effects(each.value)]
+    words = [each for each in call.args if not (isinstance(each, ast.Name) and each.id == "__doc__")]
+    return ast.Call(call.func, words, keywords)
+
+
+def without_wording(statement: ast.Raise) -> ast.Raise:
+    """A `raise` less what its error says: of the arguments only what may have an effect stays."""
+    if not isinstance(statement.exc, ast.Call):
+        return statement
+    call = statement.exc
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return ast.Raise(ast.Call(call.func, [effect for each in arguments for effect in outermost(each)], []), statement.cause)
+
+
+def outermost(node: ast.AST) -> Iterator[ast.AST]:
+    """The expressions below a node that may have effects and lie in no other such expression."""
+    if isinstance(node, EFFECTS):
+        yield node
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from outermost(child)
+
+
+def reads_docstrings(tree: ast.Module) -> bool:
+    """Whether a file looks at docstrings, other than to head the help of its command line: then they may decide a value."""
+    helped = {
+        id(part)
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and says_help(call)
+        for dropped in (*call.args, *(keyword.value for keyword in call.keywords if keyword.arg in HELP))
+        if not has_effects(dropped)
+        for part in ast.walk(dropped)
+    }
+    looks = ("__doc__", "getdoc")
+    return any(
+        getattr(node, "id", getattr(node, "attr", None)) in looks and id(node) not in helped
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.Attribute)
+    )
+
+
+def canonical(tree: ast.Module, say: Callable[[ast.Import | ast.ImportFrom], list[str]], renamed: dict[str, str]) -> str:
+    """A file as text that depends on what it does alone.
+
+    Python's minor version does not matter: fields that are empty are left out, since newer versions add empty ones.
+
+    Args:
+        tree: the file; it is not changed.
+        say: gives for an import statement one text for each name it binds.
+        renamed: names that stand for modules of this project, and the text to put in their place.
+    """
+    annotated = not any(each == Imported("__future__", "annotations", "annotations") for each in all_imported(tree, ""))
+    documented = reads_docstrings(tree)
+
+    def body(statements: list[ast.stmt], in_class: bool) -> str:
+        texts: list[str] = []
+        block: list[str] = []  # imports that follow one another, whose order is the alphabet's
+        for statement in statements:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                block += say(statement)
+                continue
+            texts += [*sorted(block), write(statement, in_class)]
+            block = []
+        return f"[{','.join([*texts, *sorted(block)])}]"
+
+    def fields(node: ast.AST, in_class: bool) -> Iterator[tuple[str, object]]:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if name in ("ctx", "kind", "type_comment") or value is None:
+                continue
+            if not annotated and (
+                (isinstance(node, ast.arg) and name == "annotation")
+                or (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and name == "returns")
+                or (isinstance(node, ast.AnnAssign) and name == "annotation" and not in_class)
+            ):
+                continue
+            if name == "body" and isinstance(node, DOCUMENTED) and not documented and value and is_docstring(value[0]):
+                value = value[1:]
+            if value != []:
+                yield name, value
+
+    def write(node: object, in_class: bool = False) -> str:
+        if isinstance(node, ast.Name) and node.id in renamed:
+            return renamed[node.id]
+        if isinstance(node, ast.Raise):
+            node = without_wording(node)
+        if isinstance(node, ast.Call) and says_help(node):
+            node = without_help(node)
+        if isinstance(node, ast.AST):
+            inside = isinstance(node, ast.ClassDef)
+            parts = (f"{name}={inner(name, value, inside)}" for name, value in fields(node, in_class))
+            return f"{type(node).__name__}({','.join(parts)})"
+        if isinstance(node, list):
+            return f"[{','.join(write(each, in_class) for each in node)}]"
+        return repr(node)
+
+    def inner(name: str, value: object, in_class: bool) -> str:
+        if isinstance(value, list) and any(isinstance(each, ast.Import | ast.ImportFrom) for each in value):
+            return body(value, in_class)
+        return write(value, in_class)
+
+    return write(tree)
+
+
+def is_docstring(statement: ast.stmt) -> bool:
+    """Whether a statement, the first of a body, is a docstring."""
+    value = getattr(statement, "value", None)
+    return isinstance(statement, ast.Expr) and isinstance(value, ast.Constant) and isinstance(value.value, str)
