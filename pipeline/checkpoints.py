@@ -132,6 +132,21 @@ def verify(folder: Path) -> None:
             raise CheckpointError(f"{folder / name} has another sha256 than SHA256SUMS says: {cure(folder)}")
 
 
+def verify_training(folder: Path, path: Path) -> None:
+    """Check a checkpoint's files against the evidence of the training that made it, where there is such evidence.
+
+    Raises:
+        CheckpointError: the evidence names another sum for a file, so that this is another training's checkpoint.
+        EvidenceError: the evidence cannot be read.
+    """
+    if not path.exists():
+        return
+    for name, expected in evidence.read(path)["values"].get("sha256", {}).items():
+        file = folder / Path(name).name
+        if not file.is_file() or files.sha256(file) != expected:
+            raise CheckpointError(f"{file} is not what {path} says was trained: {cure(folder)}")
+
+
 def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
     """Load the checkpoint of a training run, checked: sums, recipe, architecture, finite weights.
 
@@ -146,6 +161,7 @@ def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
     """
     folder = Path(root) / "checkpoints" / name
     verify(folder)
+    verify_training(folder, Path(root) / "results" / "training" / f"{name}.json")
     try:
         model, report = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True, **options)
     except Exception as error:  # a wrong configuration makes transformers fail wherever it is first used

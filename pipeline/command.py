@@ -87,6 +87,8 @@ def find(name: str, registry: dict[str, Recipe], root: Path = files.ROOT) -> Rec
     recipe = recipes.on_dataset(registry[base], data) if data else registry[base]
     fetch_published(recipe)
     claim(recipe, root)
+    if fingerprints.derive_again(recipe, root):
+        sys.exit()
     return replace(recipe, begun=fingerprints.depends(recipe, root))
 
 

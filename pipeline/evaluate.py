@@ -17,9 +17,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline import PipelineError, command, environments, evidence, files, policies, recipes
-from pipeline.returns import normalised_score
-from pipeline.scores import t_interval
+from pipeline import PipelineError, command, environments, evidence, files, policies, recipes, summaries
 
 
 def shard_count(run) -> int:
@@ -44,23 +42,6 @@ def play_shard(policy, run, shard: int, tick=lambda: None) -> list[float]:
     if not np.isfinite(returns).all():
         raise PipelineError(f"{run.name}: an episode's return is not finite; the policy gave an action that is not a number")
     return evidence.plain(returns)
-
-
-def summarise(run, returns: list[float]) -> dict:
-    """Every return with its seed, and their mean with a 95 % t-interval over episodes, raw and as D4RL's score."""
-    mean, low, high = t_interval(returns)
-    return {
-        "episodes": len(returns),
-        "seeds": [run.first_seed + episode for episode in range(len(returns))],
-        "returns": returns,
-        "return_mean": mean,
-        "return_sd": float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0,
-        "return_low": low,
-        "return_high": high,
-        "score_mean": float(normalised_score(mean)),
-        "score_low": float(normalised_score(low)),
-        "score_high": float(normalised_score(high)),
-    }
 
 
 def evaluate(run, policy, work: Path, shards: int | None = None) -> list[float]:
@@ -92,7 +73,7 @@ def main() -> None:
     policy = policies.module(recipe.run.method).load(recipe.run)
     work = recipe.work(arguments.into)
     returns = evaluate(recipe.run, policy, work, arguments.shards)
-    evidence.write(recipe, summarise(recipe.run, returns), arguments.into)
+    evidence.write(recipe, summaries.derived(recipe, {"returns": returns}, arguments.into), arguments.into)
     shutil.rmtree(work)
 
 

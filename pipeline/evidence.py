@@ -115,10 +115,13 @@ def write(recipe: Recipe, values: dict, root: Path = files.ROOT, about: dict | N
     depends = recipe.begun or fingerprints.depends(recipe, root)
     fingerprints.check_unedited(depends)
     made = {"fingerprint": fingerprints.fingerprint(recipe, depends), **(about or {}), **depends}
-    content = {"run": fields(recipe.run), "made": made, "values": values}
-    made["sha256"] = sealed(content)
-    files.write_json(recipe.path(root), content)
+    write_sealed(recipe.path(root), {"run": fields(recipe.run), "made": made, "values": values})
     return recipe.path(root)
+
+
+def write_sealed(path: Path, content: dict) -> None:
+    """Write a file of evidence whole, with the digest of everything in it."""
+    files.write_json(path, {**content, "made": {**content["made"], "sha256": sealed(content)}})
 
 
 def read(path: Path) -> dict:

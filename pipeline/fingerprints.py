@@ -21,8 +21,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pipeline
-from pipeline import files, syntax
-from pipeline.evidence import EvidenceError, Recipe, differences, fields, read, sealed, values_digest
+from pipeline import files, summaries, syntax
+from pipeline.evidence import EvidenceError, Recipe, differences, fields, read, sealed, values_digest, write_sealed
 
 ASIDE = {
     "pipeline.command": "names of runs, locks and errors on the command line",
@@ -30,8 +30,10 @@ ASIDE = {
     "pipeline.plan": "says what is stale",
     "pipeline.recipes": "names what a run reads, which its fingerprint holds",
     "pipeline.runs": "the runs, whose fields their fingerprints hold",
+    "pipeline.summaries": "what follows from what was played, computed again at every check",
     "pipeline.syntax": "reads source, for digests",
 }
+UNFOUNDED = "what is said to follow from what was played does not"
 WITHOUT_INFLUENCE = ("tqdm",)  # draws progress bars
 DISTRIBUTIONS = {"PIL": "pillow", "stable_baselines3": "stable_baselines3"}  # that are called otherwise than what they hold
 COMPILED = (".so", ".pyd")  # what Python prefers to a .py file of the same name
@@ -265,11 +267,22 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
         if Path(root) == files.ROOT and 0 < held < wanted:
             return f"it holds {held} of {wanted} episodes"
         changed = changes(recipe, content, root)
+        if changed:
+            return f"changed: {', '.join(changed)}"
+        return None if summaries.derived(recipe, content["values"], root) in (None, content["values"]) else UNFOUNDED
     except EvidenceError as error:
         return "missing" if "is missing" in str(error) else str(error)
-    except (KeyError, AttributeError, TypeError):
-        return "it does not say what it was made from"
-    return f"changed: {', '.join(changed)}" if changed else None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return "it does not say what it was made from, or what was found"
+
+
+def derive_again(recipe: Recipe, root: Path = files.ROOT) -> bool:
+    """Where nothing is wrong with evidence but what should follow from what was played, write that anew; whether it was so."""
+    if stale(recipe, root) != UNFOUNDED:
+        return False
+    content = read(recipe.path(root))
+    write_sealed(recipe.path(root), {**content, "values": summaries.derived(recipe, content["values"], root)})
+    return True
 
 
 def changes(recipe: Recipe, content: dict, root: Path = files.ROOT) -> list[str]:

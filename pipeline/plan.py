@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 
-from pipeline import PipelineError, command, evidence, files, fingerprints, recipes
+from pipeline import PipelineError, command, evidence, files, fingerprints, recipes, summaries
 from pipeline.evidence import Recipe
 
 
@@ -30,9 +30,10 @@ def trained_evidence_problems() -> list[str]:
         try:
             content = evidence.read(recipe.path())
             sound = evidence.sealed(content) == content["made"]["sha256"]
+            sound &= summaries.derived(recipe, content["values"], files.ROOT) in (None, content["values"])
             sums = content["values"]["sha256"] if recipe.outputs else {}
             wrong = [name for name in recipe.outputs if fingerprints.input_digest(name, files.ROOT) != sums[name]]
-        except (PipelineError, AttributeError, LookupError, TypeError):
+        except (PipelineError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             sound, wrong = False, []
         if not sound or wrong:
             damaged = path if not sound else wrong[0]
@@ -48,6 +49,12 @@ def trained_evidence_problems() -> list[str]:
                 f"`doit train:{recipe.name}`, {minutes(recipe.seconds)}"
             )
     return problems
+
+
+def trained_by_other_code() -> list[tuple[str, str]]:
+    """Trainings whose evidence is sound but was made by other code, or other versions, than today's; each with what changed."""
+    reasons = ((f"{recipe.kind}/{recipe.name}", fingerprints.stale(recipe)) for recipe in recipes.TRAINED.values())
+    return [(name, reason) for name, reason in reasons if reason and reason.startswith("changed: ")]
 
 
 def check_lock() -> None:
@@ -91,6 +98,13 @@ def announce(source: str = "local") -> None:
         print(
             f"{len(outdated)} results of published checkpoints were made by other code, such as {outdated[0]}: "
             "`doit source=hub` makes them again"
+        )
+    moved = trained_by_other_code() if source == "local" else []
+    if moved:
+        listed = "; ".join(f"{name} ({reason})" for name, reason in moved[:3])
+        print(
+            f"{len(moved)} trainings were not made by today's code: {listed}{'; …' if moved[3:] else ''}. "
+            "`python -m pipeline.renewal` proves, where it can, that today's makes the same"
         )
     waiting = stale(source)
     for recipe, reason in waiting:

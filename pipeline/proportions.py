@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scipy import stats
+from scipy import special
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> dict[str, float]:
@@ -13,5 +13,11 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> dict[str, f
     Raises:
         ValueError: there are no trials, or more successes than trials.
     """
-    found = stats.binomtest(int(successes), int(trials)).proportion_ci(confidence, method="wilson")
-    return {"mean": successes / trials, "low": float(found.low), "high": float(found.high)}
+    successes, trials = int(successes), int(trials)
+    if trials < 1 or not 0 <= successes <= trials:
+        raise ValueError(f"{successes} successes among {trials} trials are no share")
+    mean, z = successes / trials, float(special.ndtri(0.5 + confidence / 2))
+    centre = (successes + z**2 / 2) / (trials + z**2)
+    half = z / (trials + z**2) * (successes * (trials - successes) / trials + z**2 / 4) ** 0.5
+    low = centre - half if successes > 0 else 0.0
+    return {"mean": mean, "low": low, "high": centre + half if successes < trials else 1.0}

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline import arrays, command, environments, files, policies, recipes
+from pipeline import arrays, command, environments, files, policies, recipes, summaries
 
 
 def roll_out(policy, environment: str, seed: int, steps: int) -> dict[str, np.ndarray]:
@@ -46,9 +46,7 @@ def main() -> None:
     torch.set_num_threads(1)
     played = recipes.EVALUATIONS[run.evaluation].run
     states = roll_out(policies.module(played.method).load(played), played.environment, run.seed, run.steps)
-    kept = states["rewards"][: run.steps].sum()
-    distance = states["positions"][-1, 0] - states["positions"][0, 0]
-    arrays.write(recipe, {"steps": run.steps, "return": float(kept), "distance_m": float(distance)}, states, arguments.into)
+    arrays.write(recipe, summaries.rolled_out(states), states, arguments.into)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,10 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline import PipelineError, command, evidence, files, levels, policies, proportions, recipes
+from pipeline import PipelineError, command, evidence, files, levels, policies, recipes, summaries
 
 
 def shard_seeds(run, shard: int) -> list[int]:
@@ -48,24 +47,6 @@ def solve(run, policy, work: Path, shards: int | None = None) -> dict[str, list]
     return played
 
 
-def summarise(run, played: dict[str, list]) -> dict:
-    """Every episode with its seed; the share solved with Wilson's 95 % interval over episodes; and how long they took.
-
-    `length_mean` counts all episodes, those that ran out of time at their full time; `solved_length_mean` those solved.
-    """
-    success, length = np.array(played["success"]), np.array(played["length"])
-    return {
-        "episodes": len(success),
-        "seeds": [run.first_seed + episode for episode in range(len(success))],
-        "success": played["success"],
-        "length": played["length"],
-        "solved": int(success.sum()),
-        **{f"success_{end}": value for end, value in proportions.wilson(success.sum(), len(success)).items()},
-        "length_mean": float(length.mean()),
-        "solved_length_mean": float(length[success == 1].mean()) if success.any() else 0.0,
-    }
-
-
 def main() -> None:
     """Play one run into `results/`, or below the folder that `--into` names."""
     parser = command.parser(__doc__, recipes.SOLVINGS)
@@ -80,7 +61,7 @@ def main() -> None:
     policy = policies.module(recipe.run.method).load(recipe.run)
     work = recipe.work(arguments.into)
     played = solve(recipe.run, policy, work, arguments.shards)
-    evidence.write(recipe, summarise(recipe.run, played), arguments.into)
+    evidence.write(recipe, summaries.derived(recipe, played, arguments.into), arguments.into)
     shutil.rmtree(work)
 
 

@@ -98,7 +98,7 @@ def works(python: str) -> bool:
 
 def test_sources_follow_imports_and_leave_out_what_computes_nothing():
     found = fingerprints.tree(files.ROOT).sources(("pipeline.evaluate", "pipeline.policies.decision_transformer"))
-    wanted = {"evaluate", "environments", "returns", "policies.decision_transformer", "checkpoints", "evidence"}
+    wanted = {"evaluate", "environments", "policies.decision_transformer", "checkpoints", "evidence"}
     assert {f"pipeline.{name}" for name in wanted} <= found.keys()
     assert not found.keys() & fingerprints.ASIDE.keys()
     assert not any("behaviour" in name or "random" in name for name in found), (

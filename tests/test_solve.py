@@ -7,7 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import PipelineError, evidence, files, fingerprints, levels, proportions, recipes, reproduce, runs, solve
+from pipeline import (
+    PipelineError,
+    evidence,
+    files,
+    fingerprints,
+    levels,
+    proportions,
+    recipes,
+    reproduce,
+    runs,
+    solve,
+    summaries,
+)
 from pipeline.models.grid_cloning import GridCloningModel
 from pipeline.models.leap import LeapConfig, LeapModel
 from pipeline.policies.grid_cloning import GridCloning
@@ -55,20 +67,22 @@ def test_shards_cover_all_episodes_once_and_a_finished_one_is_not_played_again(t
 
 
 def test_the_summary_counts_what_was_solved():
-    values = solve.summarise(RUN, {"success": [1, 0, 1, 0], "length": [4, 49, 6, 49]})
+    values = summaries.summarise_solved(RUN, {"success": [1, 0, 1, 0], "length": [4, 49, 6, 49]})
     assert (values["solved"], values["success_mean"], values["episodes"]) == (2, 0.5, 4)
     assert (values["length_mean"], values["solved_length_mean"]) == (27.0, 5.0)
     assert values["seeds"] == [100, 101, 102, 103]
-    assert solve.summarise(RUN, {"success": [0], "length": [49]})["solved_length_mean"] == 0.0
+    assert summaries.summarise_solved(RUN, {"success": [0], "length": [49]})["solved_length_mean"] == 0.0
 
 
 def test_the_same_episodes_are_identical_and_a_changed_one_is_not_overlooked():
     played = {"success": [1] * 90 + [0] * 10, "length": [5] * 100}
     run = dataclasses.replace(RUN, episodes=100)
-    published = solve.summarise(run, played)
+    published = summaries.summarise_solved(run, played)
 
     def again(success):
-        return reproduce.judge_solved(published, solve.summarise(run, {"success": success, "length": [5] * len(success)}))[0]
+        return reproduce.judge_solved(
+            published, summaries.summarise_solved(run, {"success": success, "length": [5] * len(success)})
+        )[0]
 
     assert again(played["success"]) == again(played["success"][:25]) == "identical"
     assert again([0] + played["success"][1:25]) == "statistically compatible"
@@ -161,7 +175,7 @@ def test_rivals_play_the_same_alone_as_in_a_batch(policy):
 def test_a_part_of_the_episodes_is_no_whole_evidence(tmp_path, monkeypatch):
     recipe = dataclasses.replace(recipes.SOLVINGS["local_random_go_to_local_s7n5"], run=RUN)
     played = solve.solve(RUN, RandomSteps(), tmp_path / "work", shards=1)
-    evidence.write(recipe, solve.summarise(RUN, played), tmp_path)
+    evidence.write(recipe, summaries.summarise_solved(RUN, played), tmp_path)
     assert fingerprints.stale(recipe, tmp_path) is None  # elsewhere a part is what was asked for
     monkeypatch.setattr(files, "ROOT", tmp_path)
     assert fingerprints.stale(recipe, tmp_path) == "it holds 2 of 5 episodes"
