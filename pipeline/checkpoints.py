@@ -139,9 +139,8 @@ def verify_training(folder: Path, path: Path) -> None:
         CheckpointError: the evidence names another sum for a file, so that this is another training's checkpoint.
         EvidenceError: the evidence cannot be read.
     """
-    if not path.exists():
-        return
-    for name, expected in evidence.read(path)["values"].get("sha256", {}).items():
+    sums = evidence.read(path)["values"].get("sha256", {}) if path.exists() else {}
+    for name, expected in sums.items():
         file = folder / Path(name).name
         if not file.is_file() or files.sha256(file) != expected:
             raise CheckpointError(f"{file} is not what {path} says was trained: {cure(folder)}")

@@ -9,8 +9,8 @@ changed must have run. Then the new digests are written, and below `made.renewed
 outcome, on which processor. What follows from what was played is computed again in full, as at every check.
 
 Refused, each in a sentence: evidence whose run, inputs or versions changed; a statement that changed and did not run, unless it
-leads to nothing but an error, or stands in a function that nothing names; other bytes; code in C that changed, where the first shard does not come out as recorded; times;
-and what was renewed twice already, which is to be made again.
+leads to nothing but an error, or stands in a function that nothing names; other bytes; code in C that changed, where the first
+shard does not come out as recorded; times; and what was renewed twice already, which is to be made again.
 """
 
 from __future__ import annotations
@@ -146,7 +146,8 @@ class History:
 class Statement:
     """A statement of a file, of a compound one the head alone.
 
-    text: what it says to the interpreter. node: it. fails: whether it can only lead to an error. within: the functions it lies in.
+    text: what it says to the interpreter. node: it. fails: whether it can only lead to an error. within: the functions that
+    it lies in.
     """
 
     text: str
@@ -277,8 +278,7 @@ def probes(old: Path, new: Path, salt: str, names: list[str], place: Path) -> tu
         while any(each.poll() is None for each in both):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 both[0 if both[0].poll() is None else 1].wait(1)
-            bar.n = sum(len(out.read_text().splitlines()) for out in outs if out.exists())
-            bar.refresh()
+            bar.update(sum(len(out.read_text().splitlines()) for out in outs if out.exists()) - bar.n)
     found = []
     for each, out in zip(both, outs, strict=True):
         if each.returncode:
