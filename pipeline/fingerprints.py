@@ -307,6 +307,7 @@ def changed_sources(then: dict[str, str], now: dict[str, str]) -> list[str]:
     if old == new:
         return []
     other = {module for module, digest in now.items() if digest not in old}
+    source.closure(tuple(other))
     first = [module for module in other if not {source.target(each) for each in source.imports[module]} & other]
     gone = [module for module, digest in then.items() if digest not in new and module not in now]
     return [f"source of {module}" for module in sorted(first) or sorted(gone) or ["modules no longer imported"]]

@@ -74,6 +74,11 @@ def shrunk(run, kind: str):
     return replace(run, name=run.name + TOY, **small)
 
 
+def shorten(steps: int) -> None:
+    """Have episodes end after so many steps, where they would go on for longer."""
+    environments.EPISODE_STEPS.update({name: min(steps, most) for name, most in environments.EPISODE_STEPS.items()})
+
+
 def known(kind: str, name: str):
     """The recipe of a result."""
     every = [*recipes.TRAINED.values(), *recipes.rebuilt()]
@@ -122,7 +127,7 @@ def words_of(recipe) -> list[str]:
 
 def toy(recipe) -> str:
     """Make a result of the same kind at toy size, from its beginning to its very end; digest of what came out."""
-    environments.EPISODE_STEPS.update(dict.fromkeys(environments.EPISODE_STEPS, TOY_STEPS))
+    shorten(TOY_STEPS)
     made = registered(recipe, shrunk(recipe.run, recipe.kind))
     trained = recipe.kind in ("training", "datasets")
     root = files.ROOT if trained else files.ROOT / "build" / "probe"
@@ -169,7 +174,7 @@ def play(recipe, salt: str, shards: int) -> str:
     run, module = recipe.run, importlib.import_module(recipe.verb)
     count = -(-run.episodes // run.shard_episodes)
     shard = int(hashlib.sha256(f"{salt} {recipe.name}".encode()).hexdigest(), 16) % min(count, shards)
-    environments.EPISODE_STEPS.update(dict.fromkeys(environments.EPISODE_STEPS, steps_of(run)))
+    shorten(steps_of(run))
     watched = Watched(policies.module(run.method).load(run), steps_of(run))
     try:
         played = module.play_shard(watched, run, shard, lambda *_: None)
@@ -194,7 +199,7 @@ def record(recipe, salt: str) -> str:
     if recipe.verb == "pipeline.demonstrate":
         part = module.solve_shard(replace(run, shard_episodes=8), int(salt[:8], 16) % 4, lambda: None)
     else:
-        environments.EPISODE_STEPS.update(dict.fromkeys(environments.EPISODE_STEPS, PREFIX_STEPS))
+        shorten(PREFIX_STEPS)
         policy = module.BehaviourPolicy(checkpoints.load(run.behaviour, module.GaussianPolicyModel))
         part = module.play_shard(policy, run, int(salt[:8], 16) % 4, lambda: None)
     parts = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
@@ -204,10 +209,11 @@ def record(recipe, salt: str) -> str:
 
 def train(recipe) -> str:
     """Everything a training keeps after two short intervals at full size, between which it was killed and resumed."""
-    shorter = {"interval_updates": PREFIX_UPDATES, "interval_steps": 200, "random_steps": 100, "target_return": 1e9}
+    interval = min(PREFIX_UPDATES, getattr(recipe.run, "updates", 3 * PREFIX_UPDATES) // 3)
+    shorter = {"interval_updates": interval, "interval_steps": 200, "random_steps": 100, "target_return": 1e9}
     names = {field.name for field in dataclasses.fields(recipe.run)}
     run = replace(recipe.run, name=f"{recipe.name}_prefix", **{key: value for key, value in shorter.items() if key in names})
-    environments.EPISODE_STEPS.update(dict.fromkeys(environments.EPISODE_STEPS, PREFIX_STEPS))
+    shorten(PREFIX_STEPS)
     made, kept, write = registered(recipe, run), [], checkpoints.write_tensors
 
     def write_and_stop(path: Path, tensors: dict, metadata: dict | None = None) -> None:
@@ -264,7 +270,9 @@ def probe(recipe, salt: str) -> dict:
     try:
         if recipe.kind in WHOLE:
             return {"toy": "", "prefix": whole(recipe)}
-        return {"toy": toy(recipe), "prefix": prefix(recipe, salt)}
+        first = toy(recipe)
+        environments.EPISODE_STEPS.update(steps)
+        return {"toy": first, "prefix": prefix(recipe, salt)}
     except (Exception, SystemExit) as error:  # whatever is wrong with it, other results are still to be probed
         return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
     finally:

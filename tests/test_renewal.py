@@ -1,0 +1,238 @@
+"""Renewal by proof: what today's code is shown to make the same is renewed, and nothing else is."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import subprocess
+
+import pytest
+
+from pipeline import evidence, files, fingerprints, recipes, renewal, syntax
+from pipeline.renewal import RenewalError
+
+OLD = '''def play(policy, steps):
+    """Play."""
+    total = 0
+    for step in range(steps):
+        if step > 90:
+            total -= 1
+        total += policy(step)
+    return total
+'''
+
+
+def missed(tmp_path, new: str, lines: set[int], old: str = OLD) -> list[int]:
+    """Lines of the new file that changed, count, and are not among those that ran."""
+    (tmp_path / "old.py").write_text(old)
+    (tmp_path / "new.py").write_text(new)
+    used = renewal.named([syntax.parse(new.encode()), ast.parse("play")])
+    return renewal.not_run(tmp_path / "old.py", tmp_path / "new.py", lines, used)
+
+
+def test_a_changed_statement_that_ran_is_covered_and_one_that_did_not_is_named(tmp_path):
+    new = OLD.replace("total -= 1", "total -= 2").replace("total += policy(step)", "total = total + policy(step)")
+    assert missed(tmp_path, new, {3, 4, 5, 7, 8}) == [6]
+    assert missed(tmp_path, new, {3, 4, 5, 6, 7, 8}) == []
+
+
+def test_a_changed_condition_must_have_been_asked(tmp_path):
+    new = OLD.replace("step > 90", "step > 91")
+    assert missed(tmp_path, new, {3, 4, 7, 8}) == [5]
+    assert missed(tmp_path, new, {3, 4, 5, 7, 8}) == []
+
+
+def test_a_new_branch_that_did_not_run_is_named_unless_it_only_raises(tmp_path):
+    quiet = OLD.replace("    return total", "    if total > 9:\n        total = 9\n    return total")
+    assert missed(tmp_path, quiet, {3, 4, 5, 7, 8, 10}) == [9]
+    loud = OLD.replace(
+        "    return total", "    if total > 9:\n        why = 'much'\n        raise ValueError(why)\n    return total"
+    )
+    assert missed(tmp_path, loud, {3, 4, 5, 7, 8, 11}) == []
+
+
+def test_a_function_that_nothing_names_need_not_run_but_one_that_is_named_must(tmp_path):
+    unused = OLD + "\n\ndef helper(x):\n    return x + 1\n"
+    assert missed(tmp_path, unused, {3, 4, 5, 7, 8}) == []
+    used = unused.replace("policy(step)", "helper(policy(step))")
+    assert missed(tmp_path, used, {3, 4, 5, 7, 8}) == [11, 12]
+
+
+def test_a_changed_default_needs_its_function_to_have_run(tmp_path):
+    new = OLD.replace("(policy, steps)", "(policy, steps=3)")
+    assert missed(tmp_path, new, set()) == [1]
+    assert missed(tmp_path, new, {3}) == []
+
+
+def test_wording_comments_and_layout_are_no_change(tmp_path):
+    new = OLD.replace('"""Play."""', '"""Play on."""').replace("total = 0", "total = (\n        0  # nothing yet\n    )")
+    assert missed(tmp_path, new, set()) == []
+
+
+def content_of(recipe) -> dict:
+    """A piece of the repository's evidence, as it would be if it were current."""
+    content = evidence.read(recipe.path())
+    depends = fingerprints.depends(recipe)
+    made = {key: value for key, value in content["made"].items() if key != "renewed"}
+    content["made"] = {**made, **depends, "fingerprint": fingerprints.fingerprint(recipe, depends)}
+    content["made"]["sha256"] = evidence.sealed(content)
+    return content
+
+
+def refused(recipe, content: dict) -> str:
+    """The reason why evidence cannot be renewed."""
+    content["made"]["sha256"] = evidence.sealed(content)
+    with pytest.raises(RenewalError) as caught:
+        renewal.check_eligible(recipe, content)
+    return str(caught.value)
+
+
+RECIPE = recipes.EVALUATIONS["local_random_halfcheetah"]
+
+
+def test_source_alone_may_have_changed():
+    content = content_of(RECIPE)
+    content["made"]["sources"] = {"pipeline.evaluate": "0" * 64}
+    content["made"]["sha256"] = evidence.sealed(content)
+    renewal.check_eligible(RECIPE, content)
+
+
+def test_other_packages_are_refused():
+    content = content_of(RECIPE)
+    content["made"]["versions"]["mujoco"] = "3.9.9"
+    assert "mujoco 3.9.9 → " in refused(RECIPE, content)
+
+
+def test_another_run_another_input_and_other_runs_it_plays_are_refused():
+    content = content_of(RECIPE)
+    assert "run's episodes" in refused(dataclasses.replace(RECIPE, run=dataclasses.replace(RECIPE.run, episodes=9)), content)
+    player = recipes.ROLLOUTS["local_random_halfcheetah"]
+    held = dataclasses.replace(player, holds=(dataclasses.replace(player.holds[0], first_seed=1),))
+    assert "the runs it plays" in refused(held, content_of(player))
+    cloned = recipes.EVALUATIONS["local_bc_halfcheetah_s0"]
+    content = content_of(cloned)
+    content["made"]["inputs"]["checkpoints/local_bc_halfcheetah_s0/config.json"] = "0" * 64
+    assert "config.json" in refused(cloned, content)
+
+
+def test_times_are_never_renewed():
+    recipe = next(iter(recipes.LATENCIES.values()))
+    assert refused(recipe, content_of(recipe)) == "times are measured, never renewed"
+
+
+def test_a_third_renewal_is_refused():
+    content = content_of(RECIPE)
+    content["made"]["renewed"] = [{}]
+    content["made"]["sha256"] = evidence.sealed(content)
+    renewal.check_eligible(RECIPE, content)
+    content["made"]["renewed"] = [{}, {}]
+    assert "renewed 2 times already" in refused(RECIPE, content)
+
+
+def test_what_was_changed_by_hand_is_refused():
+    content = content_of(RECIPE)
+    content["values"]["returns"][0] += 1
+    with pytest.raises(RenewalError, match="changed by hand"):
+        renewal.check_eligible(RECIPE, content)
+
+
+def test_edited_code_must_be_committed_first(monkeypatch):
+    monkeypatch.setattr(renewal, "git", lambda *words: " M pipeline/returns.py\n")
+    with pytest.raises(RenewalError, match="pipeline/returns.py is changed and not committed"):
+        renewal.check_clean()
+
+
+@pytest.fixture
+def history(own_toy):
+    """A toy with its code, evidence and a first commit."""
+
+    def git(*words: str) -> None:
+        author = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+        subprocess.run(["git", *words], cwd=own_toy.root, check=True, capture_output=True, env=own_toy.environment(**author))
+
+    git("init", "--quiet")
+    (own_toy.root / ".gitignore").write_text("/data/\n/build/\n/tmp/\n__pycache__/\n")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "before")
+
+    def commit() -> None:
+        git("commit", "--quiet", "--all", "--message", "after")
+
+    return own_toy, commit
+
+
+NAMES = ("evaluations/local_dt_halfcheetah_6000", "training/local_dt_halfcheetah", "solved/local_random_go_to_local_s7n5")
+
+
+def test_code_that_says_the_same_in_other_words_renews_a_result_of_every_kind_and_says_by_what(history):
+    toy, commit = history
+    before = toy.snapshot()
+    toy.edit(
+        "pipeline/environments.py",
+        "observations, actions, rewards = [], [], []",
+        "observations, actions, rewards = list(), list(), list()",
+    )
+    toy.edit("pipeline/train.py", "losses.append(loss.detach())", "losses += [loss.detach()]")
+    toy.edit("pipeline/levels.py", "rewards, lengths = np.zeros(len(seeds))", "rewards, lengths = np.zeros((len(seeds),))")
+    commit()
+    assert "3 results renewed, 0 not" in toy.run("pipeline.renewal", *NAMES).stdout
+    for name in NAMES:
+        made = json.loads((toy.root / "results" / f"{name}.json").read_text())["made"]
+        assert "toy size to the end" in made["renewed"][0]["ran"] and made["renewed"][0]["made_by"]
+        assert f"stale: {name}:" not in toy.run("pipeline.plan").stdout
+    changed = {name for name, digest in toy.snapshot().items() if before[name] != digest}
+    assert changed == {f"results/{name}.json" for name in NAMES}
+
+
+def test_other_values_in_a_late_step_and_a_branch_that_did_not_run_are_refused(history):
+    toy, commit = history
+    before = toy.snapshot()
+    toy.edit(
+        "pipeline/environments.py",
+        "            actions.append(action)\n",
+        "            actions.append(action * (1.0 - 0.001 * (len(actions) == 35)))\n",
+    )
+    toy.edit(
+        "pipeline/levels.py",
+        "    rewards, lengths = np",
+        "    if len(seeds) > 1000:\n        seeds = seeds[::-1]\n    rewards, lengths = np",
+    )
+    commit()
+    done = toy.run("pipeline.renewal", "rollouts/local_dt_halfcheetah_6000", "datasets/local_halfcheetah_medium", NAMES[2])
+    assert done.returncode == 1 and "2 of 3 results were not renewed" in done.stderr
+    assert "datasets/local_halfcheetah_medium: today's code gives other bytes at full size" in done.stdout
+    assert f"{NAMES[2]}: changed and did not run: pipeline/levels.py:" in done.stdout
+    assert {name for name, digest in toy.snapshot().items() if before[name] != digest} == {
+        "results/rollouts/local_dt_halfcheetah_6000.json"
+    }
+
+
+def test_statements_know_the_functions_they_lie_in_and_whether_they_only_fail():
+    tree = syntax.parse(b"def f(x):\n    if x:\n        why = 1\n        raise E(why)\n    return x\n")
+    found = {each.node.lineno: (each.fails, each.within) for each in renewal.statements(tree)}
+    assert found == {1: (False, ()), 2: (False, ("f",)), 3: (True, ("f",)), 4: (True, ("f",)), 5: (False, ("f",))}
+
+
+def test_a_commit_is_found_by_the_digests_of_its_code(tmp_path, monkeypatch):
+    root = tmp_path / "project"
+    (root / "pipeline").mkdir(parents=True)
+    told = ("-c", "user.name=a", "-c", "user.email=a@b")
+
+    def commit(text: str) -> tuple[str, str]:
+        """The commit's name, and the digest of its module."""
+        (root / "pipeline" / "returns.py").write_text(text)
+        renewal.git("add", "--all", folder=root)
+        renewal.git(*told, "commit", "--quiet", "--message", "one", folder=root)
+        return renewal.git("rev-parse", "HEAD", folder=root).strip(), fingerprints.Tree(root).digest("pipeline.returns")
+
+    renewal.git("init", "--quiet", folder=root)
+    commits = [commit(f"x = {number}\n") for number in range(3)]
+    monkeypatch.setattr(files, "ROOT", root)
+    monkeypatch.setattr(renewal.git, "__defaults__", (root,))
+    monkeypatch.setattr(renewal.git, "__kwdefaults__", {"folder": root})
+    history = renewal.History(tmp_path / "history")
+    for name, digest in commits:
+        assert history.maker({"sources": {"pipeline.returns": digest}}) == name
+    with pytest.raises(RenewalError, match="no commit holds the code"):
+        history.maker({"sources": {"pipeline.returns": "0" * 64}})
