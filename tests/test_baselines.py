@@ -1,4 +1,4 @@
-"""The baselines: behaviour cloning, 10 %-BC and TD3+BC, and the pooling of training seeds."""
+"""The baselines: behaviour cloning, 10 %-BC and TD3+BC."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import checkpoints, runs, scores, train, train_td3_bc
+from pipeline import checkpoints, runs, train, train_td3_bc
 from pipeline.episodes import Episodes
 from pipeline.models import behaviour_cloning, deterministic_policy, td3_bc
 from pipeline.policies.deterministic import DeterministicPolicy
@@ -235,23 +235,6 @@ def test_a_loss_that_is_not_finite_stops_td3_bc_with_one_sentence(tmp_path):
     with pytest.raises(train_td3_bc.PipelineError, match="not finite"):
         train_td3_bc.train(TD3_BC, episodes, tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_pooling_takes_each_seeds_mean_as_one_sample():
-    pooled = scores.pool([{"returns": [0.0, 2.0]}, {"returns": [1.0, 3.0]}, {"returns": [3.0, 3.0]}])
-    assert pooled["seeds"] == 3 and pooled["episodes_per_seed"] == 2 and pooled["resampled"] == "training seeds"
-    assert pooled["seed_means"] == [1.0, 2.0, 3.0]
-    half = 4.302653 * 1.0 / np.sqrt(3)  # Student's t at 97.5 % with 2 degrees of freedom; the means' deviation is 1
-    assert (pooled["return_mean"], pooled["return_low"]) == pytest.approx((2.0, 2.0 - half), abs=1e-5)
-    assert pooled["return_high"] == pytest.approx(2.0 + half, abs=1e-5)
-    assert pooled["score_mean"] == pytest.approx(100 * (2.0 + 280.178953) / (12135.0 + 280.178953))
-
-
-def test_pooling_refuses_seeds_that_played_different_numbers_of_episodes():
-    with pytest.raises(ValueError, match=r"\[1, 2\]"):
-        scores.pool([{"returns": [1.0]}, {"returns": [1.0, 2.0]}])
-    with pytest.raises(ValueError, match="one number"):
-        scores.pool([])
 
 
 def test_the_members_of_a_pool_play_the_same_episodes_and_differ_in_their_training_seed_alone():

@@ -54,14 +54,6 @@ def test_shards_cover_all_episodes_once_and_a_finished_one_is_not_played_again(t
     assert len(solve.solve(RUN, RandomSteps(), tmp_path, shards=1)["length"]) == 2
 
 
-def test_the_summary_counts_what_was_solved():
-    values = solve.summarise(RUN, {"success": [1, 0, 1, 0], "length": [4, 49, 6, 49]})
-    assert (values["solved"], values["success_mean"], values["episodes"]) == (2, 0.5, 4)
-    assert (values["length_mean"], values["solved_length_mean"]) == (27.0, 5.0)
-    assert values["seeds"] == [100, 101, 102, 103]
-    assert solve.summarise(RUN, {"success": [0], "length": [49]})["solved_length_mean"] == 0.0
-
-
 def test_the_same_episodes_are_identical_and_a_changed_one_is_not_overlooked():
     played = {"success": [1] * 90 + [0] * 10, "length": [5] * 100}
     run = dataclasses.replace(RUN, episodes=100)
