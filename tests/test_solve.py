@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import PipelineError, evidence, files, levels, proportions, recipes, reproduce, runs, solve
+from pipeline import PipelineError, evidence, files, levels, recipes, reproduce, runs, solve
 from pipeline.models.grid_cloning import GridCloningModel
 from pipeline.models.leap import LeapConfig, LeapModel
 from pipeline.policies.grid_cloning import GridCloning
@@ -25,20 +25,6 @@ SMALL = {"words": len(levels.VOCABULARY) + 1, "hidden_size": 16, "heads": 2, "la
 def model(**more) -> LeapModel:
     torch.manual_seed(0)
     return LeapModel(LeapConfig(**{**SMALL, **more})).eval()
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"), [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0)]
-)
-def test_wilsons_interval_is_that_of_the_textbook(successes, trials, low, high):
-    found = proportions.wilson(successes, trials)
-    assert found["mean"] == successes / trials
-    assert (found["low"], found["high"]) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
-
-
-def test_a_share_of_nothing_is_refused():
-    with pytest.raises(ValueError):
-        proportions.wilson(0, 0)
 
 
 def test_shards_cover_all_episodes_once_and_a_finished_one_is_not_played_again(tmp_path, monkeypatch):

@@ -1,11 +1,11 @@
-"""Training's schedule, split and statistics, by hand."""
+"""Training's schedule and split, by hand."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
-from pipeline import tokens, train
+from pipeline import train
 from pipeline.episodes import Episodes
 from pipeline.runs import DECISION_TRANSFORMER
 
@@ -21,10 +21,3 @@ def test_the_last_episodes_are_held_out():
     whole = Episodes(np.arange(5.0).reshape(5, 1, 1), np.zeros((5, 1, 1)), np.zeros((5, 1)))
     learn, held_out = train.split(whole, RUN)
     assert learn.observations.ravel().tolist() == [0, 1, 2] and held_out.observations.ravel().tolist() == [3, 4]
-
-
-def test_statistics_are_over_all_transitions():
-    observations = np.array([[[0.0, 1.0]], [[2.0, 1.0]]])
-    mean, std = tokens.observation_statistics(observations)
-    assert mean.tolist() == [1.0, 1.0]
-    assert std.tolist() == pytest.approx([1.000001, 1e-6])
