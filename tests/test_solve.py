@@ -40,6 +40,23 @@ def test_shards_cover_all_episodes_once_and_a_finished_one_is_not_played_again(t
     assert len(solve.solve(RUN, RandomSteps(), tmp_path, shards=1)["length"]) == 2
 
 
+def test_shards_part_the_episodes_of_a_run():
+    run = dataclasses.replace(RUN, episodes=5, shard_episodes=2, first_seed=100)
+    assert [solve.shard_seeds(run, shard) for shard in range(3)] == [[100, 101], [102, 103], [104]]
+
+
+def test_a_shard_tells_success_as_one_or_zero_and_how_long_it_took(monkeypatch):
+    asked = []
+
+    def play(policy, level, seeds, tick):
+        asked.append((policy, level, list(seeds)))
+        return {"success": np.array([True, False]), "length": np.array([4, 49]), "reward": np.array([0.9, 0.0])}
+
+    monkeypatch.setattr(levels, "play", play)
+    assert solve.play_shard("a policy", RUN, 1, None) == {"success": [1, 0], "length": [4, 49]}
+    assert asked == [("a policy", LEVEL, [102, 103])]
+
+
 def test_the_same_episodes_are_identical_and_a_changed_one_is_not_overlooked():
     played = {"success": [1] * 90 + [0] * 10, "length": [5] * 100}
     run = dataclasses.replace(RUN, episodes=100)
