@@ -93,7 +93,10 @@ def test_the_summary_holds_its_parts_and_one_plan(model):
     values, maps = refine.summarise(trained, twin, run, HORIZON)
     assert values["plans"] == 4 and len(values["samplers"]["gibbs"]["energy"]) == 3
     assert len(values["samplers"]["argmax"]["at_least_energy"]) == 3
-    assert values["least_energy"]["mean"] <= values["samplers"]["argmax"]["energy"][-1]["high"] + 1
+    with torch.inference_mode():
+        seen = trained.encode(levels.observe(refine.begin(run.level, range(100, 102))))
+    assert values["listed"] == 2
+    assert values["least_energy"] == interval(*(refine.least_energy(trained, seen[[episode]], HORIZON) for episode in range(2)))
     assert maps["attention"].shape == (HORIZON, 2 * HORIZON) and maps["history"].shape == (3, HORIZON)
     assert maps["energies"].shape == (3,) and values["shown_seed"] in range(100, 104)
     assert not np.array_equal(maps["attention"], maps["attention_untrained"])
