@@ -1,6 +1,6 @@
 """Normalisation: every place that takes a mean off and divides by a deviation does so by the same two hand-solved numbers.
 
-Observations are 1 and 3 in one dimension and always 10 in the other: means 2 and 10, deviations 1 and 0, plus 1e-6.
+Observations are 1 and 5 in one dimension and always 10 in the other: means 3 and 10, deviations 2 and 0, plus 1e-6.
 """
 
 from dataclasses import replace
@@ -15,16 +15,16 @@ from pipeline.models import behaviour_cloning, decision_transformer, determinist
 from pipeline.policies.decision_transformer import DecisionTransformerPolicy
 from pipeline.policies.deterministic import DeterministicPolicy
 
-MEAN, STD = [2.0, 10.0], [1.000001, 1e-6]
+MEAN, STD = [3.0, 10.0], [2.000001, 1e-6]
 WHOLE = Episodes(
-    np.array([[[1.0, 10.0], [3.0, 10.0]], [[1.0, 10.0], [3.0, 10.0]]], dtype=np.float32),
+    np.array([[[1.0, 10.0], [5.0, 10.0]], [[1.0, 10.0], [5.0, 10.0]]], dtype=np.float32),
     np.array([[[0.1], [0.2]], [[0.3], [0.4]]], dtype=np.float32),
     np.array([[1.0, 2.0], [5.0, 7.0]], dtype=np.float32),
 )
 OTHER = Episodes(
     np.full((1, 2, 2), 4.0, dtype=np.float32), np.full((1, 2, 1), 0.5, dtype=np.float32), np.ones((1, 2), dtype=np.float32)
 )
-APART = [(4 - 2) / 1.000001, (4 - 10) / 1e-6]  # OTHER's observations as WHOLE's statistics normalise them
+APART = [(4 - 3) / 2.000001, (4 - 10) / 1e-6]  # OTHER's observations as WHOLE's statistics normalise them
 CLONING = replace(runs.BEHAVIOUR_CLONING, hidden_sizes=(4,))
 TRANSFORMER = replace(runs.DECISION_TRANSFORMER, context_length=3, return_scale=10.0, hidden_size=8, layers=1)
 VALUES = replace(runs.TD3_BC, hidden_sizes=(4,))
@@ -89,7 +89,7 @@ def test_the_critics_transitions_are_normalised_and_the_last_of_an_episode_has_n
 
 
 def test_a_policy_normalises_what_it_sees_by_its_checkpoints_statistics():
-    model = deterministic_policy.build(CLONING, np.float32(MEAN), np.float32([4.0, 0.5]), action_dim=1)
+    model = deterministic_policy.build(CLONING, np.float32([2.0, 10.0]), np.float32([4.0, 0.5]), action_dim=1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
@@ -109,8 +109,8 @@ def test_the_decision_transformer_normalises_what_it_sees_and_scales_what_it_is_
     assert policy.mean.tolist() == MEAN and policy.std == close(STD)
     assert (policy.target_return, policy.context_length, policy.return_scale) == (60.0, 3, 10.0)
     policy.reset([0, 1])
-    policy.act(np.array([[1.0, 10.0], [3.0, 10.0]], dtype=np.float32), np.zeros(2))
-    policy.act(np.array([[3.0, 10.0], [3.0, 10.0]], dtype=np.float32), np.array([5.0, 20.0]))
+    policy.act(np.array([[1.0, 10.0], [5.0, 10.0]], dtype=np.float32), np.zeros(2))
+    policy.act(np.array([[5.0, 10.0], [5.0, 10.0]], dtype=np.float32), np.array([5.0, 20.0]))
     assert policy.states == close([[[0, 0], [-1, 0], [1, 0]], [[0, 0], [1, 0], [1, 0]]])
     assert policy.returns == close([[0, 6, 5.5], [0, 6, 4]])  # 60, then 60 less what the first action earned, over 10
 
@@ -142,5 +142,5 @@ def test_td3_bc_is_held_against_unseen_episodes_normalised_by_what_it_learnt_fro
         agent.critics.first[-1].weight[0, 1] = 10.0
         agent.critics.second[-1].bias.fill_(-1e6)  # is not asked
     found = train_td3_bc.held_out(agent, OTHER)
-    action = np.tanh(0.5 * APART[0])  # 0.7616, where the data have 0.5
+    action = np.tanh(0.5 * APART[0])  # of a quarter, where the data have 0.5
     assert found == pytest.approx({"held_out_action_error": (action - 0.5) ** 2, "mean_value": 10 * (APART[0] + action)})
