@@ -81,11 +81,18 @@ def test_the_decision_transformers_windows_are_normalised_and_their_returns_scal
 
 
 def test_the_critics_transitions_are_normalised_and_the_last_of_an_episode_has_none():
-    arrays = td3_bc.Batches(WHOLE).arrays
+    three = Episodes(
+        np.array([[[1.0, 10.0], [5.0, 10.0], [5.0, 10.0]], [[5.0, 10.0], [1.0, 10.0], [1.0, 10.0]]], dtype=np.float32),
+        np.arange(12, dtype=np.float32).reshape(2, 3, 2) / 10,
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+    )
+    arrays = td3_bc.Batches(three).arrays
     assert list(arrays) == ["observations", "actions", "rewards", "next_observations", "terminals"]
-    assert arrays["observations"] == close([[-1, 0], [-1, 0]]) and arrays["next_observations"] == close([[1, 0], [1, 0]])
-    assert arrays["actions"] == close([[0.1], [0.3]]) and arrays["rewards"].tolist() == [1.0, 5.0]
-    assert arrays["terminals"].tolist() == [0.0, 0.0] and arrays["terminals"].dtype == np.float32
+    assert arrays["observations"] == close([[-1, 0], [1, 0], [1, 0], [-1, 0]])
+    assert arrays["next_observations"] == close([[1, 0], [1, 0], [-1, 0], [-1, 0]])
+    assert arrays["actions"] == close([[0.0, 0.1], [0.2, 0.3], [0.6, 0.7], [0.8, 0.9]])
+    assert arrays["rewards"].tolist() == [0.0, 1.0, 3.0, 4.0]
+    assert arrays["terminals"].tolist() == [0.0] * 4 and arrays["terminals"].dtype == np.float32
 
 
 def test_a_policy_normalises_what_it_sees_by_its_checkpoints_statistics():
