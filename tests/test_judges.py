@@ -96,10 +96,13 @@ def rollout(monkeypatch):
     """The verdict on positions (step, 2) of which those made again differ by what is told."""
 
     def judged(difference: np.ndarray):
-        kept = {files.ROOT: np.ones((len(difference), 2)), INTO: np.ones((len(difference), 2)) + difference}
-        monkeypatch.setattr(
-            "pipeline.reproduce.arrays.read", lambda recipe, root=files.ROOT: {"positions": kept[root], "rewards": None}
-        )
+        kept = {files.ROOT: np.zeros((len(difference), 2)), INTO: difference}
+
+        def read(recipe, root=files.ROOT):
+            assert recipe == "a recipe"
+            return {"positions": kept[root], "rewards": None}
+
+        monkeypatch.setattr("pipeline.reproduce.arrays.read", read)
         return judge_rollout("a recipe")
 
     return judged
@@ -113,6 +116,7 @@ def rollout(monkeypatch):
         (49, 1.0, "not reproduced", 49),
         (0, -1.0, "not reproduced", 0),
         (0, 0.0005, "equal within tolerance", 80),
+        (0, 0.001, "equal within tolerance", 80),
         (30, 0.002, "not reproduced", 30),
     ],
 )

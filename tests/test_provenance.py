@@ -139,5 +139,7 @@ def test_who_played_and_where_is_read_from_one_piece_of_evidence():
 def test_a_dataset_that_has_no_evidence_is_named_all_the_same():
     tree = {"training": {"new": evidence({"data": ["gone", "one"]})}, "datasets": {"one": TREE["datasets"]["one"]}}
     assert provenance.learned(tree, "new") == {"origin": None, "learned_from": ["gone", "one"], "recorded_in": ["go"]}
+    tree = {"training": tree["training"]}
+    assert provenance.learned(tree, "new") == {"origin": None, "learned_from": ["gone", "one"], "recorded_in": []}
     assert provenance.learned({}, "new") == {"origin": None, "learned_from": [], "recorded_in": []}
     assert provenance.learned({"training": {}, "datasets": {}, "fetched": {}}, None)["learned_from"] == []
