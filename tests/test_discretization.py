@@ -132,14 +132,14 @@ def test_bins_are_made_of_all_transitions_and_there_are_a_hundred_unless_told():
     bins = discretization.fit(np.arange(400.0).reshape(2, 100, 2))  # columns 0, 2, ..., 398 and 1, 3, ..., 399
     assert bins.thresholds.shape == (101, 2)  # every second of 200, and the maximum
     assert bins.thresholds[:3, 0].tolist() == [0, 4, 8] and bins.thresholds[-2:, 1].tolist() == [397, 399]
-    assert bins.thresholds.dtype == np.float64
+    assert bins.thresholds.dtype == discretization.fit(np.ones((3, 2), dtype=np.float32)).thresholds.dtype == np.float64
 
 
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
         (np.zeros((0, 2)), "got 0 transitions, 0 numbers not finite"),
-        (np.array([[1.0, np.inf], [np.nan, -np.inf], [1.0, 1.0]]), "got 3 transitions, 3 numbers not finite"),
+        (np.array([[1.0, np.inf], [np.nan, -np.inf], [1, 1], [1, 1]]), "got 4 transitions, 3 numbers not finite"),
         (np.array([[1.0, np.nan]]), "got 1 transitions, 1 numbers not finite"),
     ],
 )

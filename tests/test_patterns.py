@@ -89,6 +89,10 @@ def test_the_indices_of_a_small_table_are_those_found_by_hand():
     assert patterns.action_to_action(shown(), SMALL) == pytest.approx(0.5 / 0.8)
 
 
+def test_a_transition_of_which_only_the_beginning_is_read_is_the_latest_all_the_same():
+    assert patterns.earlier(["observation", "action", "reward", "value", "observation"]).tolist() == [True] * 4 + [False]
+
+
 def test_mass_by_lag_counts_back_from_the_latest_transition():
     assert patterns.by_lag(np.array([1.0, 2.0, 4.0, 8.0, 16.0]), 2).tolist() == [16.0, 12.0, 3.0]
     both = patterns.by_lag(np.array([[1.0, 2.0, 4.0], [0.0, 1.0, 0.0]]), 2)
@@ -98,9 +102,15 @@ def test_mass_by_lag_counts_back_from_the_latest_transition():
 def test_what_is_measured_is_the_mean_over_contexts_with_its_interval_layer_by_layer_and_head_by_head():
     near, far, ahead = np.zeros((3, 11))
     near[4], far[0], ahead[5] = 1, 1, 1  # the transition before; the one before that; an action of the transition before
-    one = np.stack([np.stack([shown(near, near), shown(far, far)]), np.stack([shown(near, near), shown(ahead, ahead)])])
-    other = np.stack([np.stack([shown(far, far), shown(far, far)]), np.stack([shown(near, near), shown(far, far)])])
-    found = patterns.measure(np.stack([one, other]), SMALL)
+    names = {"near": near, "far": far, "ahead": ahead}
+
+    def layers(*heads):
+        """Attention (layer, head, query, key) whose heads look as their names say."""
+        return np.stack([np.stack([shown(names[head], names[head]) for head in layer.split()]) for layer in heads])
+
+    found = patterns.measure(
+        np.stack([layers("near far", "far far", "near ahead"), layers("far far", "far far", "near far")]), SMALL
+    )
 
     def interval(first, second):
         """Two contexts: deviation |a - b| / sqrt(2), so half of the interval is 12.7062 |a - b| / 2."""
@@ -112,15 +122,16 @@ def test_what_is_measured_is_the_mean_over_contexts_with_its_interval_layer_by_l
         for name in ("markovian", "striated_predicted", "striated_read", "action_to_action")
         for suffix in ("", "_last_layer")
     }
-    assert found["markovian"] == [[interval(1, 0), interval(0, 0)], [interval(1, 1), interval(1, 0)]]
+    none, half = [interval(0, 0), interval(0, 0)], [interval(0.5, 0.5), interval(0.5, 0.5)]
+    assert found["markovian"] == [[interval(1, 0), interval(0, 0)], none, [interval(1, 1), interval(1, 0)]]
     assert found["markovian_last_layer"] == interval(1, 0.5)
     # an observation is what the first row reads; an action is what it predicts, and what the second row reads
-    assert found["striated_read"] == [[interval(0.5, 0.5), interval(0.5, 0.5)], [interval(0.5, 0.5), interval(0.5, 0.5)]]
-    assert found["striated_predicted"] == [[interval(0, 0), interval(0, 0)], [interval(0, 0), interval(0.5, 0)]]
+    assert found["striated_read"] == [half, half, half]
+    assert found["striated_predicted"] == [none, none, [interval(0, 0), interval(0.5, 0)]]
     assert found["striated_predicted_last_layer"] == interval(0.25, 0)
-    assert found["action_to_action"] == [[interval(0, 0), interval(0, 0)], [interval(0, 0), interval(1, 0)]]
+    assert found["action_to_action"] == [none, none, [interval(0, 0), interval(1, 0)]]
     assert found["lags"] == [interval(0, 0), interval(1, 0.5), interval(0, 0.5)]
-    assert found["lags_by_layer"] == pytest.approx(np.array([[0, 0.25, 0.75], [0, 0.75, 0.25]]))
+    assert found["lags_by_layer"] == pytest.approx(np.array([[0, 0.25, 0.75], [0, 0, 1], [0, 0.75, 0.25]]))
 
 
 def test_even_attention_leaves_out_values_and_what_is_to_come():

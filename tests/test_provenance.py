@@ -124,6 +124,23 @@ def test_weights_that_changed_have_a_row_of_their_own():
     ]
 
 
+def test_rows_go_by_name_before_they_go_by_sum_and_who_needs_no_checkpoint_comes_first():
+    def made(name: str | None, digest: str) -> dict:
+        content = evidence({"checkpoint": name, "level": "go"}, name)
+        content["made"]["inputs"] = dict.fromkeys(content["made"]["inputs"], digest)
+        return content
+
+    kind = {
+        "pool": evidence({"members": []}),
+        "b": made("B", "1"),
+        "a": made("A", "2"),
+        "none": made(None, ""),
+        "old": made("A", "0"),
+    }
+    found = provenance.rows({"solved": kind})
+    assert [(row["checkpoint"], row["sha256"]) for row in found] == [(None, None), ("A", "0"), ("A", "2"), ("B", "1")]
+
+
 def test_who_played_and_where_is_read_from_one_piece_of_evidence():
     assert provenance.player(TREE["evaluations"]["ours_1"]) == ("ours", "sum of ours")
     assert provenance.player(TREE["evaluations"]["random"]) == (None, None)

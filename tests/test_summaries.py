@@ -162,22 +162,20 @@ def reader(kind: str, **evidence):
 
 
 def test_targets_are_split_at_the_reach_of_the_data():
-    got = {"a": (1000.0, 1000.0), "b": (2000.0, 2000.0), "c": (4000.0, 2000.0), "d": (8000.0, 2000.0)}
+    got = {"a": (1000.0, 1000.0), "b": (2000.0, 2000.0), "c": (4000.0, 2000.0), "d": (8000.0, 4000.0)}
     read = reader(
         "evaluations",
         **{name: {"run": {"target_return": asked}, "values": {"returns": [r, r + 1]}} for name, (asked, r) in got.items()},
     )
     found = compare(runs.Slope("toy", ("a", "b", "c", "d"), reach=2000.0), read)
-    flat, whole = {"mean": 0.0, "low": 0.0, "high": 0.0}, {"mean": 1.0, "low": 1.0, "high": 1.0}
-    # around the means 3750 and 1750 the four targets lie at -2750, -1750, 250, 4250 and what was got at -750, 250, 250, 250
-    centred = np.array([-2750.0, -1750.0, 250.0, 4250.0])
-    slope = (2750 * 750 - 1750 * 250 + 250 * 250 + 4250 * 250) / np.square(centred).sum()
+    # around the means 3750 and 2250 what was asked lies at -2750, -1750, 250, 4250 and what was got at -1250, -250, -250, 1750
+    over, along = 2750 * 1250 + 1750 * 250 - 250 * 250 + 4250 * 1750, 2750**2 + 1750**2 + 250**2 + 4250**2
     assert found == {
         "seeds": 2,
         "targets": [1000.0, 2000.0, 4000.0, 8000.0],
-        "all": pytest.approx(dict.fromkeys(flat, slope)),
-        "inside": pytest.approx(whole),
-        "beyond": pytest.approx(flat, abs=1e-12),
+        "all": about(over / along, 0),
+        "inside": about(1.0, 0),
+        "beyond": about(0.5, 0),
     }
 
 
