@@ -126,6 +126,8 @@ def main() -> None:
         mutmut(*left)
         left = not_tried()
     codes = found()
+    if missing := [pattern for pattern in FUNCTIONS if not any(fnmatch(name, pattern) for name in codes)]:
+        raise SystemExit(f"error: no mutant is named like {missing[0]}: was its function renamed? tests/mutants.py names it")
     print(table(codes))
     alive = [name for name, code in codes.items() if code in ALIVE]
     print(f"\nscore {1 - len(alive) / len(codes):.1%}", *(["survivors:", *alive] if alive else []), sep="\n")
