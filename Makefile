@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
-.PHONY: site serve test reproduce train lock-hub setup system clean
+.PHONY: site serve test mutants reproduce train lock-hub setup system clean
 .DEFAULT_GOAL := site
 
 site: setup ## what is stale, then the page (about a minute on a fresh clone, set-up apart; SOURCE=hub: from published models)
@@ -17,6 +17,9 @@ test: setup ## ruff and pytest (minutes)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	$(PYTHON) -m pytest
+
+mutants: setup ## small mistakes in the arithmetic, one at a time: which do the tests miss? (half an hour; resumable; benchmarks/mutants.md)
+	$(PYTHON) tests/mutants.py
 
 reproduce: setup ## all evidence again from the checkpoints, and a verdict on each result (minutes; ALL=1 plays every shard, SOURCE=hub published models)
 	$(PYTHON) -m pipeline.reproduce $(if $(ALL),--all) $(if $(SOURCE),--source $(SOURCE))

@@ -1,4 +1,4 @@
-"""The baselines: behaviour cloning, 10 %-BC and TD3+BC, and the pooling of training seeds."""
+"""The baselines: behaviour cloning, 10 %-BC and TD3+BC."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import checkpoints, runs, summaries, train, train_td3_bc
+from pipeline import checkpoints, runs, train, train_td3_bc
 from pipeline.episodes import Episodes
 from pipeline.models import behaviour_cloning, deterministic_policy, td3_bc
 from pipeline.policies.deterministic import DeterministicPolicy
@@ -168,15 +168,66 @@ def test_the_actor_and_the_slow_networks_move_on_every_second_update_only():
     assert not torch.equal(train_td3_bc.state(agent)["actor.layers.0.weight"], before["actor.layers.0.weight"])
 
 
-def test_the_actors_loss_is_imitation_less_scaled_value():
-    episodes = toy_episodes(2, 4)
-    agent = td3_bc.Agent(TD3_BC, episodes)
-    with torch.no_grad():
-        for parameter in [*agent.actor.parameters(), *agent.critics.parameters()]:
-            parameter.zero_()
-        agent.critics.first[-1].bias.fill_(-7.0)
-    batch = {"observations": torch.zeros(2, 3), "actions": torch.tensor([[1.0, 0.0], [0.0, 0.5]])}
-    assert agent.actor_loss(batch).item() == pytest.approx(1.25 / 4 + 2.5)  # value / |value| is -1, whatever its size
+@pytest.mark.parametrize(("values", "scale"), [([6.0, -2.0], 2.5 / 4), ([-70.0, -70.0], 2.5 / 70), ([0.1, 0.3], 2.5 / 0.2)])
+def test_the_actors_loss_is_imitation_less_the_value_over_its_own_mean_size(values, scale, monkeypatch):
+    agent = td3_bc.Agent(TD3_BC, toy_episodes(2, 4))
+    values = torch.tensor(values, requires_grad=True)
+    monkeypatch.setattr(agent.critics, "value", lambda observations, actions: values)
+    monkeypatch.setattr(agent.actor, "forward", lambda observations: torch.zeros(2, 2))
+    loss = agent.actor_loss({"observations": torch.zeros(2, 3), "actions": torch.tensor([[1.0, 0.0], [0.0, 0.5]])})
+    assert loss.item() == pytest.approx(1.25 / 4 - scale * values.mean().item())
+    loss.backward()  # the size that the value is divided by is a number, not a function
+    assert values.grad.tolist() == pytest.approx([-scale / 2] * 2)
+
+
+def test_the_weight_of_the_value_is_the_runs():
+    assert runs.TD3_BC.alpha == 2.5, "as published"
+    agent = td3_bc.Agent(replace(TD3_BC, alpha=10.0), toy_episodes(2, 4))
+    agent.critics.value = lambda observations, actions: torch.tensor([3.0])
+    agent.actor.forward = lambda observations: torch.zeros(1, 2)
+    assert agent.actor_loss({"observations": torch.zeros(1, 3), "actions": torch.zeros(1, 2)}).item() == -10.0
+
+
+def test_the_critics_loss_is_the_sum_of_both_mean_squared_errors(monkeypatch):
+    agent = td3_bc.Agent(TD3_BC, toy_episodes(2, 4))
+    monkeypatch.setattr(agent, "targets", lambda batch: torch.tensor([1.0, 2.0]))
+    both = torch.tensor([3.0, 2.0]), torch.tensor([1.0, 7.0])
+    monkeypatch.setattr(agent.critics, "forward", lambda observations, actions: both)
+    assert agent.critic_loss({"observations": None, "actions": None}).item() == 4 / 2 + 25 / 2
+
+
+class Losses:
+    """An agent whose losses are known: the critics' is the update's number, the actor's a tenth of it at every second."""
+
+    run = replace(TD3_BC, updates=5, interval_updates=4)
+
+    def update(self, batch, index):
+        """Losses of the update of that number."""
+        return torch.tensor(float(index)), torch.tensor(index / 10) if index % 2 else None
+
+
+def test_an_interval_of_td3_bc_tells_the_means_of_both_losses():
+    class Nothing:
+        def draw(self, generator, size):
+            assert size == TD3_BC.batch_size
+
+    ticks = []
+    found = train_td3_bc.train_interval(Losses(), Nothing(), 0, lambda: ticks.append(1))
+    # updates 0, 1, 2 and 3, of which 1 and 3 move the actor
+    assert found == pytest.approx({"critic_loss": 1.5, "actor_loss": 0.2}) and len(ticks) == 4
+
+
+def test_the_curve_of_td3_bc_counts_its_updates_and_holds_what_is_held_out(tmp_path, monkeypatch):
+    run = replace(TD3_BC, updates=5, interval_updates=2, held_out_episodes=2)
+    episodes, seen = toy_episodes(6, 3), []
+    monkeypatch.setattr(train_td3_bc, "held_out", lambda agent, whole: seen.append(whole) or {"held_out_action_error": 0.25})
+    monkeypatch.setattr(train_td3_bc, "train_interval", lambda agent, batches, interval, tick: {"critic_loss": 1.0 * interval})
+    actor, curve = train_td3_bc.train(run, episodes, tmp_path)
+    assert curve == [
+        {"updates": updates, "critic_loss": loss, "held_out_action_error": 0.25}
+        for updates, loss in ((2, 0.0), (4, 1.0), (5, 2.0))
+    ]
+    assert all(np.array_equal(whole.rewards, episodes.rewards[-2:]) for whole in seen) and not actor.training
 
 
 def test_episodes_in_lockstep_act_as_each_would_alone():
@@ -235,23 +286,6 @@ def test_a_loss_that_is_not_finite_stops_td3_bc_with_one_sentence(tmp_path):
     with pytest.raises(train_td3_bc.PipelineError, match="not finite"):
         train_td3_bc.train(TD3_BC, episodes, tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_pooling_takes_each_seeds_mean_as_one_sample():
-    pooled = summaries.pool([{"returns": [0.0, 2.0]}, {"returns": [1.0, 3.0]}, {"returns": [3.0, 3.0]}])
-    assert pooled["seeds"] == 3 and pooled["episodes_per_seed"] == 2 and pooled["resampled"] == "training seeds"
-    assert pooled["seed_means"] == [1.0, 2.0, 3.0]
-    half = 4.302653 * 1.0 / np.sqrt(3)  # Student's t at 97.5 % with 2 degrees of freedom; the means' deviation is 1
-    assert (pooled["return_mean"], pooled["return_low"]) == pytest.approx((2.0, 2.0 - half), abs=1e-5)
-    assert pooled["return_high"] == pytest.approx(2.0 + half, abs=1e-5)
-    assert pooled["score_mean"] == pytest.approx(100 * (2.0 + 280.178953) / (12135.0 + 280.178953))
-
-
-def test_pooling_refuses_seeds_that_played_different_numbers_of_episodes():
-    with pytest.raises(ValueError, match=r"\[1, 2\]"):
-        summaries.pool([{"returns": [1.0]}, {"returns": [1.0, 2.0]}])
-    with pytest.raises(ValueError, match="one number"):
-        summaries.pool([])
 
 
 def test_the_members_of_a_pool_play_the_same_episodes_and_differ_in_their_training_seed_alone():

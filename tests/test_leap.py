@@ -194,6 +194,64 @@ def test_the_loss_is_the_mean_energy_of_an_action():
     assert train_leap.loss(model, batch).item() == pytest.approx(sum(energies) / count, rel=0.02)  # bfloat16
 
 
+def windows(*actions) -> train_leap.Windows:
+    """Windows of these actions, whose views do not matter."""
+    return train_leap.Windows(make_views(len(actions)), np.array(actions))
+
+
+def test_held_out_losses_are_nats_of_the_actions_that_are_no_padding_and_each_level_counts_the_same(monkeypatch):
+    def guess(model, shown):
+        """Of six actions: 0 and 1 with 3/8 and 5/8 where the first action is 0, and 2 surely where it is 2."""
+        actions = torch.from_numpy(shown.actions)
+        logits = torch.full((*actions.shape, 6), -torch.inf)
+        logits[..., 0], logits[..., 1] = np.log(3 / 8), np.log(5 / 8)
+        sure = torch.full((6,), -1e9)
+        sure[2] = 0.0
+        return torch.where((actions[:, :1] == 2)[..., None], sure, logits), actions
+
+    monkeypatch.setattr(train_leap, "predict", guess)
+    held_out = {"one": windows([0, 1, PAD], [2, 2, 2]), "other": windows([0, PAD])}
+    # of the first level's five actions one has 3/8, one 5/8, and three are sure; the likelier guess of the first two is 1
+    one, other = (np.log(8 / 3) + np.log(8 / 5)) / 5, np.log(8 / 3)
+    assert train_leap.measure(None, held_out) == pytest.approx(
+        {
+            "held_out_loss": (one + other) / 2,
+            "held_out_accuracy": (4 / 5 + 0) / 2,
+            "loss_one": one,
+            "accuracy_one": 4 / 5,
+            "loss_other": other,
+            "accuracy_other": 0.0,
+        }
+    )
+
+
+def test_the_training_loss_counts_every_action_the_same_whatever_its_level(monkeypatch):
+    def guess(model, shown):
+        """Sure of action 0 to the odds of 3 : 1 against action 1."""
+        actions = torch.from_numpy(shown.actions)
+        logits = torch.full((*actions.shape, 6), -1e9)
+        logits[..., 0], logits[..., 1] = np.log(3.0), 0.0
+        return logits, actions
+
+    monkeypatch.setattr(train_leap, "predict", guess)
+    model = dataclasses.make_dataclass("Model", [("device", torch.device)])(torch.device("cpu"))
+    found = train_leap.loss(model, [windows([0, 0, PAD]), windows([1])])
+    assert float(found) == pytest.approx((2 * np.log(4 / 3) + np.log(4)) / 3, rel=1e-5)
+
+
+def test_cloning_guesses_the_first_action_alone(monkeypatch):
+    model = GridCloningModel(GridCloningConfig(**TINY)).eval()
+    logits, actions = train_leap.predict(model, windows([3, 1, 2, 0], [5, PAD, PAD, PAD]))
+    assert logits.shape == (2, 1, 6) and actions.tolist() == [[3], [5]]
+
+
+def test_the_last_episodes_are_held_out_and_windows_never_reach_them():
+    whole = make_demonstrations(LEVELS[0])
+    learnt, unseen = train_leap.split(whole, small_run(held_out_episodes=2))
+    assert (len(learnt), len(unseen)) == (4, 2)
+    assert np.array_equal(np.concatenate([learnt.actions, unseen.actions]), whole.actions)
+
+
 class Stopped(Exception):
     """Stands for a kill."""
 

@@ -90,3 +90,73 @@ def test_the_table_covers_every_piece_of_evidence_that_a_checkpoint_made():
     ]
     table = tabulate.target("provenance").read_text()
     assert used and all(f"`{name}`" in table for name in used)
+
+
+def test_rows_are_counted_by_kind_and_their_places_put_in_order():
+    tree = {
+        "solved": {
+            "b": evidence({"checkpoint": "plan", "level": "pick"}, "plan", {"minigrid": "3.2.0", "gymnasium": "1.4.0"}),
+            "a": evidence({"checkpoint": "plan", "level": "go"}, "plan", {"minigrid": "3.1.0", "numpy": "2.0"}),
+        },
+        "attention": {"c": evidence({"checkpoint": "plan"}, "plan")},
+    }
+    assert provenance.rows(tree) == [
+        {
+            "checkpoint": "plan",
+            "sha256": "sum of plan",
+            "origin": None,
+            "learned_from": [],
+            "recorded_in": [],
+            "played_in": ["go", "pick"],
+            "simulators": ["gymnasium 1.4.0", "minigrid 3.1.0", "minigrid 3.2.0"],
+            "counts": {"attention": 1, "solved": 2},
+        }
+    ]
+
+
+def test_weights_that_changed_have_a_row_of_their_own():
+    older = evidence({"checkpoint": "ours", "environment": "HalfCheetah-v4"}, "ours")
+    older["made"]["inputs"] = {"data/log.hdf5": "another file", "checkpoints/ours/model.safetensors": "a sum before"}
+    found = provenance.rows({**TREE, "latency": {"old": older}})
+    assert [(each["checkpoint"], each["sha256"]) for each in found if each["checkpoint"] == "ours"] == [
+        ("ours", "a sum before"),
+        ("ours", "sum of ours"),
+    ]
+
+
+def test_rows_go_by_name_before_they_go_by_sum_and_who_needs_no_checkpoint_comes_first():
+    def made(name: str | None, digest: str) -> dict:
+        content = evidence({"checkpoint": name, "level": "go"}, name)
+        content["made"]["inputs"] = dict.fromkeys(content["made"]["inputs"], digest)
+        return content
+
+    kind = {
+        "pool": evidence({"members": []}),
+        "b": made("B", "1"),
+        "a": made("A", "2"),
+        "none": made(None, ""),
+        "old": made("A", "0"),
+    }
+    found = provenance.rows({"solved": kind})
+    assert [(row["checkpoint"], row["sha256"]) for row in found] == [(None, None), ("A", "0"), ("A", "2"), ("B", "1")]
+
+
+def test_who_played_and_where_is_read_from_one_piece_of_evidence():
+    assert provenance.player(TREE["evaluations"]["ours_1"]) == ("ours", "sum of ours")
+    assert provenance.player(TREE["evaluations"]["random"]) == (None, None)
+    assert provenance.player(TREE["pooled"]["some"]) is None
+    deep = evidence({}, None)
+    deep["made"]["inputs"] = {"checkpoints/a/b/model.safetensors": "sum"}
+    assert provenance.player(deep) == ("a/b", "sum")
+    assert provenance.environment({"environment": "HalfCheetah-v4"}) == "HalfCheetah-v4"
+    assert provenance.environment({"level": "go"}) == "go" and provenance.environment({}) is None
+    assert provenance.simulators(evidence({})) == {"gymnasium 1.4.0", "mujoco 4.0.0"}
+
+
+def test_a_dataset_that_has_no_evidence_is_named_all_the_same():
+    tree = {"training": {"new": evidence({"data": ["gone", "one"]})}, "datasets": {"one": TREE["datasets"]["one"]}}
+    assert provenance.learned(tree, "new") == {"origin": None, "learned_from": ["gone", "one"], "recorded_in": ["go"]}
+    tree = {"training": tree["training"]}
+    assert provenance.learned(tree, "new") == {"origin": None, "learned_from": ["gone", "one"], "recorded_in": []}
+    assert provenance.learned({}, "new") == {"origin": None, "learned_from": [], "recorded_in": []}
+    assert provenance.learned({"training": {}, "datasets": {}, "fetched": {}}, None)["learned_from"] == []

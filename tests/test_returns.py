@@ -41,3 +41,23 @@ def test_subtracting_what_was_earned_gives_the_next_return_to_go(values):
 @pytest.mark.parametrize(("total", "score"), [(-280.178953, 0.0), (12135.0, 100.0), (4770.33, 40.68), (3600.0, 31.25)])
 def test_normalised_scores_are_d4rls(total, score):
     assert normalised_score(total) == pytest.approx(score, abs=0.01)
+
+
+def test_returns_and_scores_of_whole_numbers_are_computed_in_double_precision():
+    assert returns_to_go(np.array([2**24, 1, 1, 1], dtype=np.float32))[0] == 2**24 + 3  # no float32
+    found = returns_to_go(np.array([1, 2], dtype=np.float32), 0.5)
+    assert found.dtype == np.float64 and found.tolist() == [2.0, 2.0]
+    assert returns_to_go(np.array([1, 2, 4]), 0.5).tolist() == [3.0, 4.0, 4.0]
+    assert normalised_score([12135.0, -280.178953]).tolist() == [100.0, 0.0]
+
+
+def test_every_axis_but_the_last_is_kept():
+    rewards = np.arange(1.0, 13.0).reshape(2, 3, 2)
+    assert returns_to_go(rewards)[1, 2].tolist() == [23.0, 12.0]
+    assert returns_to_go(rewards, 0.5)[1, 2].tolist() == [17.0, 12.0]
+    assert returns_to_go(rewards, 0.0).tolist() == rewards.tolist()
+
+
+def test_half_way_from_a_random_policy_to_the_expert_scores_fifty():
+    assert normalised_score((12135.0 - 280.178953) / 2) == pytest.approx(50.0)
+    assert normalised_score(2 * 12135.0 + 280.178953) == pytest.approx(200.0)

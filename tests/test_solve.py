@@ -13,7 +13,6 @@ from pipeline import (
     files,
     fingerprints,
     levels,
-    proportions,
     recipes,
     reproduce,
     runs,
@@ -39,20 +38,6 @@ def model(**more) -> LeapModel:
     return LeapModel(LeapConfig(**{**SMALL, **more})).eval()
 
 
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"), [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0)]
-)
-def test_wilsons_interval_is_that_of_the_textbook(successes, trials, low, high):
-    found = proportions.wilson(successes, trials)
-    assert found["mean"] == successes / trials
-    assert (found["low"], found["high"]) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
-
-
-def test_a_share_of_nothing_is_refused():
-    with pytest.raises(ValueError):
-        proportions.wilson(0, 0)
-
-
 def test_shards_cover_all_episodes_once_and_a_finished_one_is_not_played_again(tmp_path, monkeypatch):
     played = solve.solve(RUN, RandomSteps(), tmp_path)
     whole = levels.play(RandomSteps(), LEVEL, range(100, 105))
@@ -66,12 +51,21 @@ def test_shards_cover_all_episodes_once_and_a_finished_one_is_not_played_again(t
     assert len(solve.solve(RUN, RandomSteps(), tmp_path, shards=1)["length"]) == 2
 
 
-def test_the_summary_counts_what_was_solved():
-    values = summaries.summarise_solved(RUN, {"success": [1, 0, 1, 0], "length": [4, 49, 6, 49]})
-    assert (values["solved"], values["success_mean"], values["episodes"]) == (2, 0.5, 4)
-    assert (values["length_mean"], values["solved_length_mean"]) == (27.0, 5.0)
-    assert values["seeds"] == [100, 101, 102, 103]
-    assert summaries.summarise_solved(RUN, {"success": [0], "length": [49]})["solved_length_mean"] == 0.0
+def test_shards_part_the_episodes_of_a_run():
+    run = dataclasses.replace(RUN, episodes=5, shard_episodes=2, first_seed=100)
+    assert [solve.shard_seeds(run, shard) for shard in range(3)] == [[100, 101], [102, 103], [104]]
+
+
+def test_a_shard_tells_success_as_one_or_zero_and_how_long_it_took(monkeypatch):
+    asked = []
+
+    def play(policy, level, seeds, tick):
+        asked.append((policy, level, list(seeds)))
+        return {"success": np.array([True, False]), "length": np.array([4, 49]), "reward": np.array([0.9, 0.0])}
+
+    monkeypatch.setattr(levels, "play", play)
+    assert solve.play_shard("a policy", RUN, 1, None) == {"success": [1, 0], "length": [4, 49]}
+    assert asked == [("a policy", LEVEL, [102, 103])]
 
 
 def test_the_same_episodes_are_identical_and_a_changed_one_is_not_overlooked():

@@ -17,17 +17,37 @@ from pipeline.tabulate import TableError, fixed
         (12135, 0, "12\u202f135"),
         (1468544, 0, "1\u202f468\u202f544"),
         (-0.01, 1, "0.0"),
+        (-0.04, 1, "0.0"),
+        (-0.06, 1, "\u22120.1"),
+        (-0.5, 0, "0"),
         (0, 0, "0"),
+        (0.5, 1, "0.5"),
+        (-3, 0, "\u22123"),
+        (-9, 0, "\u22129"),
+        (9999, 1, "9999.0"),
+        (10000, 0, "10\u202f000"),
+        (-10000.25, 1, "\u221210\u202f000.2"),
+        (-12345.5, 2, "\u221212\u202f345.50"),
     ],
 )
 def test_numbers_are_written_as_the_page_writes_them(number, decimals, text):
     assert fixed(number, decimals) == text
 
 
+def test_a_number_has_no_decimals_unless_told_and_intervals_and_shares_have_one():
+    values = {"mean": 0.4256, "low": -0.0004, "high": 1.0, "score_mean": 42.06, "score_low": -1.0, "score_high": 12000.0}
+    assert fixed(2.6) == "3"
+    assert tabulate.interval(values) == "0.4 (0.0 to 1.0)" and tabulate.interval(values, decimals=3) == "0.426 (0.000 to 1.000)"
+    assert tabulate.interval(values, "score") == "42.1 (\u22121.0 to 12\u202f000.0)"
+    assert tabulate.interval(values, "score", 0) == "42 (\u22121 to 12\u202f000)"
+    assert tabulate.share(values) == "42.6 % (0.0 to 100.0)" and tabulate.share(values, 2) == "42.56 % (\u22120.04 to 100.00)"
+
+
 @pytest.mark.parametrize("value", [None, "1.0", float("nan"), float("inf"), True, [1.0]])
 def test_what_is_not_a_finite_number_is_refused(value):
-    with pytest.raises(TableError, match="finite number"):
+    with pytest.raises(TableError) as refused:
         fixed(value)
+    assert str(refused.value) == f"fixed needs a finite number, not {value!r}"
 
 
 @given(st.floats(-1e9, 1e9), st.integers(0, 4))

@@ -107,20 +107,6 @@ def test_recorded_actions_played_from_a_recorded_state_give_what_was_recorded():
     assert np.allclose(rewards, states["rewards"][begin], atol=1e-9)
 
 
-def test_imagining_the_truth_has_no_error_and_an_offset_of_one_deviation_has_error_one():
-    real = np.random.default_rng(0).normal(size=(5, 3, 17))
-    scale = np.linspace(0.5, 2, 17)
-    assert [point["mean"] for point in imagine.errors(real, real, scale)] == [0, 0, 0]
-    assert [point["mean"] for point in imagine.errors(real + scale, real, scale)] == pytest.approx([1, 1, 1])
-
-
-def test_a_standing_cheetah_has_eight_limbs_above_the_ground():
-    simulator = environments.make(HALFCHEETAH)
-    limbs = imagine.limbs(simulator, np.zeros(17), x=2.0)
-    simulator.close()
-    assert limbs.shape == (8, 2, 2) and limbs[..., 1].min() > 0 and abs(limbs[0, :, 0].mean() - 2.0) < 0.1
-
-
 def test_an_untrained_twin_keeps_the_search_and_changes_the_weights(policy):
     twin = policies.untrained(policy)
     assert twin.search == policy.search and twin.discretizer is policy.discretizer

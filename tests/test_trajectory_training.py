@@ -106,6 +106,43 @@ def test_losses_by_kind_are_the_mean_cross_entropies_of_their_targets(whole):
     assert found == pytest.approx({kind: np.mean(losses) for kind, losses in by_hand.items()}, abs=1e-5)
 
 
+def test_held_out_losses_of_a_model_that_knows_nothing_are_the_logarithm_of_its_vocabulary(whole, tmp_path, monkeypatch):
+    def idle(model, run):
+        """No optimizer moves anything, and every token, the stop token with them, is as likely as any other."""
+        for parameter in model.head.parameters():
+            torch.nn.init.zeros_(parameter)
+        return [torch.optim.SGD(model.parameters(), 0.0)]
+
+    monkeypatch.setattr(trajectory_transformer, "make_optimizers", idle)
+    monkeypatch.setattr(training, "learning_rate", lambda run, update: 0.0)
+    _, _, curve = train(whole, tmp_path / "training.safetensors", dataclasses.replace(RUN, precision="float32"))
+    by_chance = pytest.approx(np.log(11), rel=1e-5)
+    for point in curve:
+        assert {kind: point[f"held_out_{kind}"] for kind in trajectory_transformer.KINDS} == dict.fromkeys(
+            ("observation", "action", "reward", "value"), by_chance
+        )
+
+
+def test_held_out_losses_are_means_over_eight_batches_of_thirty_two_windows(whole, tmp_path, monkeypatch):
+    drawn, numbers = [], iter(range(1000))
+    draw = trajectory_transformer.Batches.draw
+
+    def note(batches, generator, size):
+        drawn.append((len(batches.tokens), size))
+        return draw(batches, generator, size)
+
+    monkeypatch.setattr(trajectory_transformer.Batches, "draw", note)
+    monkeypatch.setattr(
+        trajectory_transformer,
+        "losses_by_kind",
+        lambda model, batch: dict.fromkeys(trajectory_transformer.KINDS, float(next(numbers))),
+    )
+    _, _, curve = train(whole, tmp_path / "training.safetensors")
+    # losses 0 to 7, then 8 to 15, then 16 to 23; three episodes are learnt from, one is held out
+    assert [point["held_out_action"] for point in curve] == [3.5, 11.5, 19.5]
+    assert drawn == [(3, 2)] * 2 + [(1, 32)] * 8 + [(3, 2)] * 2 + [(1, 32)] * 8 + [(3, 2)] + [(1, 32)] * 8
+
+
 def test_neighbouring_bins_begin_alike_and_far_ones_do_not(whole):
     torch.manual_seed(0)
     model = trajectory_transformer.build(dataclasses.replace(RUN, bins=100, width=64), whole)

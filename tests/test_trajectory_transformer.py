@@ -1,4 +1,4 @@
-"""The Trajectory Transformer: equal to the library's former model, its decoder equal to its forward; and the quantile bins.
+"""The Trajectory Transformer: equal to the library's former model, its decoder equal to its forward.
 
 `golden/trajectory_transformer.json` holds what transformers 4.57.6's `TrajectoryTransformerModel` gave (torch 2.13.0, one
 thread): the model was made from `config`, its weights were those of `golden_weights` below, its tokens those of
@@ -15,16 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from safetensors.torch import save_file
 from transformers import AutoModel
 
-from pipeline import PipelineError, checkpoints, discretization
+from pipeline import PipelineError, checkpoints
 from pipeline.checkpoints import CheckpointError
-from pipeline.discretization import DiscretizerError, QuantileDiscretizer
-from pipeline.episodes import Episodes
 from pipeline.models import decoding
 from pipeline.models.decoding import Decoder
 from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
@@ -349,82 +344,3 @@ def test_other_precisions_are_refused(tiny):
 def test_compiled_layers_leave_the_smallest_numbers_alone():
     decoding.compiled(torch.float32, 128, 32, 24)
     assert np.float32(1e-40) / np.float32(2) > 0
-
-
-def test_thresholds_of_a_small_column_are_those_found_by_hand():
-    column = np.array([9.0, 1, 8, 2, 7, 3, 6, 4, 5, 0])[:, None]
-    bins = discretization.fit(column, bins=5)  # every second of 0 to 9, and 9
-    assert bins.thresholds[:, 0].tolist() == [0, 2, 4, 6, 8, 9]
-    assert bins.midpoints[:, 0].tolist() == [1, 3, 5, 7, 8.5]
-    assert bins.encode(np.array([[-5.0], [0], [1.9], [2], [8.9], [9], [50]]))[:, 0].tolist() == [0, 0, 0, 1, 4, 4, 4]
-
-
-def test_of_equal_thresholds_the_last_bin_holds_the_value_and_the_others_mean_it():
-    column = np.array([0.0, 0, 0, 0, 0, 0, 1, 2, 3, 4])[:, None]
-    bins = discretization.fit(column, bins=5)
-    assert bins.thresholds[:, 0].tolist() == [0, 0, 0, 1, 3, 4]
-    assert bins.encode(np.zeros((1, 1))).item() == 2
-    assert bins.decode(np.array([[0], [1], [2]]))[:, 0].tolist() == [0, 0, 0.5]
-
-
-def test_too_few_data_fill_up_with_their_maximum():
-    bins = discretization.fit(np.arange(6.0)[:, None], bins=4)  # every second: 0, 2, 4
-    assert bins.thresholds[:, 0].tolist() == [0, 2, 4, 5, 5]
-    assert bins.encode(np.array([[4.5], [5.0]]))[:, 0].tolist() == [2, 3]
-
-
-columns_of_numbers = arrays(np.float32, st.tuples(st.integers(1, 300), st.just(3)), elements=st.floats(-1e6, 1e6, width=32))
-
-
-@settings(deadline=None, max_examples=60)
-@given(columns_of_numbers, arrays(np.float32, (20, 3), elements=st.floats(-2e6, 2e6, width=32)))
-def test_what_is_decoded_lies_in_the_bin_it_came_from_and_order_is_kept(data, values):
-    bins = discretization.fit(data, bins=10)
-    tokens = bins.encode(values)
-    decoded = bins.decode(tokens)
-    low, high = (np.take_along_axis(bins.thresholds, tokens + end, axis=0) for end in (0, 1))
-    assert ((low <= decoded) & (decoded <= high)).all()
-    seen = values >= data.min(axis=0)  # what lies below all data goes to the first bin, even an empty one
-    assert np.array_equal(bins.encode(decoded)[seen], tokens[seen])
-    assert (np.diff(bins.encode(np.sort(values, axis=0)), axis=0) >= 0).all()
-    assert (np.diff(bins.thresholds, axis=0) >= 0).all()
-
-
-def test_a_value_is_what_comes_after_this_reward():
-    rewards = np.array([[1.0, 2.0, 3.0]])
-    np.testing.assert_allclose(discretization.values_to_come(rewards), [[2 + 0.99 * 3, 3, 0]])
-    episodes = Episodes(np.zeros((1, 3, 17), np.float32), np.ones((1, 3, 6), np.float32), rewards.astype(np.float32))
-    columns = discretization.columns(episodes)
-    assert columns.shape == (1, 3, 25)
-    assert columns[0, 0].tolist() == pytest.approx([0.0] * 17 + [1.0] * 6 + [1.0, 2 + 0.99 * 3])
-
-
-def test_an_observation_alone_is_encoded_by_its_own_columns():
-    bins = discretization.fit(np.random.default_rng(0).normal(size=(500, 25)))
-    row = np.random.default_rng(1).normal(size=(4, 25))
-    assert np.array_equal(bins.encode(row)[:, :17], bins.encode(row[:, :17]))
-    with pytest.raises(DiscretizerError, match="26 dimensions"):
-        bins.encode(np.zeros((1, 26)))
-    with pytest.raises(DiscretizerError, match="NaN"):
-        bins.encode(np.full((1, 3), np.nan))
-
-
-def test_thresholds_are_read_as_they_were_written(tmp_path):
-    bins = discretization.fit(np.random.default_rng(0).normal(size=(500, 25)))
-    discretization.write(tmp_path / "discretizer.safetensors", bins)
-    assert np.array_equal(discretization.read(tmp_path / "discretizer.safetensors").thresholds, bins.thresholds)
-
-
-def test_thresholds_that_cannot_be_right_are_refused(tmp_path):
-    good = np.sort(np.random.default_rng(0).normal(size=(101, 25)), axis=0)
-    path = tmp_path / "discretizer.safetensors"
-    with pytest.raises(CheckpointError, match=r"discretizer\.safetensors is missing"):
-        discretization.read(path)
-    for thresholds, message in (
-        (good[:100], "must hold thresholds of shape"),
-        (good[::-1].copy(), "that fall"),
-        (np.where(good > 1, np.nan, good), "not finite"),
-    ):
-        discretization.write(path, QuantileDiscretizer(thresholds))
-        with pytest.raises(DiscretizerError, match=message):
-            discretization.read(path)

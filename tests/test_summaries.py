@@ -1,0 +1,199 @@
+"""From what was played to the numbers of the post, each solved by hand.
+
+Every factor that is not arithmetic on paper is Student's t at 97.5 %: 12.7062 with one degree of freedom, 4.302653 with two.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pipeline import runs
+from pipeline.summaries import compare, difference, paired, pool, slopes, summarise_returns, summarise_solved
+
+EVALUATION = runs.Evaluation("toy", "random_actions", episodes=3, shard_episodes=3, first_seed=7)
+SOLVING = runs.Solving("toy", "random_steps", "go_to_local_s7n5", episodes=4, shard_episodes=4, first_seed=7)
+RANDOM, EXPERT = -280.178953, 12135.0  # D4RL's returns of score 0 and 100
+SCALE = 100 / (EXPERT - RANDOM)  # points of score for one of return
+ASKED = [1000.0, 2000.0, 4000.0]
+
+
+def about(mean: float, half: float):
+    """An interval around a mean, as approximate numbers."""
+    return pytest.approx({"mean": mean, "low": mean - half, "high": mean + half}, rel=1e-5)
+
+
+def test_three_returns_are_summarised_with_their_seeds_their_spread_and_their_t_interval():
+    found = summarise_returns(EVALUATION, [1000.0, 3000.0, 2000.0])
+    half = 4.302653 * 1000 / np.sqrt(3)  # the deviation is sqrt((1000² + 1000² + 0) / 2) = 1000
+    assert found == {
+        "episodes": 3,
+        "seeds": [7, 8, 9],
+        "returns": [1000.0, 3000.0, 2000.0],
+        "return_mean": 2000.0,
+        "return_sd": 1000.0,
+        "return_low": pytest.approx(2000 - half),
+        "return_high": pytest.approx(2000 + half),
+        "score_mean": pytest.approx((2000 - RANDOM) * SCALE),
+        "score_low": pytest.approx((2000 - half - RANDOM) * SCALE),
+        "score_high": pytest.approx((2000 + half - RANDOM) * SCALE),
+    }
+
+
+def test_two_returns_have_a_spread_and_one_has_none():
+    # the deviation of -3 and 5 around 1 is sqrt((4² + 4²) / 1)
+    assert summarise_returns(EVALUATION, [-3.0, 5.0])["return_sd"] == pytest.approx(np.sqrt(32))
+    alone = summarise_returns(EVALUATION, [RANDOM])
+    assert [alone[f"return_{name}"] for name in ("sd", "mean", "low", "high")] == [0.0, RANDOM, RANDOM, RANDOM]
+    assert [alone[f"score_{end}"] for end in ("mean", "low", "high")] == [0.0, 0.0, 0.0]
+
+
+def test_four_episodes_of_a_level_are_summarised_with_wilsons_interval():
+    found = summarise_solved(SOLVING, {"success": [1, 0, 0, 1], "length": [4, 49, 51, 8]})
+    # Wilson's interval of 2 in 4: with z = 1.959964, centre 1/2, half z sqrt(1/16 + z² / 64) / (1 + z² / 4)
+    z = 1.959964
+    half = z * np.sqrt(1 / 16 + z**2 / 64) / (1 + z**2 / 4)
+    assert found == {
+        "episodes": 4,
+        "seeds": [7, 8, 9, 10],
+        "success": [1, 0, 0, 1],
+        "length": [4, 49, 51, 8],
+        "solved": 2,
+        "success_mean": 0.5,
+        "success_low": pytest.approx(0.5 - half),
+        "success_high": pytest.approx(0.5 + half),
+        "length_mean": 28.0,
+        "solved_length_mean": 6.0,
+    }
+
+
+def test_where_nothing_is_solved_the_length_of_the_solved_is_zero():
+    found = summarise_solved(SOLVING, {"success": [0], "length": [49]})
+    assert (found["solved"], found["success_mean"], found["length_mean"], found["solved_length_mean"]) == (0, 0.0, 49.0, 0.0)
+
+
+def test_pooling_takes_each_seeds_mean_as_one_sample():
+    found = pool([{"returns": [0.0, 2.0]}, {"returns": [1.0, 3.0]}, {"returns": [3.0, 3.0]}])
+    half = 4.302653 / np.sqrt(3)  # the deviation of the means 1, 2 and 3 is 1
+    assert found == {
+        "seeds": 3,
+        "episodes_per_seed": 2,
+        "seed_means": [1.0, 2.0, 3.0],
+        "score_sd": pytest.approx(SCALE),
+        "return_mean": pytest.approx(2.0),
+        "return_low": pytest.approx(2 - half),
+        "return_high": pytest.approx(2 + half),
+        "score_mean": pytest.approx((2 - RANDOM) * SCALE),
+        "score_low": pytest.approx((2 - half - RANDOM) * SCALE),
+        "score_high": pytest.approx((2 + half - RANDOM) * SCALE),
+        "resampled": "training seeds",
+    }
+
+
+def test_two_seeds_have_a_spread_and_one_has_none():
+    assert pool([{"returns": [-3.0]}, {"returns": [5.0]}])["score_sd"] == pytest.approx(np.sqrt(32) * SCALE)
+    alone = pool([{"returns": [1.0, 3.0]}])
+    assert (alone["score_sd"], alone["return_low"], alone["return_high"]) == (0.0, 2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "counts"), [([{"returns": [1.0]}, {"returns": [1.0, 2.0]}], r"\[1, 2\]"), ([], r"\[\]")]
+)
+def test_pooling_refuses_seeds_that_played_different_numbers_of_episodes(evaluations, counts):
+    with pytest.raises(ValueError, match=f"^pooling takes evaluations over one number of episodes, not over {counts}$"):
+        pool(evaluations)
+
+
+def test_an_obedient_model_has_slope_one_and_a_deaf_one_zero():
+    seeds = np.array([10.0, -20.0, 5.0])
+    obedient = np.asarray(ASKED)[:, None] + seeds
+    assert slopes(ASKED, obedient) == pytest.approx({"mean": 1.0, "low": 1.0, "high": 1.0})
+    deaf = np.full((3, 1), 4700.0) + seeds
+    assert slopes(ASKED, deaf) == pytest.approx({"mean": 0.0, "low": 0.0, "high": 0.0}, abs=1e-12)
+
+
+def test_each_seed_gives_one_slope():
+    got = np.stack([np.asarray(ASKED), 3 * np.asarray(ASKED)], axis=1)
+    assert slopes(ASKED, got) == about(2.0, 12.7062)  # slopes 1 and 3: standard error 1
+
+
+def test_a_slope_is_the_least_squares_one_where_points_do_not_lie_on_a_line():
+    # around their means: asked -1, 0, 1 and got -2, 1, 1: (2 + 0 + 1) / (1 + 0 + 1)
+    assert slopes([1.0, 2.0, 3.0], np.array([[0.0], [3.0], [3.0]]))["mean"] == pytest.approx(1.5)
+
+
+def test_the_difference_of_two_means_has_welchs_interval():
+    one, other = [11.0, 12.0, 13.0], [1.0, 3.0, 5.0]
+    # variances 1 and 4 over 3 each: standard error sqrt(5/3), (5/3)² / ((1/3)² / 2 + (4/3)² / 2) = 2.9412 degrees of freedom,
+    # with which t is 3.21876 at 97.5 % and 0.766874 at 75 %
+    assert difference(one, other) == about(9.0, 3.21876 * np.sqrt(5 / 3))
+    assert difference(one, other, confidence=0.5) == about(9.0, 0.766874 * np.sqrt(5 / 3))
+
+
+def test_a_paired_difference_takes_the_seeds_that_both_played():
+    one = {"seeds": [100, 101, 102], "returns": [5000.0, 5010.0, 9999.0]}
+    other = {"seeds": [99, 101, 100], "returns": [0.0, 4890.0, 4900.0]}
+    # differences 100 and 120: standard error 10
+    assert paired(one, other) == {
+        "episodes": 2,
+        "return": about(110.0, 127.062),
+        "score": about(110 * SCALE, 127.062 * SCALE),
+    }
+
+
+@pytest.mark.parametrize("short", ["seeds", "returns"])
+def test_returns_without_a_seed_are_never_paired(short):
+    whole = {"seeds": [1, 2, 3], "returns": [1.0, 2.0, 3.0]}
+    with pytest.raises(ValueError, match="zip"):
+        paired(whole, {**whole, short: whole[short][:2]})
+
+
+def reader(kind: str, **evidence):
+    """A `read(kind, name)` that knows evidence of one kind."""
+
+    def read(asked_kind, name):
+        assert asked_kind == kind
+        return evidence[name]
+
+    return read
+
+
+def test_targets_are_split_at_the_reach_of_the_data():
+    got = {"a": (1000.0, 1000.0), "b": (2000.0, 2000.0), "c": (4000.0, 2000.0), "d": (8000.0, 4000.0)}
+    read = reader(
+        "evaluations",
+        **{name: {"run": {"target_return": asked}, "values": {"returns": [r, r + 1]}} for name, (asked, r) in got.items()},
+    )
+    found = compare(runs.Slope("toy", ("a", "b", "c", "d"), reach=2000.0), read)
+    # around the means 3750 and 2250 what was asked lies at -2750, -1750, 250, 4250 and what was got at -1250, -250, -250, 1750
+    over, along = 2750 * 1250 + 1750 * 250 - 250 * 250 + 4250 * 1750, 2750**2 + 1750**2 + 250**2 + 4250**2
+    assert found == {
+        "seeds": 2,
+        "targets": [1000.0, 2000.0, 4000.0, 8000.0],
+        "all": about(over / along, 0),
+        "inside": about(1.0, 0),
+        "beyond": about(0.5, 0),
+    }
+
+
+def test_two_pools_are_compared_by_the_scores_of_their_seeds():
+    read = reader(
+        "pooled",
+        one={"values": {"seed_means": [EXPERT, EXPERT + 100 / SCALE]}},
+        other={"values": {"seed_means": [RANDOM, EXPERT]}},
+    )
+    found = compare(runs.Difference("toy", "one", "other"), read)
+    # scores 100, 200 and 0, 100: variances 5000 and 5000, standard error sqrt(5000 / 2 + 5000 / 2), two degrees of freedom
+    assert found == {"seeds": [2, 2], "score": about(100.0, 4.302653 * np.sqrt(5000))}
+
+
+def test_two_evaluations_are_compared_in_pairs():
+    one = {"values": {"seeds": [1, 2], "returns": [3.0, 5.0]}}
+    other = {"values": {"seeds": [1, 2], "returns": [2.0, 2.0]}}
+    found = compare(runs.PairedDifference("toy", "one", "other"), reader("evaluations", one=one, other=other))
+    assert (found["episodes"], found["return"]) == (2, about(2.0, 12.7062))  # differences 1 and 3
+
+
+def test_a_summary_counts_seeds_from_the_runs_first():
+    later = dataclasses.replace(EVALUATION, first_seed=1000)
+    assert summarise_returns(later, [0.0, 0.0])["seeds"] == [1000, 1001]
