@@ -37,6 +37,20 @@ def test_without_a_network_set_up_says_so_and_leaves_nothing_that_passes_for_ins
     assert not (tmp_path / target).exists()
 
 
+def test_a_checkout_has_the_same_bytes_where_git_is_told_to_rewrite_line_ends(tmp_path):
+    shutil.copy(files.ROOT / ".gitattributes", tmp_path)
+    contents = {"some.py": b"a = 1\nb = 2\n", "some.png": b"\x89PNG\r\n\x1a\n", "some.safetensors": b"{}\r\ntext"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    git = ["git", "-C", str(tmp_path), "-c", "core.autocrlf=true", "-c", "core.safecrlf=false"]
+    for words in (["init", "-q"], ["add", "."]):
+        subprocess.run([*git, *words], check=True)
+    for name in contents:
+        (tmp_path / name).unlink()
+    subprocess.run([*git, "checkout-index", "--all", "--force"], check=True)
+    assert {name: (tmp_path / name).read_bytes() for name in contents} == contents
+
+
 def test_lock_files_hold_exact_versions_and_no_addresses_to_download_from():
     requirements = (files.ROOT / "requirements.lock").read_text().splitlines()
     pins = [line for line in requirements if not line.startswith("#")]
