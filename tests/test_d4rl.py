@@ -21,7 +21,7 @@ NAME, PLACE = runs.D4RL_MEDIUM.name, "/gym_mujoco_v2/halfcheetah_medium-v2.hdf5"
 def served(tmp_path, monkeypatch):
     """A server with a small file in D4RL's layout, and a project that knows no sum of it."""
     serving = small_hub.SmallHub(plain={PLACE: small_hub.d4rl(steps=50)}).start()
-    run = replace(runs.D4RL_MEDIUM, address=serving.endpoint + PLACE, episode_steps=50)
+    run = replace(runs.D4RL_MEDIUM, address=serving.endpoint + PLACE, episode_steps=50, known=None)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(hub, "LOCK", tmp_path / "hub.lock")
     monkeypatch.setattr(recipes, "DATASETS", recipes.named(recipes.published_dataset, (run,)))
@@ -88,6 +88,41 @@ def test_a_file_with_another_sum_than_the_recorded_one_is_refused(served, tmp_pa
         fetch(monkeypatch)
     assert not original().exists() and record() == before
     fetch(monkeypatch)
+
+
+@pytest.mark.parametrize("change", [{"episodes": 4}, {"mean": 240.0}, {"sd": 9.0}, {"minimum": 0.0}])
+@pytest.mark.parametrize("own", [True, False])
+def test_another_dataset_is_refused_before_its_sum_is_recorded(served, tmp_path, monkeypatch, change, own):
+    returns = d4rl.read(write(tmp_path, served.plain[PLACE]), 50)[0].returns
+    known = runs.KnownReturns(3, float(returns.mean()), float(returns.std()), float(returns.min()))
+    run = recipes.DATASETS[NAME].run
+
+    def knowing(known) -> None:
+        monkeypatch.setattr(recipes, "DATASETS", recipes.named(recipes.published_dataset, (replace(run, known=known),)))
+
+    knowing(replace(known, **change))
+    words = ("--file", tmp_path / "some.hdf5") if own else ()
+    with pytest.raises(EpisodesError, match=f"is not {NAME}: it holds 3 episodes of 50 steps.*are known"):
+        fetch(monkeypatch, *words)
+    assert record() == {} and not original().exists() and (tmp_path / "some.hdf5").exists()
+    knowing(known)
+    fetch(monkeypatch, *words)
+    assert NAME in record()
+
+
+def test_what_is_known_of_d4rls_medium_dataset_is_what_others_print_of_it():
+    known = runs.D4RL_MEDIUM.known
+    whole = episodes.Episodes(*(np.zeros((1000, 1000, *width), np.float32) for width in ((17,), (6,), ())))
+    with pytest.raises(EpisodesError, match=r"where 1000 episodes of 1000 steps, returns 4770.33 ± 355.75, at least -310.23"):
+        fetch_dataset.check_known(runs.D4RL_MEDIUM, "file", whole)
+    returns = np.full(1000, known.mean)
+    returns[0] = known.minimum  # the rest so that mean and deviation are the known ones
+    returns[1:] += (known.mean - known.minimum) / 999
+    spread = np.sqrt((1000 * known.sd**2 - ((returns - known.mean) ** 2).sum()) / 998)
+    returns[1:999:2] += spread
+    returns[2:999:2] -= spread
+    whole.rewards[:, 0] = returns
+    fetch_dataset.check_known(runs.D4RL_MEDIUM, "file", whole)
 
 
 def test_a_connection_that_breaks_is_taken_up_where_it_broke(served, monkeypatch):
@@ -200,3 +235,34 @@ def test_an_end_that_is_not_marked_at_the_files_end_is_one(tmp_path):
 def test_timeouts_are_counted_from_the_last_end():
     terminals = np.array([0, 1, 0, 0, 0, 0, 0])
     assert d4rl.timeouts(terminals, 3).tolist() == [False, False, False, False, True, False, False]
+
+
+def shortened(steps: int = 50, following: bool = False, **more) -> dict[str, np.ndarray]:
+    """Arrays of three episodes, each without its last transition; with what each transition led to, if so wanted."""
+    generator = np.random.default_rng(0)
+    states = np.cumsum(generator.normal(size=(3, steps + 1, 17)), axis=1).astype(np.float32)
+    states[:, 0] *= np.float32(0.1)
+    flat = {"observations": states[:, : steps - 1], "next_observations": states[:, 1:steps] if following else None}
+    flat |= {"actions": np.zeros((3, steps - 1, 6)), "rewards": np.zeros((3, steps - 1)), "terminals": np.zeros((3, steps - 1))}
+    arrays = {name: None if array is None else array.reshape(3 * steps - 3, *array.shape[2:]) for name, array in flat.items()}
+    return arrays | more
+
+
+def test_episodes_that_lost_their_last_transition_are_refused_where_none_is_marked(tmp_path):
+    path = write(tmp_path, small_hub.d4rl(steps=50, timeouts=False, **shortened()))
+    with pytest.raises(EpisodesError, match="does not mark where episodes end, and transition 50, .* is far from a reset"):
+        d4rl.read(path, 50)
+    whole, left = d4rl.read(path, 49)
+    assert whole.rewards.shape == (3, 49) and left == 0
+
+
+def test_what_a_transition_led_to_tells_of_an_end_that_is_not_marked(tmp_path):
+    arrays = shortened(following=True)
+    path = write(tmp_path, small_hub.d4rl(steps=50, timeouts=False, **arrays))
+    with pytest.raises(EpisodesError, match="next_observations of transition 48 is not the next .*: take a file with timeouts"):
+        d4rl.read(path, 50)
+    wrong = np.zeros(147, bool)
+    wrong[48::49] = True
+    assert len(d4rl.read(write(tmp_path, small_hub.d4rl(timeouts=wrong, **arrays)), 50)[0]) == 3
+    with pytest.raises(EpisodesError, match="next_observations of transition 48"):
+        d4rl.read(write(tmp_path, small_hub.d4rl(timeouts=np.roll(wrong, 1), **arrays)), 50)

@@ -48,6 +48,9 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(recipes, "TRAININGS", recipes.named(recipes.training, (TRAININGS["dt"], TRAININGS["bc"])))
     monkeypatch.setattr(recipes, "VALUE_TRAININGS", recipes.named(recipes.value_training, (TRAININGS["td3bc"],)))
     monkeypatch.setattr(recipes, "TRAJECTORY_TRAININGS", recipes.named(recipes.trajectory_training, (TRAININGS["tt"],)))
+    random_numbers = recipes.published_dataset(replace(runs.D4RL_MEDIUM, known=None))
+    for registry in (recipes.DATASETS, recipes.COLLECTIONS):
+        monkeypatch.setitem(registry, random_numbers.name, random_numbers)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
     hub.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
     small_hub.minari(tmp_path / "minari" / runs.MINARI[1].identifier, steps=STEPS)

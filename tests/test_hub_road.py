@@ -17,7 +17,7 @@ PLACE = "/d4rl/halfcheetah_medium-v2.hdf5"
 
 RUNS = """
 
-D4RL_MEDIUM = replace(D4RL_MEDIUM, address={address!r})
+D4RL_MEDIUM = replace(D4RL_MEDIUM, address={address!r}, known=None)
 PUBLISHED_DATASETS = (D4RL_MEDIUM, MINARI[1])
 HUB_EVALUATIONS = (
     replace(_dt, name="hub_dt_halfcheetah_6000", checkpoint="hub_dt_halfcheetah", episodes=1, shard_episodes=1),
