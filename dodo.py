@@ -10,7 +10,7 @@ import sys
 from doit import get_var
 from doit.exceptions import TaskFailed
 
-from pipeline import PipelineError, command, evidence, files, plan, recipes, tabulate
+from pipeline import PipelineError, command, evidence, files, guards, plan, recipes, tabulate
 
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
 
@@ -64,7 +64,12 @@ def holds(recipe):
     """Whether evidence holds; of a dataset, too, that it lies there, where a training is to learn from it: it is not in git."""
     dataset = files.ROOT / "data" / f"{recipe.name}.hdf5"
     learners = [learner for learner in recipes.TRAINED.values() if recipe.name in recipes.datasets(learner.run)]
-    return evidence.stale(recipe) is None and (dataset.exists() or not any(map(evidence.stale, learners)))
+    return is_kept(recipe) and (dataset.exists() or all(map(is_kept, learners)))
+
+
+def is_kept(recipe):
+    """Whether evidence holds, or belongs to a checkpoint that saw more than is to be shown: that one is never overwritten."""
+    return evidence.stale(recipe) is None or guards.saw_more(recipe)
 
 
 def evidence_task(recipe, needs=()):

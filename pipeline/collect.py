@@ -3,7 +3,8 @@
     python -m pipeline.collect local_halfcheetah_medium
 
 Episodes are played in shards of 50, all of a shard in lockstep. A finished shard is kept, so that a killed collection
-resumes; the dataset's SHA-256 over its arrays is the same each time.
+resumes; the dataset's SHA-256 over its arrays is the same each time. On a processor that rounds otherwise it is another: then
+nothing is written, and the same name with `_here` at its end collects it beside the one that is kept.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline import checkpoints, command, environments, episodes, evidence, files, recipes, runs
+from pipeline import checkpoints, command, environments, episodes, evidence, files, guards, recipes, runs
 from pipeline.episodes import Episodes
 from pipeline.models.gaussian_policy import GaussianPolicyModel
 from pipeline.policies.behaviour import BehaviourPolicy
@@ -34,8 +35,8 @@ def play_shard(policy, run, shard: int, tick) -> Episodes:
     return Episodes(played["observations"], played["actions"], played["rewards"].astype(np.float32))
 
 
-def collect(run, policy, path: Path, work: Path) -> Episodes:
-    """Play every shard that `work` does not hold yet, join them at `path`, and return the dataset."""
+def collect(run, policy, work: Path) -> Episodes:
+    """Play every shard that `work` does not hold yet, and return them all as one dataset."""
     count = run.episodes // run.shard_episodes
     shards = [work / f"shard_{shard:03}.hdf5" for shard in range(count)]
     steps = environments.EPISODE_STEPS[run.environment]
@@ -47,11 +48,9 @@ def collect(run, policy, path: Path, work: Path) -> Episodes:
             if not shard_path.exists():
                 episodes.write(shard_path, play_shard(policy, run, shard, lambda: bar.update(run.shard_episodes)), {})
     parts = [episodes.read(shard) for shard in shards]
-    whole = Episodes(
+    return Episodes(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("observations", "actions", "rewards"))
     )
-    episodes.write(path, whole, {"name": run.name, "environment": run.environment, "first_seed": run.first_seed})
-    return whole
 
 
 def statistics(whole: Episodes) -> dict:
@@ -106,7 +105,10 @@ def main() -> None:
     torch.set_num_threads(1)
     policy = BehaviourPolicy(checkpoints.load(run.behaviour, GaussianPolicyModel))
     work = recipe.work()
-    whole = collect(run, policy, files.ROOT / "data" / f"{run.name}.hdf5", work)
+    whole = collect(run, policy, work)
+    guards.refuse_other_dataset(recipe, episodes.sha256(whole))
+    about = {"name": run.name, "environment": run.environment, "first_seed": run.first_seed}
+    episodes.write(files.ROOT / "data" / f"{run.name}.hdf5", whole, about)
     checkpoints.write_tensors(files.ROOT / recipes.contexts_file(run.contexts_name), draw_contexts(whole, run))
     evidence.write(recipe, statistics(whole))
     shutil.rmtree(work)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline import PipelineError, checkpoints, command, demonstrations, evidence, files, levels, recipes, training
+from pipeline import PipelineError, checkpoints, command, demonstrations, evidence, files, guards, levels, recipes, training
 from pipeline.demonstrations import Demonstrations
 from pipeline.levels import Views
 from pipeline.models.grid_cloning import GridCloningConfig, GridCloningModel
@@ -189,6 +189,7 @@ def main() -> None:
     parser = command.parser(__doc__, recipes.LEAP_TRAININGS)
     recipe = command.find(parser.parse_args().name, recipes.LEAP_TRAININGS)
     run = recipe.run
+    guards.refuse_lesser_training(recipe)
     torch.set_num_threads(1)
     saved = files.ROOT / "build" / "training" / f"{run.name}.safetensors"
     model, curve = train(run, read(run), saved)
