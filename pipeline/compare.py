@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from pipeline import command, evidence, files, recipes, runs
+from pipeline import command, evidence, files, guards, recipes, runs
 from pipeline.returns import normalised_score
 from pipeline.scores import interval
 
@@ -71,6 +71,15 @@ def compare(run: runs.Slope | runs.Difference | runs.PairedDifference, read) -> 
     return {"seeds": [len(one), len(other)], "score": difference(one, other)}
 
 
+def played(run: runs.Slope | runs.Difference | runs.PairedDifference) -> tuple[str, ...]:
+    """The evaluations that a comparison stands on."""
+    if isinstance(run, runs.Slope):
+        return run.evaluations
+    if isinstance(run, runs.PairedDifference):
+        return run.one, run.other
+    return recipes.POOLS[run.one].run.members + recipes.POOLS[run.other].run.members
+
+
 def main() -> None:
     """Make one comparison from the evidence it reads."""
     parser = command.parser(__doc__, recipes.COMPARISONS)
@@ -78,6 +87,7 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = command.find(arguments.name, recipes.COMPARISONS, arguments.into)
     root = arguments.into
+    guards.refuse_mixed_data(played(recipe.run))
     values = compare(recipe.run, lambda kind, name: evidence.read(root / "results" / kind / f"{name}.json"))
     evidence.write(recipe, values, root)
 

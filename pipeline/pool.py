@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import command, evidence, files, recipes, scores
+from pipeline import command, evidence, files, guards, recipes, scores
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=files.ROOT, help="read and write results/ below this folder")
     arguments = parser.parse_args()
     recipe = command.find(arguments.name, recipes.POOLS, arguments.into)
+    guards.refuse_mixed_data(recipe.run.members)
     members = [evidence.read(recipes.EVALUATIONS[name].path(arguments.into)) for name in recipe.run.members]
     evidence.write(recipe, scores.pool([member["values"] for member in members]), arguments.into)
 
