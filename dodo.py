@@ -5,6 +5,7 @@ a fresh clone is current too. Heavy work runs in processes of its own, one torch
 """
 
 import os
+import signal
 import sys
 
 from doit import get_var
@@ -13,6 +14,8 @@ from doit.exceptions import TaskFailed
 from pipeline import PipelineError, command, evidence, files, guards, plan, recipes, tabulate
 
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
+signal.signal(signal.SIGINT, command.end_interrupted)
+sys.stdout.reconfigure(line_buffering=True)  # the names of tasks before what the tasks say, in a log too
 
 COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk"]
 
@@ -78,6 +81,7 @@ def evidence_task(recipe, needs=()):
         "name": recipe.name,
         "doc": recipe.about,
         "actions": [[sys.executable, "-m", recipe.verb, recipe.name]],
+        "io": {"capture": False},  # progress is seen as it is made, not when a line ends
         "targets": [str(path) for path in recipe.targets()],
         "uptodate": [lambda: holds(recipe)],
         "task_dep": ["_tidy" if recipe.kind in ("training", "datasets") else "plan", *needs],

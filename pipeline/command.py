@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NoReturn
 
 from pipeline import PipelineError, evidence, files, recipes, runs
 from pipeline.evidence import Recipe
@@ -155,6 +156,14 @@ def end_with_parent() -> None:
         sys.exit(f"process {parent}, which wanted this, has ended")
 
 
+def end_interrupted(*_) -> NoReturn:
+    """End this process at once, as a shell expects of an interrupted one, after one sentence; a handler of SIGINT."""
+    print("interrupted; finished parts are kept, the same command goes on from there", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(130)
+
+
 def run(main: Callable[[], None]) -> None:
     """Call a verb; turn errors a user can mend into one sentence and exit code 1."""
     warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -166,4 +175,4 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         sys.exit(f"error: {error.filename or 'the system'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        sys.exit("interrupted; finished parts are kept, the same command goes on from there")
+        end_interrupted()
