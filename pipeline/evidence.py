@@ -135,10 +135,10 @@ def project_imports(tree: ast.AST) -> set[str]:
 def read_module(module: str) -> tuple[str, frozenset[str]]:
     """A module's digest and the modules of this project it imports; code in C of the same name belongs to it."""
     path = module_path(module)
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     says = canonical(without_docstrings(tree))
     if path.with_suffix(".c").exists():
-        says += " ".join(re.sub(r"/\*.*?\*/", "", path.with_suffix(".c").read_text(), flags=re.DOTALL).split())
+        says += " ".join(re.sub(r"/\*.*?\*/", "", path.with_suffix(".c").read_text(encoding="utf-8"), flags=re.DOTALL).split())
     return hashlib.sha256(says.encode()).hexdigest(), frozenset(project_imports(tree))
 
 
@@ -183,7 +183,7 @@ def file_digest(name: str) -> str:
         return "missing"
     if path.suffix == ".json" and path.is_relative_to(files.ROOT / "results"):
         try:
-            values = json.loads(path.read_text())["values"]
+            values = json.loads(path.read_text(encoding="utf-8"))["values"]
             return values_digest({key: value for key, value in values.items() if key != "sha256"})
         except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
             return "unreadable"
@@ -234,7 +234,7 @@ def read(path: Path) -> dict:
         EvidenceError: it is missing, not JSON, or not of the form run, made, values.
     """
     try:
-        content = json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EvidenceError(f"{path} is missing: `doit` makes it") from None
     except IsADirectoryError:

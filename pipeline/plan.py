@@ -120,7 +120,7 @@ def being_made(kind: str, name: str) -> bool:
     lock = evidence.workshop().parent / "locks" / f"{kind}_{name}"
     if not lock.exists():
         return False
-    with open(lock) as file:
+    with open(lock, encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
