@@ -15,7 +15,9 @@ from pipeline import PipelineError, command, evidence, files, guards, plan, reci
 
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
 signal.signal(signal.SIGINT, command.end_interrupted)
-sys.stdout.reconfigure(line_buffering=True)  # the names of tasks before what the tasks say, in a log too
+sys.stdout.reconfigure(
+    line_buffering=True, errors="backslashreplace"
+)  # the names of tasks before what the tasks say, in a log too
 
 COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk"]
 

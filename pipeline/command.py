@@ -122,7 +122,7 @@ def claim(recipe: Recipe, root: Path = files.ROOT) -> None:
     if waited and evidence.stale(recipe, root) is None:
         sys.exit()
     begun_from = evidence.fingerprint(recipe)
-    if path.read_text() != begun_from:
+    if path.read_text(encoding="utf-8") != begun_from:
         for left in recipe.progress(root):
             files.remove(left)
         path.write_text(begun_from)
@@ -133,7 +133,7 @@ def lock(path: Path, message: str) -> bool:
     if path in LOCKS:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    LOCKS[path] = open(path, "a")  # noqa: SIM115 - closed by the end of the process
+    LOCKS[path] = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed by the end of the process
     try:
         fcntl.flock(LOCKS[path], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -167,6 +167,7 @@ def end_interrupted(*_) -> NoReturn:
 def run(main: Callable[[], None]) -> None:
     """Call a verb; turn errors a user can mend into one sentence and exit code 1."""
     warnings.filterwarnings("ignore", category=DeprecationWarning)
+    sys.stdout.reconfigure(errors="backslashreplace")  # where the terminal's encoding lacks a letter
     end_with_parent()
     try:
         main()

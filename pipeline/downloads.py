@@ -71,7 +71,7 @@ def size(path: Path) -> int:
 
 def request(address: str, path: Path) -> urllib.request.Request:
     """A request for the bytes that have not arrived yet, if the server still has the same file."""
-    known = tag(path).read_text() if tag(path).exists() else ""
+    known = tag(path).read_text(encoding="utf-8") if tag(path).exists() else ""
     have = size(arrived(path)) if known else 0
     return urllib.request.Request(address, headers={"Range": f"bytes={have}-", "If-Range": known} if have else {})
 

@@ -75,7 +75,7 @@ def evaluate(run, policy, work: Path, shards: int | None = None) -> list[float]:
                 bar.update(steps)
             else:
                 files.write_json(kept, play_shard(policy, run, shard, bar.update))
-            returns += json.loads(kept.read_text())
+            returns += json.loads(kept.read_text(encoding="utf-8"))
     return returns
 
 

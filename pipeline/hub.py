@@ -53,7 +53,7 @@ def read_lock(path: Path | None = None) -> dict:
     """
     path = path or LOCK
     try:
-        lock = json.loads(path.read_text())
+        lock = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise HubError(f"{path} is missing: restore it with `git checkout -- {path.name}`") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -41,7 +41,7 @@ def solve(run, policy, work: Path, shards: int | None = None) -> dict[str, list]
             kept = work / f"shard_{shard:03}.json"
             if not kept.exists():
                 files.write_json(kept, play_shard(policy, run, shard, bar.update))
-            for name, values in json.loads(kept.read_text()).items():
+            for name, values in json.loads(kept.read_text(encoding="utf-8")).items():
                 played[name] += values
             bar.n = len(played["success"])
             bar.refresh()

@@ -60,7 +60,7 @@ def results(root: Path = files.ROOT) -> dict:
         for part in path.relative_to(root / "results").parts[:-1]:
             branch = branch.setdefault(part, {})
         try:
-            branch[path.stem] = json.loads(path.read_text())
+            branch[path.stem] = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise TableError(f"{path} cannot be read ({error.strerror})") from None
         except (ValueError, RecursionError) as error:
@@ -101,7 +101,7 @@ def target(name: str) -> Path:
 def current(name: str) -> bool:
     """Whether a table says what the results say."""
     try:
-        return target(name).read_text() == render(name, results())
+        return target(name).read_text(encoding="utf-8") == render(name, results())
     except (OSError, PipelineError):
         return False
 

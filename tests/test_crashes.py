@@ -45,7 +45,7 @@ def test_doit_killed_alone_takes_its_children_with_it_and_finishes_to_the_same_b
 
 def test_a_reproduction_that_is_killed_goes_on_from_there(toy, tmp_path):
     victim = toy.copy(tmp_path / "trial")
-    with open(victim.root / "pipeline/runs.py", "a") as file:
+    with open(victim.root / "pipeline/runs.py", "a", encoding="utf-8") as file:
         file.write("POOLS = ATTENTIONS = LATENCIES = PLAN_LATENCIES = ROLLOUTS = IMAGINATIONS = FIGURES = ()\n")
     running = victim.start("pipeline.reproduce", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     results = victim.root / "build/reproduce/results"
@@ -77,7 +77,7 @@ def write(temporary):
 files.write_whole(Path({str(path)!r}), write)
 """
     subprocess.run([sys.executable, "-c", code], cwd=files.ROOT, check=False)
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert len(list(tmp_path.iterdir())) == 2
     files.write_text(path, "new")
     assert [path.name for path in tmp_path.iterdir()] == ["kept.json"]
@@ -89,7 +89,7 @@ def test_a_temporary_of_a_living_process_is_let_be(tmp_path):
         left = tmp_path / f".kept.json.part{other.pid}"
         left.write_text("half")
         files.write_text(path, "whole")
-        assert left.read_text() == "half"
+        assert left.read_text(encoding="utf-8") == "half"
         other.kill()
     files.write_text(path, "whole")
     assert not left.exists()

@@ -44,7 +44,7 @@ def original():
 
 
 def record() -> dict:
-    return json.loads(hub.LOCK.read_text())["datasets"]
+    return json.loads(hub.LOCK.read_text(encoding="utf-8"))["datasets"]
 
 
 def test_a_dataset_is_fetched_once_recorded_at_first_sight_and_described(served, monkeypatch, capsys):
@@ -55,7 +55,7 @@ def test_a_dataset_is_fetched_once_recorded_at_first_sight_and_described(served,
     assert record() == {
         NAME: {"sha256": small_hub.digest(content), "bytes": len(content), "arrays_sha256": episodes.sha256(whole)}
     }
-    values = json.loads((files.ROOT / "results" / "datasets" / f"{NAME}.json").read_text())["values"]
+    values = json.loads((files.ROOT / "results" / "datasets" / f"{NAME}.json").read_text(encoding="utf-8"))["values"]
     assert values["episodes"] == 3 and values["arrays_sha256_of_dataset"] == episodes.sha256(whole)
     served.requests.clear()
     fetch(monkeypatch)

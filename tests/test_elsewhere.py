@@ -82,7 +82,7 @@ def call(monkeypatch, verb, *words: str) -> None:
 def test_every_training_learns_from_every_kind_of_dataset(house, monkeypatch, method, kind):
     name, data = TRAININGS[method].name, DATASETS[kind]
     call(monkeypatch, VERBS[method], name, "--data", data)
-    made = json.loads((house / "results" / "training" / f"{name}_on_{data}.json").read_text())
+    made = json.loads((house / "results" / "training" / f"{name}_on_{data}.json").read_text(encoding="utf-8"))
     assert made["run"] == evidence.fields(replace(TRAININGS[method], name=f"{name}_on_{data}", data=data))
     assert made["made"]["inputs"] == {f"results/datasets/{data}.json": evidence.file_digest(f"results/datasets/{data}.json")}
     assert [path.name for path in (house / "checkpoints").iterdir()] == [f"{name}_on_{data}"]
@@ -102,7 +102,7 @@ def test_what_was_trained_elsewhere_plays_under_a_name_of_its_own(house, monkeyp
     load = evaluate.policies.module(played.method).checkpoints.load
     monkeypatch.setattr(evaluate.policies.module(played.method).checkpoints, "load", lambda *a, **o: load(*a, root=house, **o))
     call(monkeypatch, evaluate, played.name, "--data", data, "--into", str(house))
-    made = json.loads((house / "results" / "evaluations" / f"{played.name}_on_{data}.json").read_text())
+    made = json.loads((house / "results" / "evaluations" / f"{played.name}_on_{data}.json").read_text(encoding="utf-8"))
     assert made["run"]["checkpoint"] == f"{run.name}_on_{data}" and "missing" not in made["made"]["inputs"].values()
 
 

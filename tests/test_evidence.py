@@ -78,7 +78,7 @@ def test_the_canonical_tree_holds_no_empty_fields_that_other_versions_of_python_
 def test_other_versions_of_python_give_the_same_digest(tmp_path):
     others = [found for minor in (10, 12, 13, 14) if (found := shutil.which(f"python3.{minor}")) and works(found)]
     module = tmp_path / "digest.py"
-    functions = ast.parse((files.ROOT / "pipeline" / "evidence.py").read_text())
+    functions = ast.parse((files.ROOT / "pipeline" / "evidence.py").read_text(encoding="utf-8"))
     wanted = [
         node
         for node in functions.body
@@ -93,7 +93,7 @@ def test_other_versions_of_python_give_the_same_digest(tmp_path):
     for python in [sys.executable, *others]:
         for path in ours:
             out = subprocess.run([python, module, path], capture_output=True, text=True, check=True).stdout.strip()
-            assert out == evidence.source_digest(path.read_text()), (python, path)
+            assert out == evidence.source_digest(path.read_text(encoding="utf-8")), (python, path)
         ours = ours[:6]
 
 
@@ -132,7 +132,7 @@ def test_a_changed_run_is_named(recipe, tmp_path):
 def test_a_changed_input_is_named(recipe, tmp_path):
     evidence.write(recipe, {"x": 1.0}, tmp_path)
     path = recipe.path(tmp_path)
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     content["made"]["inputs"]["LICENSE"] = "0" * 64
     path.write_text(json.dumps(content))
     assert evidence.stale(recipe, tmp_path) == "changed: LICENSE"
@@ -146,7 +146,7 @@ def test_another_version_of_a_package_is_named(recipe, tmp_path, monkeypatch):
 
 def test_a_number_edited_by_hand_is_noticed(recipe, tmp_path):
     path = evidence.write(recipe, {"x": 1.25}, tmp_path)
-    path.write_text(path.read_text().replace("1.25", "1.35"))
+    path.write_text(path.read_text(encoding="utf-8").replace("1.25", "1.35"))
     assert evidence.stale(recipe, tmp_path) == "its values were changed by hand"
 
 

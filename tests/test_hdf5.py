@@ -179,5 +179,9 @@ def test_what_is_no_file_is_refused_at_once(tmp_path):
 
 
 def test_hdf5_is_opened_for_reading_in_one_place_alone():
-    found = [path.name for path in (files.ROOT / "pipeline").rglob("*.py") if 'h5py.File(path, "r"' in path.read_text()]
+    found = [
+        path.name
+        for path in (files.ROOT / "pipeline").rglob("*.py")
+        if 'h5py.File(path, "r"' in path.read_text(encoding="utf-8")
+    ]
     assert found == ["hdf5.py"]

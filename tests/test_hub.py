@@ -268,11 +268,11 @@ def test_a_pickle_that_would_run_code_is_refused_and_its_code_does_not_run(serve
 
 
 def test_a_pickle_that_would_run_code_is_never_recorded(served, tmp_path):
-    proof, before = tmp_path / "it ran", hub.LOCK.read_text()
+    proof, before = tmp_path / "it ran", hub.LOCK.read_text(encoding="utf-8")
     served.publish(DT.repository, {**small_hub.decision_transformer_files(), WEIGHTS: small_hub.pickled({"x": Malice(proof)})})
     with pytest.raises(HubError, match="was refused"):
         lock_hub.resolve(DT)
-    assert not proof.exists() and hub.LOCK.read_text() == before and cached(tmp_path) == []
+    assert not proof.exists() and hub.LOCK.read_text(encoding="utf-8") == before and cached(tmp_path) == []
 
 
 def lock_all(monkeypatch, capsys) -> str:
@@ -296,11 +296,11 @@ def test_locking_records_commits_and_sums_and_names_what_moved(served, tmp_path,
 
 @pytest.mark.parametrize("status", [401, 503])
 def test_locking_that_fails_leaves_the_lock_as_it_was(served, monkeypatch, capsys, status):
-    before = hub.LOCK.read_text()
+    before = hub.LOCK.read_text(encoding="utf-8")
     served.fail("GET", f"/api/models/{TT.repository}", status, 9)
     with pytest.raises(HubError, match=f"cannot be looked up: .*HTTP {status}"):
         lock_all(monkeypatch, capsys)
-    assert hub.LOCK.read_text() == before
+    assert hub.LOCK.read_text(encoding="utf-8") == before
 
 
 def test_locking_notices_bytes_that_are_not_what_the_hub_says(served, tmp_path):

@@ -42,9 +42,9 @@ def test_a_dataset_is_had_by_its_name_there_and_said_not_to_be_d4rls(house, monk
     assert f"{RUN.identifier} is Minari's, not D4RL's: recorded in HalfCheetah-v5" in said.err
     assert "seen for the first time" in said.out
     assert whole.observations.shape == (3, STEPS, 17) and whole.actions.shape == (3, STEPS, 6)
-    entry = json.loads(hub.LOCK.read_text())["datasets"][RUN.name]
+    entry = json.loads(hub.LOCK.read_text(encoding="utf-8"))["datasets"][RUN.name]
     assert entry["sha256"] == files.sha256(path) and entry["arrays_sha256"] == episodes.sha256(whole)
-    known = json.loads((files.ROOT / "results" / "datasets" / f"{RUN.name}.json").read_text())
+    known = json.loads((files.ROOT / "results" / "datasets" / f"{RUN.name}.json").read_text(encoding="utf-8"))
     assert known["run"]["environment"] == "HalfCheetah-v5" and known["values"]["transitions"] == 3 * STEPS
 
 
@@ -87,7 +87,7 @@ def test_what_is_no_such_dataset_is_one_sentence_and_not_recorded(house, monkeyp
     path = small_hub.minari(house, steps=STEPS, **changes)
     with pytest.raises(EpisodesError, match=said) as error:
         fetch(monkeypatch)
-    assert "\n" not in str(error.value) and path.exists() and json.loads(hub.LOCK.read_text())["datasets"] == {}
+    assert "\n" not in str(error.value) and path.exists() and json.loads(hub.LOCK.read_text(encoding="utf-8"))["datasets"] == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 something else"])

@@ -52,8 +52,8 @@ def test_a_checkout_has_the_same_bytes_where_git_is_told_to_rewrite_line_ends(tm
 
 
 def test_lock_files_hold_exact_versions_and_no_addresses_to_download_from():
-    requirements = (files.ROOT / "requirements.lock").read_text().splitlines()
+    requirements = (files.ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = [line for line in requirements if not line.startswith("#")]
     assert "torch==2.13.0" in pins
     assert all(re.fullmatch(r"[\w.\-]+==[\w.]+", pin) for pin in pins)
-    assert '"resolved"' not in (files.ROOT / "package-lock.json").read_text()
+    assert '"resolved"' not in (files.ROOT / "package-lock.json").read_text(encoding="utf-8")

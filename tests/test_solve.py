@@ -47,7 +47,7 @@ def test_shards_cover_all_episodes_once_and_a_finished_one_is_not_played_again(t
     assert played["success"] == whole["success"].astype(int).tolist() and played["length"] == whole["length"].tolist()
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"shard_{shard:03}.json" for shard in range(3)]
     (tmp_path / "shard_001.json").unlink()
-    kept = json.loads((tmp_path / "shard_000.json").read_text())
+    kept = json.loads((tmp_path / "shard_000.json").read_text(encoding="utf-8"))
     (tmp_path / "shard_000.json").write_text(json.dumps({**kept, "length": [7, 7]}))
     again = solve.solve(RUN, RandomSteps(), tmp_path)
     assert again["length"] == [7, 7, *played["length"][2:]]

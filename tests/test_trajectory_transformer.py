@@ -29,7 +29,7 @@ from pipeline.models import decoding
 from pipeline.models.decoding import Decoder
 from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "trajectory_transformer.json").read_text())
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "trajectory_transformer.json").read_text(encoding="utf-8"))
 CONFIG = TrajectoryTransformerConfig.from_dict(GOLDEN["config"])
 TINY = {"n_layer": 2, "n_head": 2, "n_embd": 16}
 
@@ -172,7 +172,7 @@ def test_a_checkpoint_of_other_sizes_is_refused(tmp_path):
         tmp_path / "checkpoints" / "other", TrajectoryTransformerModel(TrajectoryTransformerConfig(**TINY)), "A card."
     )
     config = tmp_path / "checkpoints" / "other" / "config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "n_embd": 32}))
+    config.write_text(json.dumps({**json.loads(config.read_text(encoding="utf-8")), "n_embd": 32}))
     checkpoints.write_sums(tmp_path / "checkpoints" / "other")
     with pytest.raises(CheckpointError, match="other"):
         checkpoints.load("other", TrajectoryTransformerModel, root=tmp_path)

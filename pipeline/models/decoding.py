@@ -59,7 +59,7 @@ def rearrange(block: Block, panel: int) -> Tensor:
 def processor() -> str:
     """What the compiled code depends on of this machine."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.machine()
     return " ".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
@@ -72,7 +72,7 @@ def run_compiler(command: list[str]) -> None:
         PipelineError: there is no such program, or it fails.
     """
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        subprocess.run(command, check=True, capture_output=True, encoding="utf-8", errors="replace")
     except (FileNotFoundError, PermissionError):
         raise PipelineError(f"planning needs a C compiler, and there is no program {command[0]!r}: install gcc") from None
     except subprocess.CalledProcessError as error:
@@ -100,7 +100,7 @@ def compiled(dtype: torch.dtype, width: int, size: int, slots: int) -> tuple[Cal
     settings = [f"-DREAL={C_NAMES[dtype]}", f"-DWIDTH={width}", f"-DSIZE={size}", f"-DSLOTS={slots}"]
     # in two steps: one that knew of -ffast-math and linked would also turn off the process's smallest numbers
     to_object = [*compiler, "-pipe", "-O3", "-march=native", "-ffast-math", "-fPIC", "-c", *settings, str(source)]
-    known = "\0".join([*to_object, source.read_text(), processor()])
+    known = "\0".join([*to_object, source.read_text(encoding="utf-8"), processor()])
     library = files.ROOT / "build" / "kernels" / f"decoding_{hashlib.sha256(known.encode()).hexdigest()[:16]}.so"
     if not library.exists():
         with tempfile.TemporaryDirectory() as folder:
