@@ -135,11 +135,12 @@ def lock(path: Path, message: str) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     LOCKS[path] = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed by the end of the process
     try:
-        fcntl.flock(LOCKS[path], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locked = files.take_lock(LOCKS[path], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print(message, file=sys.stderr, flush=True)
-        fcntl.flock(LOCKS[path], fcntl.LOCK_EX)
-        return True
+        return files.take_lock(LOCKS[path], fcntl.LOCK_EX)
+    if not locked:
+        print(f"{path} is on a file system without locks: let nothing else make the same meanwhile", file=sys.stderr)
     return False
 
 

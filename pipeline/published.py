@@ -245,5 +245,5 @@ def alone(name: str) -> Iterator[None]:
     path = files.ROOT / "build" / "locks" / f"fetch_{name}"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        files.take_lock(file, fcntl.LOCK_EX)
         yield
