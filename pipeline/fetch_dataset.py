@@ -42,7 +42,10 @@ def obtain(run) -> tuple[Path, bool]:
             file=sys.stderr,
         )
         return minari_files.obtain(run.identifier), True
-    downloads.download(run.address, original(run))
+    try:
+        downloads.download(run.address, original(run))
+    except downloads.DownloadError as error:
+        raise downloads.DownloadError(f"{error}, or take a file of it that lies elsewhere with `--file PATH`") from None
     return original(run), False
 
 

@@ -6,6 +6,7 @@ minari`) is asked only to download; a dataset that lies in its folder already is
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -24,7 +25,7 @@ ARRAYS = {
     "timeouts": "truncations",
 }
 EPISODE = re.compile(r"episode_[0-9]{1,9}")
-BROKEN = ": remove the dataset's folder, or fetch it with `minari.download_dataset(…, force_download=True)`"
+BROKEN = ": remove that folder, or fetch the dataset anew by `minari.download_dataset(NAME, force_download=True)`"
 
 
 def place(identifier: str) -> Path:
@@ -42,6 +43,8 @@ def obtain(identifier: str) -> Path:
     path = place(identifier)
     if path.is_file():
         return path
+    if path.parent.is_dir():
+        raise PipelineError(f"{path.parent} keeps {identifier} as {data_format(path)}, and only HDF5 is read{BROKEN}")
     try:
         import minari
     except ImportError:
@@ -59,13 +62,22 @@ def obtain(identifier: str) -> Path:
     return path
 
 
+def data_format(path: Path) -> str:
+    """What the metadata beside a dataset's file says of its format."""
+    try:
+        said = json.loads((path.parent / "metadata.json").read_text(encoding="utf-8"))["data_format"]
+    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+        return "something unknown"
+    return str(said)[:20]
+
+
 def read_arrays(path: Path, observation_dim: int, action_dim: int) -> dict[str, np.ndarray]:
     """The five arrays of D4RL's layout, flat, episodes one after the other in the order of their numbers.
 
     Raises:
         EpisodesError: it is no HDF5, or not in Minari's layout.
     """
-    with hdf5.opened(path, EpisodesError, damaged=BROKEN) as file:
+    with hdf5.opened(path, EpisodesError, damaged=f" in {path.parent}{BROKEN}") as file:
         names = sorted((name for name in file.names() if EPISODE.fullmatch(name)), key=lambda name: int(name.split("_")[1]))
         if not names:
             raise EpisodesError(f"{path} holds no episodes: a Minari file has groups named episode_0, episode_1, …")

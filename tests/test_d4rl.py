@@ -28,6 +28,7 @@ def served(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
     monkeypatch.setattr(evidence.write, "__defaults__", (tmp_path, None))
     monkeypatch.setattr(evidence, "sources", lambda modules: {})
+    monkeypatch.setattr(downloads, "PAUSE", 0)
     hub.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
     yield serving
     serving.stop()
@@ -160,7 +161,13 @@ def test_a_server_that_knows_no_ranges_sends_everything_anew(served, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("how", "times", "said"), [(404, 1, "HTTP 404"), (403, 1, "HTTP 403"), (503, 9, "HTTP 503.*again later")]
+    ("how", "times", "said"),
+    [
+        (404, 1, "HTTP 404.*--file PATH"),
+        (403, 1, "HTTP 403.*--file PATH"),
+        (503, 9, "HTTP 503.*again later, or take a file of it that lies elsewhere with `--file PATH`"),
+        (429, 9, "HTTP 429.*again later"),
+    ],
 )
 def test_a_server_that_fails_is_one_sentence_and_the_next_try_works(served, monkeypatch, how, times, said):
     served.fail("GET", PLACE, how, times)
@@ -171,9 +178,30 @@ def test_a_server_that_fails_is_one_sentence_and_the_next_try_works(served, monk
     fetch(monkeypatch)
 
 
-def test_a_server_out_of_order_for_a_moment_is_asked_again(served, monkeypatch):
-    served.fail("GET", PLACE, 503, 3)
+@pytest.mark.parametrize("status", [408, 425, 429, 503])
+def test_a_server_out_of_order_for_a_moment_is_asked_again(served, monkeypatch, status):
+    served.fail("GET", PLACE, status, 3)
     fetch(monkeypatch)
+    assert len(served.requests) == 4
+
+
+def test_each_try_that_brings_nothing_waits_twice_as_long_as_the_one_before(served, tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(downloads, "PAUSE", 0.5)
+    monkeypatch.setattr(downloads.time, "sleep", waited.append)
+    served.fail("GET", PLACE, 429, 3)
+    downloads.download(served.endpoint + PLACE, tmp_path / "file")
+    assert waited == [1.0, 2.0, 4.0]
+
+
+def test_a_disk_that_fills_while_a_file_arrives_is_named_with_it(served, tmp_path, monkeypatch):
+    class Full:
+        def write(self, chunk):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left") as error:
+        downloads.write(Full(), b"some", tmp_path / "file")
+    assert error.value.filename == str(downloads.arrived(tmp_path / "file"))
 
 
 def test_a_server_that_is_down_is_named(served, tmp_path):

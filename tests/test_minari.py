@@ -98,6 +98,30 @@ def test_a_file_that_is_no_hdf5_is_one_sentence(house, content):
         minari_files.read(path)
 
 
+def test_a_download_that_broke_off_is_named_with_its_cure(house):
+    path = small_hub.minari(house)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(EpisodesError, match=rf"in {path.parent}: remove that folder, or .*force_download=True") as error:
+        minari_files.read(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kept"), [('{"data_format": "arrow"}', "arrow"), ("[", "something unknown"), (None, "something")]
+)
+def test_a_dataset_kept_in_another_format_is_named_with_its_cure(house, monkeypatch, metadata, kept):
+    path = small_hub.minari(house)
+    path.unlink()
+    (path.parent / "metadata.json").unlink()
+    if metadata:
+        (path.parent / "metadata.json").write_text(metadata)
+    monkeypatch.setitem(sys.modules, "minari", None)
+    with pytest.raises(
+        PipelineError, match=f"keeps {RUN.identifier} as {kept}.*only HDF5 is read: remove that .*force_download"
+    ):
+        minari_files.obtain(RUN.identifier)
+
+
 def test_the_library_is_asked_for_what_is_not_here(house, monkeypatch):
     class Library:
         @staticmethod
