@@ -138,6 +138,8 @@ def split(whole: Demonstrations, run) -> tuple[Demonstrations, Demonstrations]:
 
 def train(run, wholes: list[Demonstrations], saved: Path) -> tuple[torch.nn.Module, list[dict]]:
     """Train to the end and return the model and its curve. Progress is kept in `saved` after each interval."""
+    for whole in wholes:
+        training.check_size(run, whole.level, len(whole), int(whole.lengths.max(initial=0)))
     learnt, unseen = zip(*(split(whole, run) for whole in wholes), strict=True)
     drawers = [Drawer(whole, run) for whole in learnt]
     generator = np.random.default_rng(HELD_OUT_SEED)
