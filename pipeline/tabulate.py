@@ -14,11 +14,13 @@ import math
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from pipeline import PipelineError, command, files, provenance, runs
 
 TEMPLATES = files.ROOT / "templates"
 NAMES = tuple(sorted(path.name.removesuffix(".md.j2") for path in TEMPLATES.glob("*.md.j2")))
+ACTING = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>{}|"})
 MINUS, THIN_SPACE = "\u2212", "\u202f"
 
 
@@ -70,6 +72,13 @@ def results(root: Path = files.ROOT) -> dict:
     return tree
 
 
+def shown(value):
+    """What a template prints: in text, such as a string of evidence, nothing acts as HTML or Liquid or ends a cell."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return Markup(" ".join(value.splitlines()).translate(ACTING))
+
+
 def render(name: str, data: dict) -> str:
     """One table as Markdown.
 
@@ -82,7 +91,8 @@ def render(name: str, data: dict) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=True,
+        finalize=shown,
     )
     environment.filters |= {"fixed": fixed, "interval": interval, "share": share}
     try:

@@ -97,3 +97,19 @@ def test_what_was_not_measured_has_no_row():
     assert "Trajectory" not in tabulate.render("sources", tree)
     ours = {name: content for name, content in tree["evaluations"].items() if not name.startswith("hub_")}
     assert tabulate.render("sources", {**tree, "evaluations": ours}).strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("evil", "shown"),
+    [
+        ("<meta http-equiv=refresh>", "&#60;meta http-equiv=refresh&#62;"),
+        ("{{ site.source }}{% include x %}", "&#123;&#123; site.source &#125;&#125;&#123;% include x %&#125;"),
+        ("a | b\n\n# c & d", "a &#124; b  # c &#38; d"),
+        ("11th Gen Intel(R) Core(TM) i7's", "11th Gen Intel(R) Core(TM) i7's"),
+    ],
+)
+def test_of_a_string_of_evidence_nothing_acts_on_the_page(monkeypatch, tmp_path, evil, shown):
+    (tmp_path / "evil.md.j2").write_text("{% macro cell(x) %}<br>{{ x }}{% endmacro %}| {{ cell(word) }} | {{ word }} |\n")
+    monkeypatch.setattr(tabulate, "TEMPLATES", tmp_path)
+    monkeypatch.setattr(tabulate.provenance, "rows", lambda data: [])
+    assert tabulate.render("evil", {"word": evil}) == f"| <br>{shown} | {shown} |\n"
