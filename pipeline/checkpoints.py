@@ -42,7 +42,7 @@ def read_tensors(path: Path) -> tuple[Tensors, dict]:
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError:
         raise CheckpointError(f"{path} is missing: {CURE}") from None
-    except (SafetensorError, json.JSONDecodeError, struct.error, OSError) as error:
+    except (SafetensorError, struct.error, OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}): {CURE}") from None
 
 

@@ -40,17 +40,28 @@ def collect(run, policy, work: Path) -> Episodes:
     count = run.episodes // run.shard_episodes
     shards = [work / f"shard_{shard:03}.hdf5" for shard in range(count)]
     steps = environments.EPISODE_STEPS[run.environment]
-    done = sum(shard.exists() for shard in shards)
+    done, parts = sum(shard.exists() for shard in shards), []
     with tqdm(
         total=run.episodes * steps, initial=done * run.shard_episodes * steps, unit="step", unit_scale=True, desc=run.name
     ) as bar:
         for shard, shard_path in enumerate(shards):
-            if not shard_path.exists():
-                episodes.write(shard_path, play_shard(policy, run, shard, lambda: bar.update(run.shard_episodes)), {})
-    parts = [episodes.read(shard) for shard in shards]
+            part = read_shard(shard_path, (run.shard_episodes, steps))
+            if part is None:
+                part = play_shard(policy, run, shard, lambda: bar.update(run.shard_episodes))
+                episodes.write(shard_path, part, {})
+            parts.append(part)
     return Episodes(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("observations", "actions", "rewards"))
     )
+
+
+def read_shard(path: Path, shape: tuple[int, int]) -> Episodes | None:
+    """The episodes of a finished shard; None where there is none, or not so many (episode, step) that can be used."""
+    try:
+        found = episodes.read(path)
+    except episodes.EpisodesError:
+        return None
+    return found if found.rewards.shape == shape else None
 
 
 def statistics(whole: Episodes) -> dict:

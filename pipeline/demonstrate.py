@@ -61,12 +61,24 @@ def solve_shard(run, shard: int, tick: Callable[[], object]) -> Demonstrations:
 def collect(run, work: Path) -> Demonstrations:
     """Solve every shard that `work` does not hold yet, and return them all."""
     shards = [work / f"shard_{shard:03}.hdf5" for shard in range(run.episodes // run.shard_episodes)]
-    done = sum(shard.exists() for shard in shards)
+    done, parts = sum(shard.exists() for shard in shards), []
     with tqdm(total=run.episodes, initial=done * run.shard_episodes, unit="episode", desc=run.name) as bar:
         for number, shard in enumerate(shards):
-            if not shard.exists():
-                demonstrations.write(shard, solve_shard(run, number, bar.update), {"first_seed": run.first_seed})
-    return demonstrations.join([demonstrations.read(shard, run.level) for shard in shards])
+            part = read_shard(shard, run)
+            if part is None:
+                part = solve_shard(run, number, bar.update)
+                demonstrations.write(shard, part, {"first_seed": run.first_seed})
+            parts.append(part)
+    return demonstrations.join(parts)
+
+
+def read_shard(path: Path, run) -> Demonstrations | None:
+    """The demonstrations of a finished shard; None where there is none, or not so many that can be used."""
+    try:
+        found = demonstrations.read(path, run.level)
+    except demonstrations.DemonstrationsError:
+        return None
+    return found if len(found) == run.shard_episodes else None
 
 
 def statistics(whole: Demonstrations) -> dict:

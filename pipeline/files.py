@@ -22,6 +22,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_text(path: Path) -> str:
+    """UTF-8 text of a file.
+
+    Raises:
+        OSError: it cannot be read, or is something else, such as a pipe, which would have its reader wait for ever.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    return path.read_text(encoding="utf-8")
+
+
 def part(path: Path) -> Path:
     """This process's temporary name beside `path`: hidden, and ending unlike anything that is read."""
     return path.with_name(f".{path.name}.part{os.getpid()}")

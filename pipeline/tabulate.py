@@ -62,7 +62,7 @@ def results(root: Path = files.ROOT) -> dict:
         for part in path.relative_to(root / "results").parts[:-1]:
             branch = branch.setdefault(part, {})
         try:
-            branch[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+            branch[path.stem] = json.loads(files.read_text(path))
         except OSError as error:
             raise TableError(f"{path} cannot be read ({error.strerror})") from None
         except (ValueError, RecursionError) as error:

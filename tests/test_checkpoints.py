@@ -139,3 +139,12 @@ def test_each_kind_of_checkpoint_has_a_cure_of_its_own(tmp_path):
     assert "git checkout" in checkpoints.cure(tmp_path / "local_dt")
     assert "fetch_checkpoint hub_dt" in checkpoints.cure(tmp_path / "hub_dt")
     assert "trains local_dt, with `--data d4rl_x`" in checkpoints.cure(tmp_path / "local_dt_on_d4rl_x")
+
+
+@pytest.mark.parametrize("metadata", ["[" * 100_000, "9" * 5000, "{"])
+def test_a_header_that_cannot_be_read_is_one_sentence(tmp_path, metadata):
+    path = tmp_path / "state.safetensors"
+    save_file({"a": torch.zeros(1)}, path, {"json": metadata})
+    with pytest.raises(checkpoints.CheckpointError, match="state.safetensors cannot be read") as error:
+        checkpoints.read_tensors(path)
+    assert "\n" not in str(error.value)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import PipelineError, evidence, files, levels, proportions, recipes, reproduce, runs, solve
+from pipeline import PipelineError, evaluate, evidence, files, levels, proportions, recipes, reproduce, runs, solve
 from pipeline.models.grid_cloning import GridCloningModel
 from pipeline.models.leap import LeapConfig, LeapModel
 from pipeline.policies.grid_cloning import GridCloning
@@ -52,6 +52,37 @@ def test_shards_cover_all_episodes_once_and_a_finished_one_is_not_played_again(t
     again = solve.solve(RUN, RandomSteps(), tmp_path)
     assert again["length"] == [7, 7, *played["length"][2:]]
     assert len(solve.solve(RUN, RandomSteps(), tmp_path, shards=1)["length"]) == 2
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "[[1]]",
+        "",
+        "{",
+        '{"success": [1, 2], "length": [1, 1]}',
+        '{"success": [1], "length": [1]}',
+        '{"success": 1, "length": 1}',
+    ]
+    + ['{"success": [1, 1], "length": [1.5, 1]}', '{"success": [1, 1], "length": [0, 1]}', "[" * 100_000],
+)
+def test_a_finished_shard_that_means_nothing_is_played_again(tmp_path, garbage):
+    run = dataclasses.replace(RUN, episodes=2)
+    played = solve.solve(run, RandomSteps(), tmp_path)
+    (tmp_path / "shard_000.json").write_text(garbage)
+    assert solve.solve(run, RandomSteps(), tmp_path) == played
+    assert json.loads((tmp_path / "shard_000.json").read_text(encoding="utf-8")) == played
+
+
+@pytest.mark.parametrize("garbage", ["[[1]]", "[1.0]", "[1.0, NaN]", "[1.0, 1e999]", '[1.0, "2"]', "[1.0, true]", "{}", "\xff"])
+def test_returns_that_mean_nothing_are_played_again(tmp_path, monkeypatch, garbage):
+    run = dataclasses.replace(runs.EVALUATIONS[0], episodes=2, shard_episodes=2)
+    monkeypatch.setattr(evaluate, "play_shard", lambda policy, run, shard, tick: [4.0, 5.0])
+    kept = tmp_path / "shard_000.json"
+    kept.write_bytes(garbage.encode("latin-1"))
+    assert evaluate.evaluate(run, None, tmp_path) == [4.0, 5.0]
+    kept.write_text("[6.0, 7.0]")
+    assert evaluate.evaluate(run, None, tmp_path) == [6.0, 7.0]
 
 
 def test_the_summary_counts_what_was_solved():
