@@ -1,5 +1,7 @@
 """Tables: numbers as the page writes them, and no table that differs from the results."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +99,15 @@ def test_what_was_not_measured_has_no_row():
     assert "Trajectory" not in tabulate.render("sources", tree)
     ours = {name: content for name, content in tree["evaluations"].items() if not name.startswith("hub_")}
     assert tabulate.render("sources", {**tree, "evaluations": ours}).strip() == ""
+
+
+def test_a_pipe_among_results_is_refused_and_not_waited_for(tmp_path):
+    (tmp_path / "results").mkdir()
+    os.mkfifo(tmp_path / "results" / "pipe.json")
+    with pytest.raises(tabulate.TableError, match=r"pipe.json cannot be read \(it is no file\)"):
+        tabulate.results.__wrapped__(tmp_path)
+    with pytest.raises(evidence.EvidenceError, match=r"pipe.json cannot be read \(it is no file\)"):
+        evidence.read(tmp_path / "results" / "pipe.json")
 
 
 @pytest.mark.parametrize(
