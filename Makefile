@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
-.PHONY: site serve test mutants reproduce train lock-hub setup system clean
+.PHONY: site serve test mutants reproduce train lock-hub setup system python clean
+.NOTPARALLEL: # each step of set-up needs the one before it, whatever MAKEFLAGS says
 .DEFAULT_GOAL := site
 
 site: setup ## what is stale, then the page (about a minute on a fresh clone, set-up apart; SOURCE=hub: from published models)
@@ -14,8 +15,8 @@ serve: site ## preview at http://127.0.0.1:4000
 	bundle exec jekyll serve --skip-initial-build --no-watch
 
 test: setup ## ruff and pytest (minutes)
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m pytest
 
 mutants: setup ## small mistakes in the arithmetic, one at a time: which do the tests miss? (half an hour; resumable; benchmarks/mutants.md)
@@ -30,13 +31,16 @@ train: setup ## data and models from nothing (hours on a CPU; resumable)
 lock-hub: setup ## record the commits and sums of the published models as the hub has them now, into hub.lock
 	$(PYTHON) -m pipeline.lock_hub
 
-setup: system .venv/installed node_modules/installed
+setup: system python .venv/installed node_modules/installed
 	@bundle check > /dev/null 2>&1 || bundle install
+
+python: # an environment whose Python is gone is made anew, and one whose folder was renamed finds itself again
+	@.venv/bin/python -c '' 2> /dev/null || rm -f .venv/installed
 
 .venv/installed: requirements.lock
 	@echo "installing Python packages into .venv (once, some minutes)"
-	@test -x .venv/bin/pip || python3 -m venv --clear .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.lock || \
+	@.venv/bin/python -m pip --version > /dev/null 2>&1 || python3 -m venv --clear .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock || \
 	  { echo "error: the Python packages could not be installed; give the same command again once the package index can be reached" >&2; exit 1; }
 	@touch $@
 

@@ -5,14 +5,19 @@ a fresh clone is current too. Heavy work runs in processes of its own, one torch
 """
 
 import os
+import signal
 import sys
 
 from doit import get_var
 from doit.exceptions import TaskFailed
 
-from pipeline import PipelineError, command, files, fingerprints, plan, recipes, tabulate
+from pipeline import PipelineError, command, files, fingerprints, guards, plan, recipes, tabulate
 
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
+signal.signal(signal.SIGINT, command.end_interrupted)
+sys.stdout.reconfigure(
+    line_buffering=True, errors="backslashreplace"
+)  # the names of tasks before what the tasks say, in a log too
 
 COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk"]
 
@@ -64,7 +69,12 @@ def holds(recipe):
     """Whether evidence holds; of a dataset, too, that it lies there, where a training is to learn from it: it is not in git."""
     dataset = files.ROOT / "data" / f"{recipe.name}.hdf5"
     learners = [learner for learner in recipes.TRAINED.values() if recipe.name in recipes.datasets(learner.run)]
-    return fingerprints.stale(recipe) is None and (dataset.exists() or not any(map(fingerprints.stale, learners)))
+    return is_kept(recipe) and (dataset.exists() or all(map(is_kept, learners)))
+
+
+def is_kept(recipe):
+    """Whether evidence holds, or belongs to a checkpoint that saw more than is to be shown: that one is never overwritten."""
+    return fingerprints.stale(recipe) is None or guards.saw_more(recipe)
 
 
 def evidence_task(recipe, needs=()):
@@ -73,6 +83,7 @@ def evidence_task(recipe, needs=()):
         "name": recipe.name,
         "doc": recipe.about,
         "actions": [[sys.executable, "-m", recipe.verb, recipe.name]],
+        "io": {"capture": False},  # progress is seen as it is made, not when a line ends
         "targets": [str(path) for path in recipe.targets()],
         "uptodate": [lambda: holds(recipe)],
         "task_dep": ["_tidy" if recipe.kind in ("training", "datasets") else "plan", *needs],

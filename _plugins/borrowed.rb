@@ -28,7 +28,7 @@ class Borrowed < Jekyll::Generator
   def generate(site)
     modules = File.join(site.source, "node_modules")
     katex = File.join(modules, "katex", "dist")
-    fonts = Dir[File.join(katex, "fonts", "*.woff2")].sort
+    fonts = Dir.glob("*.woff2", base: File.join(katex, "fonts")).sort.map { |name| File.join(katex, "fonts", name) }
     typefaces = TYPEFACES.map { |path| File.join(modules, "@fontsource-variable", path) }
     unless fonts.any? && typefaces.all? { |path| File.file?(path) }
       Formulas.stop("KaTeX or the typefaces are missing in node_modules: run `make site` (or `npm ci`).", site)

@@ -21,10 +21,12 @@ module Kramdown
                  |\$\$.*?\$\$|\\[\\$]/mx
       FORMULA = /\$(?=\S)(?<tex>(?:\\.|[^$\\\n]|\n(?!\s*\n))+?)(?<=\S)\$(?!\d)/m
 
+      BLOCK = /\n\s*(?=[-+*=#:]|\d+[.)])/ # the end of a line after which kramdown would begin a list or a heading
+
       def initialize(source, options)
         super(source.gsub(/#{NOT_HERE}|#{FORMULA}/m) do |found|
           tex = Regexp.last_match[:tex]
-          tex ? "#{OPEN}#{tex.tr("|", PIPE)}#{CLOSE}" : found
+          tex ? "#{OPEN}#{tex.tr("|", PIPE).gsub(BLOCK, " ")}#{CLOSE}" : found
         end, options)
         @span_parsers.unshift(:dollar_maths)
       end
@@ -51,6 +53,8 @@ end
 
 # One call of node for all formulas of a page.
 module Formulas
+  RAW = /\{%-?\s*(raw|comment)\s*-?%\}.*?\{%-?\s*end\1\s*-?%\}/m.freeze
+  LITERAL = /\{\{-?\s*(?:[-+]?\d[\d.]*|"[^"]*"|'[^']*'|true|false|nil|null|empty|blank)?\s*-?\}\}/.freeze
   WAITING = %r!<(div|span) data-tex="([^"]*)"></\1>!.freeze
 
   def self.set(html, where, site)
@@ -78,6 +82,15 @@ module Formulas
     raise Jekyll::Errors::FatalException, sentence if site.config["watch"]
 
     exit!(1)
+  end
+end
+
+# Two braces are Liquid's, in a formula and in code too, and `{{10}}` would be printed as 10.
+Jekyll::Hooks.register([:pages, :documents], :pre_render) do |page|
+  literal = page.content.to_s.gsub(Formulas::RAW, "")[Formulas::LITERAL] if page.data["render_with_liquid"] != false
+  if literal
+    Formulas.stop("#{literal} in #{page.relative_path} is Liquid, not braces: write it with a space between them, " \
+                  "{ {…} }, or between {% raw %} and {% endraw %}", page.site)
   end
 end
 

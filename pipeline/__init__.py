@@ -7,7 +7,9 @@ next array, and progress bars that refresh often on a terminal and twice a minut
 import ctypes
 import hashlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +17,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TQDM_MININTERVAL", "0.2" if sys.stderr.isatty() else "30")
+
+
+if "PIPELINE_PARENT" in os.environ and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever started this process is interrupted too, and says so
 
 
 def keep_freed_memory() -> None:

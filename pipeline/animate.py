@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -28,13 +29,28 @@ TRACK_LENGTH, TRACK_WIDTH, TILE = (
 )  # meters; the model's own floor ends after 40 m, less than a cheetah runs in an episode
 
 
+def choose_library() -> str:
+    """The OpenGL library that MUJOCO_GL names, OSMesa where it is not set or empty.
+
+    Raises:
+        PipelineError: it names none, or PYOPENGL_PLATFORM names another.
+    """
+    library, platform = os.environ.get("MUJOCO_GL", "").lower() or "osmesa", os.environ.get("PYOPENGL_PLATFORM", "").lower()
+    known = ["osmesa", "egl", "glfw", *{"darwin": ["cgl"], "win32": ["wgl"]}.get(sys.platform, [])]
+    if library not in known:
+        raise PipelineError(f"MUJOCO_GL = {library} cannot draw here: unset it, or name one of {', '.join(known)}")
+    if platform not in ("", library) and library in ("osmesa", "egl"):
+        raise PipelineError(f"PYOPENGL_PLATFORM = {platform} contradicts the {library} that MuJoCo draws by: unset it")
+    return library
+
+
 def open_scene(environment: str, width: int, height: int):
     """A simulator that is ready to draw its first frame.
 
     Raises:
         PipelineError: there is no OpenGL library; MuJoCo looks for one as soon as it is imported.
     """
-    os.environ.setdefault("MUJOCO_GL", "osmesa")
+    os.environ["MUJOCO_GL"] = library = choose_library()
     try:
         import mujoco
 
@@ -46,7 +62,7 @@ def open_scene(environment: str, width: int, height: int):
         viewer = simulator.unwrapped.mujoco_renderer._get_viewer("rgb_array")
     except Exception as error:  # the bindings' errors differ by library and version
         raise PipelineError(
-            f"frames cannot be drawn, for want of an OpenGL library ({os.environ['MUJOCO_GL']}: {error}): "
+            f"frames cannot be drawn, for want of an OpenGL library ({library}: {error}): "
             "on Debian `apt-get install libosmesa6`"
         ) from None
     for effect in ("SHADOW", "REFLECTION", "HAZE"):  # three times faster without, and smaller pictures

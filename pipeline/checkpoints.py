@@ -42,7 +42,7 @@ def read_tensors(path: Path) -> tuple[Tensors, dict]:
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError:
         raise CheckpointError(f"{path} is missing: {CURE}") from None
-    except (SafetensorError, json.JSONDecodeError, struct.error, OSError) as error:
+    except (SafetensorError, struct.error, OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}): {CURE}") from None
 
 
@@ -121,7 +121,9 @@ def verify(folder: Path) -> None:
     """
     if not (folder / "SHA256SUMS").is_file():
         raise CheckpointError(f"{folder} holds no checkpoint (no SHA256SUMS): {cure(folder)}")
-    lines = (line.partition("  ") for line in (folder / "SHA256SUMS").read_text(errors="replace").splitlines())
+    lines = (
+        line.partition("  ") for line in (folder / "SHA256SUMS").read_text(encoding="utf-8", errors="replace").splitlines()
+    )
     sums = {name: expected for expected, _, name in lines}
     if not {"config.json", "model.safetensors"} <= sums.keys():
         raise CheckpointError(f"{folder / 'SHA256SUMS'} does not list the checkpoint's files: {cure(folder)}")

@@ -3,7 +3,8 @@
     python -m pipeline.collect local_halfcheetah_medium
 
 Episodes are played in shards of 50, all of a shard in lockstep. A finished shard is kept, so that a killed collection
-resumes; the dataset's SHA-256 over its arrays is the same each time.
+resumes; the dataset's SHA-256 over its arrays is the same each time. On a processor that rounds otherwise it is another: then
+nothing is written, and the same name with `_here` at its end collects it beside the one that is kept.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline import checkpoints, command, environments, episodes, evidence, files, recipes, runs
+from pipeline import checkpoints, command, environments, episodes, evidence, files, guards, recipes, runs
 from pipeline.episodes import Episodes
 from pipeline.models.gaussian_policy import GaussianPolicyModel
 from pipeline.policies.behaviour import BehaviourPolicy
@@ -34,24 +35,33 @@ def play_shard(policy, run, shard: int, tick) -> Episodes:
     return Episodes(played["observations"], played["actions"], played["rewards"].astype(np.float32))
 
 
-def collect(run, policy, path: Path, work: Path) -> Episodes:
-    """Play every shard that `work` does not hold yet, join them at `path`, and return the dataset."""
+def collect(run, policy, work: Path) -> Episodes:
+    """Play every shard that `work` does not hold yet, and return them all as one dataset."""
     count = run.episodes // run.shard_episodes
     shards = [work / f"shard_{shard:03}.hdf5" for shard in range(count)]
     steps = environments.EPISODE_STEPS[run.environment]
-    done = sum(shard.exists() for shard in shards)
+    done, parts = sum(shard.exists() for shard in shards), []
     with tqdm(
         total=run.episodes * steps, initial=done * run.shard_episodes * steps, unit="step", unit_scale=True, desc=run.name
     ) as bar:
         for shard, shard_path in enumerate(shards):
-            if not shard_path.exists():
-                episodes.write(shard_path, play_shard(policy, run, shard, lambda: bar.update(run.shard_episodes)), {})
-    parts = [episodes.read(shard) for shard in shards]
-    whole = Episodes(
+            part = read_shard(shard_path, (run.shard_episodes, steps))
+            if part is None:
+                part = play_shard(policy, run, shard, lambda: bar.update(run.shard_episodes))
+                episodes.write(shard_path, part, {})
+            parts.append(part)
+    return Episodes(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("observations", "actions", "rewards"))
     )
-    episodes.write(path, whole, {"name": run.name, "environment": run.environment, "first_seed": run.first_seed})
-    return whole
+
+
+def read_shard(path: Path, shape: tuple[int, int]) -> Episodes | None:
+    """The episodes of a finished shard; None where there is none, or not so many (episode, step) that can be used."""
+    try:
+        found = episodes.read(path)
+    except episodes.EpisodesError:
+        return None
+    return found if found.rewards.shape == shape else None
 
 
 def statistics(whole: Episodes) -> dict:
@@ -106,7 +116,10 @@ def main() -> None:
     torch.set_num_threads(1)
     policy = BehaviourPolicy(checkpoints.load(run.behaviour, GaussianPolicyModel))
     work = recipe.work()
-    whole = collect(run, policy, files.ROOT / "data" / f"{run.name}.hdf5", work)
+    whole = collect(run, policy, work)
+    guards.refuse_other_dataset(recipe, episodes.sha256(whole))
+    about = {"name": run.name, "environment": run.environment, "first_seed": run.first_seed}
+    episodes.write(files.ROOT / "data" / f"{run.name}.hdf5", whole, about)
     checkpoints.write_tensors(files.ROOT / recipes.contexts_file(run.contexts_name), draw_contexts(whole, run))
     evidence.write(recipe, statistics(whole))
     shutil.rmtree(work)

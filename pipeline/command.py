@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NoReturn
 
 from pipeline import PipelineError, evidence, files, fingerprints, recipes, runs
 from pipeline.evidence import Recipe
@@ -123,7 +124,7 @@ def claim(recipe: Recipe, root: Path = files.ROOT) -> None:
     if waited and fingerprints.stale(recipe, root) is None:
         sys.exit()
     begun_from = evidence.fingerprint(recipe, root)
-    if path.read_text() != begun_from:
+    if path.read_text(encoding="utf-8") != begun_from:
         for left in recipe.progress(root):
             files.remove(left)
         path.write_text(begun_from)
@@ -134,13 +135,14 @@ def lock(path: Path, message: str) -> bool:
     if path in LOCKS:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    LOCKS[path] = open(path, "a")  # noqa: SIM115 - closed by the end of the process
+    LOCKS[path] = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed by the end of the process
     try:
-        fcntl.flock(LOCKS[path], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locked = files.take_lock(LOCKS[path], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print(message, file=sys.stderr, flush=True)
-        fcntl.flock(LOCKS[path], fcntl.LOCK_EX)
-        return True
+        return files.take_lock(LOCKS[path], fcntl.LOCK_EX)
+    if not locked:
+        print(f"{path} is on a file system without locks: let nothing else make the same meanwhile", file=sys.stderr)
     return False
 
 
@@ -157,9 +159,18 @@ def end_with_parent() -> None:
         sys.exit(f"process {parent}, which wanted this, has ended")
 
 
+def end_interrupted(*_) -> NoReturn:
+    """End this process at once, as a shell expects of an interrupted one, after one sentence; a handler of SIGINT."""
+    print("interrupted; finished parts are kept, the same command goes on from there", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(130)
+
+
 def run(main: Callable[[], None]) -> None:
     """Call a verb; turn errors a user can mend into one sentence and exit code 1."""
     warnings.filterwarnings("ignore", category=DeprecationWarning)
+    sys.stdout.reconfigure(errors="backslashreplace")  # where the terminal's encoding lacks a letter
     end_with_parent()
     try:
         main()
@@ -168,4 +179,4 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         sys.exit(f"error: {error.filename or 'the system'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        sys.exit("interrupted; finished parts are kept, the same command goes on from there")
+        end_interrupted()

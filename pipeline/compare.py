@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import command, evidence, files, recipes, summaries
+from pipeline import command, evidence, files, guards, recipes, runs, summaries
+
+
+def played(run: runs.Slope | runs.Difference | runs.PairedDifference) -> tuple[str, ...]:
+    """The evaluations that a comparison stands on."""
+    if isinstance(run, runs.Slope):
+        return run.evaluations
+    if isinstance(run, runs.PairedDifference):
+        return run.one, run.other
+    return recipes.POOLS[run.one].run.members + recipes.POOLS[run.other].run.members
 
 
 def main() -> None:
@@ -16,6 +25,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=files.ROOT, help="read and write results/ below this folder")
     arguments = parser.parse_args()
     recipe = command.find(arguments.name, recipes.COMPARISONS, arguments.into)
+    guards.refuse_mixed_data(played(recipe.run))
     evidence.write(recipe, summaries.derived(recipe, {}, arguments.into), arguments.into)
 
 

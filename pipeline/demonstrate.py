@@ -19,7 +19,7 @@ import numpy as np
 from minigrid.utils.baby_ai_bot import BabyAIBot
 from tqdm import tqdm
 
-from pipeline import command, demonstrations, evidence, files, levels, recipes
+from pipeline import command, demonstrations, evidence, files, guards, levels, recipes
 from pipeline.demonstrations import Demonstrations
 
 SHARD_SEEDS = 10_000  # from one shard's first seed to the next one's: room for episodes that the bot does not solve
@@ -58,17 +58,27 @@ def solve_shard(run, shard: int, tick: Callable[[], object]) -> Demonstrations:
             return demonstrations.join(solved)
 
 
-def collect(run, path: Path, work: Path) -> Demonstrations:
-    """Solve every shard that `work` does not hold yet, join them at `path`, and return them all."""
+def collect(run, work: Path) -> Demonstrations:
+    """Solve every shard that `work` does not hold yet, and return them all."""
     shards = [work / f"shard_{shard:03}.hdf5" for shard in range(run.episodes // run.shard_episodes)]
-    done = sum(shard.exists() for shard in shards)
+    done, parts = sum(shard.exists() for shard in shards), []
     with tqdm(total=run.episodes, initial=done * run.shard_episodes, unit="episode", desc=run.name) as bar:
         for number, shard in enumerate(shards):
-            if not shard.exists():
-                demonstrations.write(shard, solve_shard(run, number, bar.update), {"first_seed": run.first_seed})
-    whole = demonstrations.join([demonstrations.read(shard, run.level) for shard in shards])
-    demonstrations.write(path, whole, {"name": run.name, "first_seed": run.first_seed})
-    return whole
+            part = read_shard(shard, run)
+            if part is None:
+                part = solve_shard(run, number, bar.update)
+                demonstrations.write(shard, part, {"first_seed": run.first_seed})
+            parts.append(part)
+    return demonstrations.join(parts)
+
+
+def read_shard(path: Path, run) -> Demonstrations | None:
+    """The demonstrations of a finished shard; None where there is none, or not so many that can be used."""
+    try:
+        found = demonstrations.read(path, run.level)
+    except demonstrations.DemonstrationsError:
+        return None
+    return found if len(found) == run.shard_episodes else None
 
 
 def statistics(whole: Demonstrations) -> dict:
@@ -93,7 +103,10 @@ def main() -> None:
     run = recipe.run
     levels.find(run.level)
     work = recipe.work()
-    whole = collect(run, files.ROOT / "data" / f"{run.name}.hdf5", work)
+    whole = collect(run, work)
+    guards.refuse_other_dataset(recipe, demonstrations.sha256(whole))
+    about = {"name": run.name, "first_seed": run.first_seed}
+    demonstrations.write(files.ROOT / "data" / f"{run.name}.hdf5", whole, about)
     evidence.write(recipe, statistics(whole))
     shutil.rmtree(work)
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from pipeline import PipelineError, files, levels
+from pipeline import PipelineError, files, hdf5, levels
 
 ARRAYS = ("observations", "actions", "rewards", "terminals", "timeouts", "poses", "goals", "missions")
+SHAPES = {"observations": (levels.SIZE, levels.SIZE, 3), "poses": (3,), "goals": (2,), "missions": (levels.WORDS,)}
 KINDS = (11, 6, 3)  # objects, colours and states that minigrid knows (minigrid/core/constants.py)
 
 
@@ -114,20 +115,14 @@ def read(path: Path, level: str) -> Demonstrations:
         PipelineError: there is no such level.
     """
     levels.find(level)
-    try:
-        with h5py.File(path, "r") as file:
-            missing = [name for name in ARRAYS if name not in file]
-            if missing:
-                raise DemonstrationsError(f"{path} has no array named {missing[0]!r}: demonstrations hold {', '.join(ARRAYS)}")
-            shown = file.attrs.get("level")
-            arrays = {name: np.asarray(file[name][()]) for name in ARRAYS}
-    except FileNotFoundError:
-        raise DemonstrationsError(f"{path} is missing: `make train` collects it") from None
-    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise DemonstrationsError(f"{path} cannot be read as HDF5 ({reason}): delete it and run `make train`") from None
-    if shown != level:
-        raise DemonstrationsError(f"{path} shows the level {shown}, not {level}: give each level its own demonstrations")
+    with hdf5.opened(path, DemonstrationsError, ": `make train` collects it", ": delete it and run `make train`") as file:
+        shown = file.attribute("level")
+        if shown != level:
+            raise DemonstrationsError(f"{path} shows the level {shown}, not {level}: give each level its own demonstrations")
+        count = file.size("actions")
+        arrays = {
+            name: file.array(name, (count, *SHAPES.get(name, ())), "biuf" if name == "rewards" else "biu") for name in ARRAYS
+        }
     check(path, arrays, levels.find(level))
     names = ("observations", "poses", "goals", "missions", "actions", "terminals")
     kinds = (np.uint8, np.int64, np.int64, np.int64, np.int64, bool)
@@ -135,20 +130,8 @@ def read(path: Path, level: str) -> Demonstrations:
 
 
 def check(path: Path, arrays: dict[str, np.ndarray], level: levels.Level) -> None:
-    """Raise DemonstrationsError unless shapes agree, every number means something, and the last episode is whole."""
-    count = arrays["actions"].size
-    shapes = {
-        "observations": (count, levels.SIZE, levels.SIZE, 3),
-        "poses": (count, 3),
-        "goals": (count, 2),
-        "missions": (count, levels.WORDS),
-        **dict.fromkeys(("actions", "rewards", "terminals", "timeouts"), (count,)),
-    }
-    for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            raise DemonstrationsError(f"{path}: {name} has shape {arrays[name].shape}, expected {shape}")
-        if name != "rewards" and arrays[name].dtype.kind not in "biu":
-            raise DemonstrationsError(f"{path}: {name} holds {arrays[name].dtype}, not whole numbers")
+    """Raise DemonstrationsError unless every number means something, and the last episode is whole."""
+    count = len(arrays["actions"])
     bounds = {
         "observations": KINDS,
         "poses": (level.size, level.size, 4),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import http.client
 import re
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import IO
 
 from tqdm import tqdm
 
@@ -18,6 +20,8 @@ from pipeline import PipelineError, files
 
 TRIES = 5  # without a byte in between
 CHUNK = 1 << 20
+PAUSE = 0.5  # seconds before the first of these tries, doubled before each other
+PASSING = (408, 425, 429)  # statuses below 500 that another try may mend: too slow, too early, too often
 SECONDS = 30  # of silence, after which a connection counts as broken
 
 
@@ -51,7 +55,7 @@ def download(address: str, path: Path) -> None:
             take_up(address, path)
             break
         except urllib.error.HTTPError as error:
-            if error.code < 500:
+            if error.code < 500 and error.code not in PASSING:
                 raise DownloadError(f"{address} cannot be had (HTTP {error.code} {error.reason})") from None
             said = f"HTTP {error.code} {error.reason}"
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
@@ -60,6 +64,7 @@ def download(address: str, path: Path) -> None:
         if failed == TRIES:
             kept = f"; {size(arrived(path)):,} bytes are kept" if size(arrived(path)) else ""
             raise DownloadError(f"{address} cannot be had ({said}){kept}: give the same command again later")
+        time.sleep(PAUSE * 2**failed if failed else 0)
     files.write_whole(path, lambda temporary: arrived(path).rename(temporary))
     tag(path).unlink(missing_ok=True)
 
@@ -71,7 +76,7 @@ def size(path: Path) -> int:
 
 def request(address: str, path: Path) -> urllib.request.Request:
     """A request for the bytes that have not arrived yet, if the server still has the same file."""
-    known = tag(path).read_text() if tag(path).exists() else ""
+    known = tag(path).read_text(encoding="utf-8") if tag(path).exists() else ""
     have = size(arrived(path)) if known else 0
     return urllib.request.Request(address, headers={"Range": f"bytes={have}-", "If-Range": known} if have else {})
 
@@ -98,6 +103,16 @@ def take_up(address: str, path: Path) -> None:
         append(response, path)
 
 
+def write(file: IO[bytes], chunk: bytes, path: Path) -> None:
+    """Write bytes; a full disk's error names the file, which the system's does not."""
+    try:
+        while chunk:
+            chunk = chunk[file.write(chunk) :]
+    except OSError as error:
+        error.filename = str(arrived(path))
+        raise
+
+
 def append(response: http.client.HTTPResponse, path: Path) -> None:
     """Write a response's bytes where they belong: after those that have arrived, or, where it is the whole file, anew."""
     begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range") or "")
@@ -108,11 +123,11 @@ def append(response: http.client.HTTPResponse, path: Path) -> None:
     whole = first + int(length) if length else None
     files.write_text(tag(path), response.headers.get("ETag") or response.headers.get("Last-Modified") or "")
     with (
-        open(arrived(path), "ab" if first else "wb") as file,
+        open(arrived(path), "ab" if first else "wb", buffering=0) as file,
         tqdm(total=whole, initial=first, unit="B", unit_scale=True, desc=path.name) as bar,
     ):
         while chunk := response.read(CHUNK):
-            file.write(chunk)
+            write(file, chunk, path)
             bar.update(len(chunk))
     if whole is not None and size(arrived(path)) < whole:
         raise ConnectionError(f"the connection broke after {size(arrived(path)):,} of {whole:,} bytes")

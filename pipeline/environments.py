@@ -7,12 +7,33 @@ velocity in m/s minus 0.1 times the squared norm of the action (gymnasium/envs/m
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
 import warnings
 from collections.abc import Sequence
+from types import ModuleType
 
 import gymnasium
-import mujoco
 import numpy as np
+
+from pipeline import PipelineError
+
+
+def import_mujoco() -> ModuleType:
+    """MuJoCo, which looks for OpenGL as soon as it is imported: not here, where nothing is drawn, whatever MUJOCO_GL says."""
+    inherited = os.environ.get("MUJOCO_GL")
+    if "mujoco" not in sys.modules:  # else whoever draws has imported it
+        os.environ["MUJOCO_GL"] = "disable"
+    try:
+        return importlib.import_module("mujoco")
+    finally:
+        os.environ.pop("MUJOCO_GL", None)
+        if inherited is not None:
+            os.environ["MUJOCO_GL"] = inherited
+
+
+mujoco = import_mujoco()
 
 
 def _warn(message: str) -> None:
@@ -57,7 +78,12 @@ def play(policy, environment: str, seeds: Sequence[int], steps: int | None = Non
     Returns:
         observations (episode, step, observation) float32, actions (episode, step, action) float32,
         rewards (episode, step) float64.
+
+    Raises:
+        PipelineError: the episodes' length is not known, or one ends early.
     """
+    if not steps and environment not in EPISODE_STEPS:
+        raise PipelineError(f"how long an episode of {environment} lasts is not known: known are {', '.join(EPISODE_STEPS)}")
     steps = steps or EPISODE_STEPS[environment]
     simulators = make_many(environment, len(seeds))
     try:
@@ -65,10 +91,15 @@ def play(policy, environment: str, seeds: Sequence[int], steps: int | None = Non
         observation, _ = simulators.reset(seed=list(seeds))
         reward = np.zeros(len(seeds))
         observations, actions, rewards = [], [], []
-        for _ in range(steps):
+        for step in range(steps):
             action = np.asarray(policy.act(observation.astype(np.float32), reward), dtype=np.float32)
             observations.append(observation.astype(np.float32))
-            observation, reward, *_ = simulators.step(action)
+            observation, reward, terminated, *_ = simulators.step(action)
+            if terminated.any():
+                raise PipelineError(
+                    f"{environment} ended the episode of seed {seeds[int(terminated.argmax())]} after {step + 1} steps, and "
+                    "what an episode is worth that ends early is not known here: only episodes of one length can be played"
+                )
             actions.append(action)
             rewards.append(reward)
             tick()

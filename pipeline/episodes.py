@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from pipeline import PipelineError, files
+from pipeline import PipelineError, files, hdf5
 
 ARRAYS = ("observations", "actions", "rewards", "terminals", "timeouts")
 
@@ -87,53 +88,62 @@ def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes
     """Read a dataset whose episodes all have one length.
 
     Raises:
-        EpisodesError: the file is missing or truncated, an array is missing or has another shape, a value is not
-            finite, an action lies outside [-1, 1], or the episodes differ in length.
+        EpisodesError: the file is missing or truncated, an array is missing, lies elsewhere or has another shape, a value is
+            not finite, an action lies outside [-1, 1], or the episodes differ in length.
+        OSError: the system cannot read the file now.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            missing = [name for name in ARRAYS if name not in file]
-            if missing:
-                raise EpisodesError(f"{path} has no array named {missing[0]!r}: a D4RL file holds {', '.join(ARRAYS)}")
-            arrays = {name: np.asarray(file[name][()]) for name in ARRAYS}
-    except FileNotFoundError:
-        raise EpisodesError(f"{path} is missing: `make train` collects it") from None
-    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise EpisodesError(f"{path} cannot be read as HDF5 ({reason}): delete it and run `make train`") from None
-    check(path, arrays, observation_dim, action_dim)
-    ends = np.flatnonzero((arrays["terminals"] != 0) | (arrays["timeouts"] != 0))
+    with hdf5.opened(path, EpisodesError, ": `make train` collects it", ": delete it and run `make train`") as file:
+        arrays = read_arrays(file, ARRAYS, observation_dim, action_dim)
+    check(path, arrays)
+    ends = np.flatnonzero(arrays["terminals"] | arrays["timeouts"])
     lengths = np.diff(ends, prepend=-1)
     if len(ends) == 0 or ends[-1] != len(arrays["rewards"]) - 1 or len(set(lengths.tolist())) != 1:
         raise EpisodesError(
             f"{path} does not hold whole episodes of one length: {len(ends)} ends, lengths {sorted(set(lengths.tolist()))[:3]}"
         )
     shape = (len(ends), int(lengths[0]))
-    return Episodes(
-        arrays["observations"].astype(np.float32, copy=False).reshape(*shape, observation_dim),
-        arrays["actions"].astype(np.float32, copy=False).reshape(*shape, action_dim),
-        arrays["rewards"].astype(np.float32, copy=False).reshape(shape),
-    )
+    return Episodes(*(arrays[name].reshape(*shape, *arrays[name].shape[1:]) for name in ("observations", "actions", "rewards")))
 
 
-def check(path: Path, arrays: dict[str, np.ndarray], observation_dim: int, action_dim: int) -> None:
-    """Raise EpisodesError unless the five flat arrays have agreeing shapes, finite values and actions in [-1, 1]."""
-    for name, array in arrays.items():
-        if array.dtype.kind not in "biuf":
-            raise EpisodesError(f"{path}: {name} holds {array.dtype}, not numbers")
-    count = arrays["rewards"].size
-    shapes = {
-        "observations": (count, observation_dim),
-        "actions": (count, action_dim),
-        "rewards": (count,),
-        "terminals": (count,),
-        "timeouts": (count,),
+def read_arrays(file: hdf5.Group, names: Sequence[str], observation_dim: int, action_dim: int) -> dict[str, np.ndarray]:
+    """Flat arrays of D4RL's layout, as many transitions each as there are rewards, cast to float32; ends as bool.
+
+    Raises:
+        EpisodesError: an array is missing or has another shape or type, or `terminals` or `timeouts` holds more than 0 and 1.
+    """
+    count = file.size("rewards")
+    widths = {"observations": (observation_dim,), "next_observations": (observation_dim,), "actions": (action_dim,)}
+    return {
+        name: read_ends(file, name, count)
+        if name in ("terminals", "timeouts")
+        else read_numbers(file, name, (count, *widths.get(name, ())))
+        for name in names
     }
-    for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            raise EpisodesError(f"{path}: {name} has shape {arrays[name].shape}, expected {shape}")
+
+
+def read_numbers(file: hdf5.Group, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """An array as float32; what is too large for it becomes infinite, which `check` refuses."""
+    with np.errstate(over="ignore"):
+        return file.array(name, shape).astype(np.float32, copy=False)
+
+
+def read_ends(file: hdf5.Group, name: str, count: int) -> np.ndarray:
+    """Where episodes end (transition,), as bool.
+
+    Raises:
+        EpisodesError: something else than 0 and 1 is marked, such as NaN.
+    """
+    marked = file.array(name, (count,))
+    wrong = (marked != 0) & (marked != 1)
+    if wrong.any():
+        raise EpisodesError(f"{file.path}: {name} holds {marked[wrong][0]}, not 0 or 1, first at transition {wrong.argmax()}")
+    return marked != 0
+
+
+def check(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Raise EpisodesError unless flat arrays have finite values and actions in [-1, 1]."""
     for name in ("observations", "actions", "rewards"):
-        finite = np.isfinite(arrays[name]).reshape(count, -1).all(axis=1)
+        finite = np.isfinite(arrays[name]).all(axis=tuple(range(1, arrays[name].ndim)))
         if not finite.all():
             raise EpisodesError(f"{path}: {name} holds a value that is not finite, first at transition {int(finite.argmin())}")
     largest = np.abs(arrays["actions"]).max(initial=0.0)

@@ -10,6 +10,7 @@ cheetah amplifies the last digit.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -52,12 +53,24 @@ def evaluate(run, policy, work: Path, shards: int | None = None) -> list[float]:
     with tqdm(total=count * steps, unit="step", desc=run.name) as bar:
         for shard in range(count):
             kept = work / f"shard_{shard:03}.json"
-            if kept.exists():
-                bar.update(steps)
+            found = read_shard(kept, len(shard_seeds(run, shard)))
+            if found is None:
+                found = play_shard(policy, run, shard, bar.update)
+                files.write_json(kept, found)
             else:
-                files.write_json(kept, play_shard(policy, run, shard, bar.update))
-            returns += json.loads(kept.read_text())
+                bar.update(steps)
+            returns += found
     return returns
+
+
+def read_shard(kept: Path, episodes: int) -> list[float] | None:
+    """The returns of a finished shard; None where there is none, or not as many finite numbers as it has episodes."""
+    try:
+        found = json.loads(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    sound = isinstance(found, list) and len(found) == episodes
+    return found if sound and all(isinstance(value, float) and math.isfinite(value) for value in found) else None
 
 
 def main() -> None:

@@ -131,7 +131,7 @@ def read(path: Path) -> dict:
         EvidenceError: it is missing, not JSON, or not of the form run, made, values.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(files.read_text(Path(path)))
     except FileNotFoundError:
         raise EvidenceError(f"{path} is missing: `doit` makes it") from None
     except IsADirectoryError:

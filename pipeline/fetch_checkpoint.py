@@ -16,7 +16,7 @@ from pipeline import command, evidence, files, published, recipes
 def describe(run) -> dict:
     """What was fetched: repository, commit, sums, what it was trained on, and how large it is."""
     folder = files.ROOT / "checkpoints" / run.name
-    made_from = json.loads((folder / published.CONFIG).read_text())["published"]
+    made_from = json.loads((folder / published.CONFIG).read_text(encoding="utf-8"))["published"]
     tensors, _ = published.checkpoints.read_tensors(folder / "model.safetensors")
     return {
         "repository": run.repository,

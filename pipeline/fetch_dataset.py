@@ -5,8 +5,8 @@
     python -m pipeline.fetch_dataset mujoco/halfcheetah/medium-v0
 
 Some hundred megabytes, with progress; a download that breaks is taken up by the same command. Minari's datasets are read where
-its library keeps them, and fetched by it. The first time a dataset is seen, its sha256 is recorded in `hub.lock`, to be
-committed; from then on a file with another one is refused.
+its library keeps them, and fetched by it. The first time a dataset is seen, it is held to what is known of its returns, and its
+sha256 is recorded in `hub.lock`, to be committed; from then on a file with another one is refused.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pipeline import PipelineError, command, d4rl, downloads, episodes, evidence
 from pipeline.episodes import Episodes, EpisodesError
 from pipeline.returns import normalised_score
 from pipeline.tokens import observation_statistics
+
+TOLERANCE = 0.5  # of a return, whichever way its standard deviation is counted
 
 
 def original(run) -> Path:
@@ -40,7 +42,10 @@ def obtain(run) -> tuple[Path, bool]:
             file=sys.stderr,
         )
         return minari_files.obtain(run.identifier), True
-    downloads.download(run.address, original(run))
+    try:
+        downloads.download(run.address, original(run))
+    except downloads.DownloadError as error:
+        raise downloads.DownloadError(f"{error}, or take a file of it that lies elsewhere with `--file PATH`") from None
     return original(run), False
 
 
@@ -64,6 +69,21 @@ def check(run, path: Path, own: bool) -> str:
     raise PipelineError(f"{path} has sha256 {digest[:12]}… where hub.lock records {known[:12]}… for {run.name}: it {done}")
 
 
+def check_known(run, path: Path, whole: Episodes) -> None:
+    """Raise EpisodesError unless a dataset is the one its name says, by what is known of that one."""
+    known = getattr(run, "known", None)
+    if known is None:
+        return
+    expected = (known.episodes, run.episode_steps, known.mean, known.sd, known.minimum)
+    returns = whole.returns
+    found = (*whole.rewards.shape, returns.mean(), returns.std(), returns.min())
+    if not np.allclose(found, expected, rtol=0, atol=TOLERANCE):
+        said, wanted = (
+            "{} episodes of {} steps, returns {:.2f} ± {:.2f}, at least {:.2f}".format(*each) for each in (found, expected)
+        )
+        raise EpisodesError(f"{path} is not {run.name}: it holds {said}, where {wanted} are known")
+
+
 def take(run, path: Path, own: bool) -> tuple[Episodes, dict]:
     """The episodes of a file, and what the lock should say of it.
 
@@ -74,6 +94,7 @@ def take(run, path: Path, own: bool) -> tuple[Episodes, dict]:
     digest = check(run, path, own)
     try:
         whole, left = read(run, path)
+        check_known(run, path, whole)
     except EpisodesError as error:
         if own:
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import glob
 import hashlib
 import json
@@ -9,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,19 +22,49 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_text(path: Path) -> str:
+    """UTF-8 text of a file.
+
+    Raises:
+        OSError: it cannot be read, or is something else, such as a pipe, which would have its reader wait for ever.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    return path.read_text(encoding="utf-8")
+
+
 def part(path: Path) -> Path:
     """This process's temporary name beside `path`: hidden, and ending unlike anything that is read."""
     return path.with_name(f".{path.name}.part{os.getpid()}")
 
 
 def alive(process: int) -> bool:
-    """Whether a process of that number exists."""
+    """Whether a process of that number exists and has not ended; one that nobody has buried yet, a zombie, has."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
+    try:
+        state = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[0]
+    except (OSError, IndexError):
+        return True  # a system without /proc
+    return state not in (b"Z", b"X")
+
+
+def take_lock(file: IO, operation: int) -> bool:
+    """Lock an open file as `fcntl.flock` does; False where its file system knows no locks.
+
+    Raises:
+        BlockingIOError: another process holds the lock, and `operation` says not to wait.
+    """
+    try:
+        fcntl.flock(file, operation)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+        return False
     return True
 
 
@@ -68,7 +101,9 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
+            error.filename = str(path)  # the system names no file where a disk is full
         temporary.unlink(missing_ok=True)
         raise
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def read_lock(path: Path | None = None) -> dict:
     """
     path = path or LOCK
     try:
-        lock = json.loads(path.read_text())
+        lock = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise HubError(f"{path} is missing: restore it with `git checkout -- {path.name}`") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -104,11 +105,10 @@ def download(checkpoint) -> dict[str, Path]:
     for name in checkpoint.files:
         path = fetch_file(checkpoint, pinned.commit, name)
         if (digest := files.sha256(path)) != pinned.sha256[name]:
-            discard(path)
+            done = "was removed from the cache" if discard(path) else f"cannot be removed from {constants.HF_HUB_CACHE}"
             raise HubError(
                 f"{name} of {checkpoint.repository} has sha256 {digest[:12]}… where hub.lock records "
-                f"{pinned.sha256[name][:12]}…, and was removed from the cache: {AGAIN}, and do not trust a file that "
-                "differs twice"
+                f"{pinned.sha256[name][:12]}…, and {done}: {AGAIN}, and do not trust a file that differs twice"
             )
         found[name] = path
     return found
@@ -154,13 +154,19 @@ def newest(checkpoint) -> tuple[str, dict[str, str | None]]:
     return info.sha, sums
 
 
-def discard(path: Path) -> None:
-    """Remove a file from the client's cache, where a name is a link to the bytes, with every link on the way."""
+def discard(path: Path) -> bool:
+    """Remove a file from the client's cache, where a name is a link to the bytes, with every link on the way; returns whether
+    that could be done.
+    """
     chain = [path]
     while chain[-1].is_symlink():
         chain.append(chain[-1].parent / chain[-1].readlink())
-    for link in chain:
-        link.unlink(missing_ok=True)
+    try:
+        for link in chain:
+            link.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -181,6 +187,8 @@ def one_reason(error: BaseException, name: str) -> str | None:
     """What one error says for itself; None where it is only what another one led to."""
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"no room is left in {constants.HF_HUB_CACHE}; make some and {AGAIN}"
+    if isinstance(error, OSError) and str(error.filename or "").startswith((constants.HF_HOME, constants.HF_HUB_CACHE)):
+        return f"the hub client's folder cannot be used ({error.filename}: {error.strerror}); set HF_HOME to one that can"
     if isinstance(error, errors.OfflineModeIsEnabled):
         return f"HF_HUB_OFFLINE is set and the cache does not hold it; `{FILL} {name}` fills it where the hub can be reached"
     if isinstance(error, errors.RevisionNotFoundError):
@@ -190,10 +198,18 @@ def one_reason(error: BaseException, name: str) -> str | None:
     if isinstance(error, OSError) and "Consistency check failed" in str(error):
         return f"it came incomplete; {AGAIN}"
     if type(error).__name__ in ("ConnectError", "ConnectTimeout", "ReadTimeout", "ProxyError"):
-        return f"{constants.ENDPOINT} cannot be reached ({' '.join(str(error).split()) or type(error).__name__}); {AGAIN} later"
+        said = " ".join(str(error).split()) or type(error).__name__
+        return f"{constants.ENDPOINT} cannot be reached{through_proxy()} ({said}); {AGAIN} later"
     if type(error).__name__ in ("RemoteProtocolError", "ReadError"):
         return f"the connection broke off; {AGAIN}"
     return None
+
+
+def through_proxy() -> str:
+    """Which variable names a proxy, in words, but not the proxy: it may hold a password."""
+    names = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+    found = [name for each in names for name in (each, each.lower()) if os.environ.get(name)]
+    return f" through the proxy that {found[0]} names" if found else ""
 
 
 def http_reason(status: int) -> str:

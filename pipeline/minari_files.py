@@ -6,13 +6,14 @@ minari`) is asked only to download; a dataset that lies in its folder already is
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from pipeline import PipelineError, d4rl
+from pipeline import PipelineError, d4rl, episodes, hdf5
 from pipeline.episodes import Episodes, EpisodesError
 
 # this project's name of each array of an episode; observations have one more row than the others, the state after the end
@@ -23,6 +24,8 @@ ARRAYS = {
     "terminals": "terminations",
     "timeouts": "truncations",
 }
+EPISODE = re.compile(r"episode_[0-9]{1,9}")
+BROKEN = ": remove that folder, or fetch the dataset anew by `minari.download_dataset(NAME, force_download=True)`"
 
 
 def place(identifier: str) -> Path:
@@ -40,6 +43,8 @@ def obtain(identifier: str) -> Path:
     path = place(identifier)
     if path.is_file():
         return path
+    if path.parent.is_dir():
+        raise PipelineError(f"{path.parent} keeps {identifier} as {data_format(path)}, and only HDF5 is read{BROKEN}")
     try:
         import minari
     except ImportError:
@@ -57,45 +62,46 @@ def obtain(identifier: str) -> Path:
     return path
 
 
+def data_format(path: Path) -> str:
+    """What the metadata beside a dataset's file says of its format."""
+    try:
+        said = json.loads((path.parent / "metadata.json").read_text(encoding="utf-8"))["data_format"]
+    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+        return "something unknown"
+    return str(said)[:20]
+
+
 def read_arrays(path: Path, observation_dim: int, action_dim: int) -> dict[str, np.ndarray]:
     """The five arrays of D4RL's layout, flat, episodes one after the other in the order of their numbers.
 
     Raises:
         EpisodesError: it is no HDF5, or not in Minari's layout.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            names = sorted((name for name in file if name.startswith("episode_")), key=lambda name: int(name.split("_")[1]))
-            if not names:
-                raise EpisodesError(f"{path} holds no episodes: a Minari file has groups named episode_0, episode_1, …")
-            found = [read_episode(path, file[name], observation_dim, action_dim) for name in names]
-    except FileNotFoundError:
-        raise EpisodesError(f"{path} is missing") from None
-    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
-        raise EpisodesError(f"{path} cannot be read as HDF5 ({' '.join(str(error).split())})") from None
+    with hdf5.opened(path, EpisodesError, damaged=f" in {path.parent}{BROKEN}") as file:
+        names = sorted((name for name in file.names() if EPISODE.fullmatch(name)), key=lambda name: int(name.split("_")[1]))
+        if not names:
+            raise EpisodesError(f"{path} holds no episodes: a Minari file has groups named episode_0, episode_1, …")
+        found = [read_episode(file.group(name), observation_dim, action_dim) for name in names]
     return {name: np.concatenate([episode[name] for episode in found]) for name in ARRAYS}
 
 
-def read_episode(path: Path, group: h5py.Group, observation_dim: int, action_dim: int) -> dict[str, np.ndarray]:
+def read_episode(group: hdf5.Group, observation_dim: int, action_dim: int) -> dict[str, np.ndarray]:
     """One episode's arrays, the state after its end left out.
 
     Raises:
         EpisodesError: an array is missing or has another shape, or an end is marked before the last step or not there.
     """
-    where = f"{path}: {group.name.strip('/')}"
-    missing = [name for name in ARRAYS.values() if not isinstance(group.get(name), h5py.Dataset)]
-    if missing:
-        raise EpisodesError(f"{where} has no array named {missing[0]!r}")
-    arrays = {name: np.asarray(group[theirs][()]) for name, theirs in ARRAYS.items()}
-    steps = arrays["rewards"].size
-    shapes = {"observations": (steps + 1, observation_dim), "actions": (steps, action_dim)}
-    for name, array in arrays.items():
-        if array.shape != (expected := shapes.get(name, (steps,))):
-            raise EpisodesError(f"{where}: {ARRAYS[name]} has shape {array.shape}, expected {expected}")
-    ends = np.flatnonzero((arrays["terminals"] != 0) | (arrays["timeouts"] != 0))
+    steps = group.size("rewards")
+    arrays = {
+        "observations": episodes.read_numbers(group, ARRAYS["observations"], (steps + 1, observation_dim))[:-1],
+        "actions": episodes.read_numbers(group, ARRAYS["actions"], (steps, action_dim)),
+        "rewards": episodes.read_numbers(group, ARRAYS["rewards"], (steps,)),
+        **{name: episodes.read_ends(group, ARRAYS[name], steps) for name in ("terminals", "timeouts")},
+    }
+    ends = np.flatnonzero(arrays["terminals"] | arrays["timeouts"])
     if ends.tolist() != [steps - 1]:
-        raise EpisodesError(f"{where} must end at its last step, {steps - 1}, and is marked to end at {ends[:3].tolist()}")
-    return arrays | {"observations": arrays["observations"][:-1]}
+        raise EpisodesError(f"{group.path} must end at its last step, {steps - 1}, and is marked to end at {ends[:3].tolist()}")
+    return arrays
 
 
 def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes:
@@ -105,5 +111,5 @@ def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes
         EpisodesError: it is not in Minari's layout, an array has another shape, a value is not finite, an action lies
             outside [-1, 1], or the episodes differ in length.
     """
-    whole, _ = d4rl.fold(path, read_arrays(path, observation_dim, action_dim), observation_dim, action_dim)
+    whole, _ = d4rl.fold(path, read_arrays(path, observation_dim, action_dim))
     return whole

@@ -130,16 +130,15 @@ def tidy() -> None:
 
 
 def being_made(kind: str, name: str) -> bool:
-    """Whether a process makes this evidence."""
+    """Whether a process makes this evidence; it may, where the file system knows no locks."""
     lock = evidence.workshop().parent / "locks" / f"{kind}_{name}"
     if not lock.exists():
         return False
-    with open(lock) as file:
+    with open(lock, encoding="utf-8") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return not files.take_lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
-    return False
 
 
 if __name__ == "__main__":

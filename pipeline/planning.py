@@ -21,11 +21,13 @@ from torch import Tensor
 
 from pipeline import PipelineError
 from pipeline.discretization import DISCOUNT, QuantileDiscretizer
-from pipeline.models.decoding import Cache, Decoder
+from pipeline.models.decoding import Cache, Decoder, TokensError
 from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, check_tokens
 
 WINDOWS = ("growing", "published")
 BEAMS_TOGETHER = 128  # four episodes of 32 beams: what eight read lies farther from the processor (benchmarks/README.md)
+
+NOT_FINITE = "the model's logits are not finite, so no plan can be made: its weights are damaged, or too large"
 
 
 class PlanningError(PipelineError):
@@ -163,15 +165,21 @@ def plan(decoder: Decoder, discretizer: QuantileDiscretizer, contexts: Tensor, s
         seeds: one for each episode, anything `numpy.random.default_rng` takes, such as [episode's seed, step].
 
     Raises:
-        PlanningError: before any work; see `check`.
+        PlanningError: before any work, see `check`; or the model's logits are not finite.
     """
     check(decoder.config, discretizer, contexts, search, seeds)
     midpoints = torch.from_numpy(discretizer.midpoints).to(decoder.positions)
     uniform = torch.from_numpy(draws(seeds, search, decoder.config.action_dim)).transpose(-1, -2).contiguous()
     together = max(1, BEAMS_TOGETHER // search.beams)
     groups = zip(contexts.split(together), uniform.split(together, dim=2), strict=True)
-    plans = [plan_together(decoder, midpoints, *group, search) for group in groups]
-    return Plans(torch.cat([each.tokens for each in plans]), torch.cat([each.scores for each in plans]))
+    try:
+        plans = [plan_together(decoder, midpoints, *group, search) for group in groups]
+    except TokensError:  # of logits that are not finite, no bin is the likeliest
+        raise PlanningError(NOT_FINITE) from None
+    found = Plans(torch.cat([each.tokens for each in plans]), torch.cat([each.scores for each in plans]))
+    if not found.scores.isfinite().all():
+        raise PlanningError(NOT_FINITE)
+    return found
 
 
 def plan_together(decoder: Decoder, midpoints: Tensor, contexts: Tensor, uniform: Tensor, search: Search) -> Plans:

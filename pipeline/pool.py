@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import command, evidence, files, recipes, summaries
+from pipeline import command, evidence, files, guards, recipes, summaries
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=files.ROOT, help="read and write results/ below this folder")
     arguments = parser.parse_args()
     recipe = command.find(arguments.name, recipes.POOLS, arguments.into)
+    guards.refuse_mixed_data(recipe.run.members)
     evidence.write(recipe, summaries.derived(recipe, {}, arguments.into), arguments.into)
 
 

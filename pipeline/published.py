@@ -37,7 +37,7 @@ def read_config(path: Path) -> dict:
         HubError: it is no JSON object.
     """
     try:
-        fields = json.loads(path.read_text())
+        fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise HubError(f"{path} is not valid JSON ({error}): {hub.RELOCK}") from None
     if not isinstance(fields, dict):
@@ -194,7 +194,7 @@ def current(run) -> bool:
     """Whether the checkpoint lies there, whole, and made from what the lock records."""
     try:
         checkpoints.verify(folder(run))
-        return json.loads((folder(run) / CONFIG).read_text()).get("published") == origin(run)
+        return json.loads((folder(run) / CONFIG).read_text(encoding="utf-8")).get("published") == origin(run)
     except (checkpoints.CheckpointError, OSError, ValueError, AttributeError):
         return False
 
@@ -244,6 +244,6 @@ def alone(name: str) -> Iterator[None]:
     """Be the only process that fetches this checkpoint; the lock is the kernel's, and ends with the block."""
     path = files.ROOT / "build" / "locks" / f"fetch_{name}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with open(path, "a", encoding="utf-8") as file:
+        files.take_lock(file, fcntl.LOCK_EX)
         yield

@@ -404,7 +404,11 @@ def named(make, all_runs) -> dict[str, Recipe]:
 BEHAVIOURS = named(behaviour, (runs.BEHAVIOUR,))
 RECORDINGS = named(collection, (runs.MEDIUM,))
 DATASETS = named(published_dataset, runs.PUBLISHED_DATASETS)
-COLLECTIONS = {**RECORDINGS, **DATASETS}  # what trainings learn from, whoever collected it
+# recorded anew on a machine that rounds otherwise, to be learned from by `--data`; never in git
+HERE = named(
+    collection, [replace(runs.MEDIUM, name=f"{runs.MEDIUM.name}_here", contexts_name=f"{runs.MEDIUM.contexts_name}_here")]
+)
+COLLECTIONS = {**RECORDINGS, **DATASETS, **HERE}  # what trainings learn from, whoever collected it
 TRAININGS = named(training, runs.TRAININGS)
 VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
 TRAJECTORY_TRAININGS = named(trajectory_training, (runs.TRAJECTORY_TRANSFORMER,))

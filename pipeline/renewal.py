@@ -266,7 +266,7 @@ def run_probe(folder: Path, salt: str, names: list[str], out: Path) -> subproces
     script = "import runpy, sys; sys.path.insert(0, ''); path = sys.argv.pop(1); runpy.run_path(path, run_name='__main__')"
     words = [sys.executable, "-c", script, str(program), str(out), salt, *names]
     environment = {**os.environ, command.PARENT: str(os.getpid()), "PYTHONDONTWRITEBYTECODE": "1"}
-    with open(out.with_suffix(".log"), "w") as log:
+    with open(out.with_suffix(".log"), "w", encoding="utf-8") as log:
         return subprocess.Popen(words, cwd=folder, env=environment, stdout=log, stderr=log)
 
 

@@ -146,6 +146,16 @@ class PublishedTrajectoryTransformer(PublishedCheckpoint):
 
 
 @dataclass(frozen=True)
+class KnownReturns:
+    """What is known of a dataset before it is first seen: how many episodes, and their undiscounted returns."""
+
+    episodes: int
+    mean: float
+    sd: float
+    minimum: float
+
+
+@dataclass(frozen=True)
 class PublishedDataset:
     """A dataset that others collected, in D4RL's layout; `hub.lock` says with which bytes."""
 
@@ -153,6 +163,7 @@ class PublishedDataset:
     address: str
     environment: str = "HalfCheetah-v2"
     episode_steps: int = 1000  # where a file does not say, by `timeouts`, where episodes end
+    known: KnownReturns | None = None  # the address is plain http, so it is held to this before its sum is recorded
 
 
 @dataclass(frozen=True)
@@ -660,6 +671,7 @@ PUBLISHED_CHECKPOINTS = (PUBLISHED_DECISION_TRANSFORMER, PUBLISHED_TRAJECTORY_TR
 D4RL_MEDIUM = PublishedDataset(
     PUBLISHED_TRAJECTORY_TRANSFORMER.data,
     "http://rail.eecs.berkeley.edu/datasets/offline_rl/gym_mujoco_v2/halfcheetah_medium-v2.hdf5",
+    known=KnownReturns(1000, 4770.33, 355.75, -310.23),  # printed by kzl/decision-transformer:gym/experiment.py
 )
 MINARI = tuple(  # none of them is D4RL's of the same name
     MinariDataset(f"minari_halfcheetah_{quality}_v0", f"mujoco/halfcheetah/{quality}-v0")

@@ -38,13 +38,27 @@ def solve(run, policy, work: Path, shards: int | None = None) -> dict[str, list]
     with tqdm(total=run.episodes, unit="episode", desc=run.name) as bar:
         for shard in range(count if shards is None else min(shards, count)):
             kept = work / f"shard_{shard:03}.json"
-            if not kept.exists():
-                files.write_json(kept, play_shard(policy, run, shard, bar.update))
-            for name, values in json.loads(kept.read_text()).items():
+            found = read_shard(kept, len(shard_seeds(run, shard)))
+            if found is None:
+                found = play_shard(policy, run, shard, bar.update)
+                files.write_json(kept, found)
+            for name, values in found.items():
                 played[name] += values
             bar.n = len(played["success"])
             bar.refresh()
     return played
+
+
+def read_shard(kept: Path, episodes: int) -> dict[str, list] | None:
+    """What a finished shard holds; None where there is none, or not a success and a length for each of its episodes."""
+    try:
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        success, length = found["success"], found["length"]
+        sound = len(found) == 2 and len(success) == len(length) == episodes
+        sound = sound and all(type(value) is int for value in (*success, *length)) and set(success) <= {0, 1}
+        return found if sound and min(length) > 0 else None
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def main() -> None:

@@ -14,11 +14,13 @@ import math
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from pipeline import PipelineError, command, files, provenance, runs
 
 TEMPLATES = files.ROOT / "templates"
 NAMES = tuple(sorted(path.name.removesuffix(".md.j2") for path in TEMPLATES.glob("*.md.j2")))
+ACTING = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>{}|"})
 MINUS, THIN_SPACE = "\u2212", "\u202f"
 
 
@@ -60,7 +62,7 @@ def results(root: Path = files.ROOT) -> dict:
         for part in path.relative_to(root / "results").parts[:-1]:
             branch = branch.setdefault(part, {})
         try:
-            branch[path.stem] = json.loads(path.read_text())
+            branch[path.stem] = json.loads(files.read_text(path))
         except OSError as error:
             raise TableError(f"{path} cannot be read ({error.strerror})") from None
         except (ValueError, RecursionError) as error:
@@ -68,6 +70,13 @@ def results(root: Path = files.ROOT) -> dict:
             cure = "restore it with `git checkout -- results/published.json`" if by_hand else "`doit` mends it"
             raise TableError(f"{path} is not valid JSON ({error}): {cure}") from None
     return tree
+
+
+def shown(value):
+    """What a template prints: in text, such as a string of evidence, nothing acts as HTML or Liquid or ends a cell."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return Markup(" ".join(value.splitlines()).translate(ACTING))
 
 
 def render(name: str, data: dict) -> str:
@@ -82,7 +91,8 @@ def render(name: str, data: dict) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=True,
+        finalize=shown,
     )
     environment.filters |= {"fixed": fixed, "interval": interval, "share": share}
     try:
@@ -101,7 +111,7 @@ def target(name: str) -> Path:
 def current(name: str) -> bool:
     """Whether a table says what the results say."""
     try:
-        return target(name).read_text() == render(name, results())
+        return target(name).read_text(encoding="utf-8") == render(name, results())
     except (OSError, PipelineError):
         return False
 

@@ -21,7 +21,7 @@ from pipeline import command, environments, evidence, files, policies, recipes
 def processor() -> str:
     """The processor's own name where the system tells it."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline import PipelineError, checkpoints, command, episodes, evidence, files, recipes
+from pipeline import PipelineError, checkpoints, command, evidence, files, guards, recipes, training
 from pipeline.episodes import Episodes
 
 HELD_OUT_SEED = 2**31
@@ -140,13 +140,9 @@ def main() -> None:
     parser = command.parser(__doc__, recipes.TRAININGS)
     recipe = command.find(parser.parse_args().name, recipes.TRAININGS)
     run = recipe.run
+    guards.refuse_lesser_training(recipe)
     torch.set_num_threads(1)
-    whole = episodes.read(files.ROOT / "data" / f"{run.data}.hdf5")
-    known = evidence.read(recipes.COLLECTIONS[run.data].path())["values"]["arrays_sha256_of_dataset"]
-    if episodes.sha256(whole) != known:
-        raise PipelineError(
-            f"data/{run.data}.hdf5 is not the dataset that results/datasets/{run.data}.json describes: collect it again"
-        )
+    whole = training.whole_dataset(run)
     work = files.ROOT / "build" / "training"
     model, curve = train(run, whole, work)
     values = {

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline import PipelineError, checkpoints, command, demonstrations, evidence, files, levels, recipes, training
+from pipeline import PipelineError, checkpoints, command, demonstrations, evidence, files, guards, levels, recipes, training
 from pipeline.demonstrations import Demonstrations
 from pipeline.levels import Views
 from pipeline.models.grid_cloning import GridCloningConfig, GridCloningModel
@@ -138,6 +138,8 @@ def split(whole: Demonstrations, run) -> tuple[Demonstrations, Demonstrations]:
 
 def train(run, wholes: list[Demonstrations], saved: Path) -> tuple[torch.nn.Module, list[dict]]:
     """Train to the end and return the model and its curve. Progress is kept in `saved` after each interval."""
+    for whole in wholes:
+        training.check_size(run, whole.level, len(whole), int(whole.lengths.max(initial=0)))
     learnt, unseen = zip(*(split(whole, run) for whole in wholes), strict=True)
     drawers = [Drawer(whole, run) for whole in learnt]
     generator = np.random.default_rng(HELD_OUT_SEED)
@@ -189,6 +191,7 @@ def main() -> None:
     parser = command.parser(__doc__, recipes.LEAP_TRAININGS)
     recipe = command.find(parser.parse_args().name, recipes.LEAP_TRAININGS)
     run = recipe.run
+    guards.refuse_lesser_training(recipe)
     torch.set_num_threads(1)
     saved = files.ROOT / "build" / "training" / f"{run.name}.safetensors"
     model, curve = train(run, read(run), saved)

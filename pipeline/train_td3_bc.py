@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline import PipelineError, checkpoints, command, episodes, evidence, files, recipes
+from pipeline import PipelineError, checkpoints, command, evidence, files, guards, recipes, training
 from pipeline.episodes import Episodes
 from pipeline.models.deterministic_policy import DeterministicPolicyModel
 from pipeline.models.td3_bc import Agent, Batches
@@ -115,12 +115,9 @@ def main() -> None:
     parser = command.parser(__doc__, recipes.VALUE_TRAININGS)
     recipe = command.find(parser.parse_args().name, recipes.VALUE_TRAININGS)
     run = recipe.run
+    guards.refuse_lesser_training(recipe)
     torch.set_num_threads(1)
-    whole = episodes.read(files.ROOT / "data" / f"{run.data}.hdf5")
-    known = evidence.read(recipes.COLLECTIONS[run.data].path())["values"]["arrays_sha256_of_dataset"]
-    if episodes.sha256(whole) != known:
-        described = f"results/datasets/{run.data}.json describes"
-        raise PipelineError(f"data/{run.data}.hdf5 is not the dataset that {described}: collect it again")
+    whole = training.whole_dataset(run)
     work = files.ROOT / "build" / "training"
     actor, curve = train(run, whole, work)
     values = {

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline import PipelineError, checkpoints, command, discretization, evidence, files, recipes, runs, training
+from pipeline import PipelineError, checkpoints, command, discretization, evidence, files, guards, recipes, runs, training
 from pipeline.discretization import QuantileDiscretizer
 from pipeline.episodes import Episodes
 from pipeline.models import trajectory_transformer
@@ -135,6 +135,7 @@ def main() -> None:
     recipe = command.find(arguments.name, recipes.TRAJECTORY_TRAININGS)
     earlier = arguments.earlier
     run = going_on(recipe.run) if earlier else recipe.run
+    guards.refuse_lesser_training(replace(recipe, run=run), earlier)
     torch.set_num_threads(1)
     begun_from, work = beginning(recipe, earlier)
     learn, held_out = training.dataset(run)

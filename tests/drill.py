@@ -144,13 +144,13 @@ def measure(toy: Toy, words: tuple[str, ...]) -> tuple[float, int]:
     began = time.perf_counter()
     done = toy.run(*words, env=hooked(toy, DRILL_COUNT=str(count)))
     assert done.returncode == 0, done.stdout + done.stderr
-    return time.perf_counter() - began, int(count.read_text())
+    return time.perf_counter() - began, int(count.read_text(encoding="utf-8"))
 
 
 def strike(toy: Toy, words: tuple[str, ...], kill: Kill) -> bool:
     """Start the command, end it as told, and say whether it was ended before it was done."""
     settings = {"DRILL_AT": str(kill.write), "DRILL_SIGNAL": str(int(kill.signal))} if kill.write else {}
-    with open(os.devnull, "w") as nowhere:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
         victim = toy.start(*words, env=hooked(toy, **settings), stdout=nowhere, stderr=nowhere)
         try:
             victim.wait(kill.seconds)
@@ -164,7 +164,9 @@ def strike(toy: Toy, words: tuple[str, ...], kill: Kill) -> bool:
 def verdicts(toy: Toy) -> list[tuple[str, str]]:
     """What a reproduction found, seconds left out."""
     file = toy.root / "build/reproduce/verdict.json"
-    return [(entry["result"], entry["verdict"]) for entry in json.loads(file.read_text())] if file.exists() else []
+    return (
+        [(entry["result"], entry["verdict"]) for entry in json.loads(file.read_text(encoding="utf-8"))] if file.exists() else []
+    )
 
 
 def complaints(toy: Toy, words: tuple[str, ...], expected: Toy) -> list[str]:

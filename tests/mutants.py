@@ -84,7 +84,7 @@ def mutmut(*names: str) -> None:
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     words, log = [sys.executable, "-m", "mutmut", "run", "--max-children", "1", *names], FOLDER / "log"
-    with open(log, "w") as output, tqdm(total=len(names), unit="mutant", mininterval=5) as bar:
+    with open(log, "w", encoding="utf-8") as output, tqdm(total=len(names), unit="mutant", mininterval=5) as bar:
         process = subprocess.Popen(
             words, cwd=FOLDER, env=environment, stdout=output, stderr=output, preexec_fn=lambda: os.nice(10)
         )

@@ -84,10 +84,12 @@ def d4rl(
 ) -> bytes:
     """A small HDF5 in D4RL's layout, of random numbers; `changes` replaces arrays, or leaves out those given as None."""
     generator, count = np.random.default_rng(seed), episodes * steps
+    observations = generator.normal(size=(count, 17)).astype(np.float32)
+    observations[::steps] *= np.float32(0.1)  # episodes begin near rest
     ends = np.zeros(count, dtype=bool)
     ends[steps - 1 :: steps] = True
     arrays = {
-        "observations": generator.normal(size=(count, 17)).astype(np.float32),
+        "observations": observations,
         "actions": generator.uniform(-1, 1, size=(count, 6)).astype(np.float32),
         "rewards": generator.normal(4.7, 1, size=count).astype(np.float32),
         "terminals": np.zeros(count, dtype=bool),

@@ -86,7 +86,7 @@ def test_a_tensor_too_many_is_named(root):
 
 def test_another_architecture_is_refused(root):
     config = weights(root).with_name("config.json")
-    config.write_text(json.dumps({**json.loads(config.read_text()), "hidden_sizes": [16]}))
+    config.write_text(json.dumps({**json.loads(config.read_text(encoding="utf-8")), "hidden_sizes": [16]}))
     checkpoints.write_sums(config.parent)
     with pytest.raises(CheckpointError, match="toy"):
         load(root)
@@ -94,7 +94,9 @@ def test_another_architecture_is_refused(root):
 
 def test_a_checkpoint_of_another_recipe_is_refused(root):
     config = weights(root).with_name("config.json")
-    config.write_text(json.dumps({**json.loads(config.read_text()), "training": {"name": "local_dt_halfcheetah", "seed": 7}}))
+    config.write_text(
+        json.dumps({**json.loads(config.read_text(encoding="utf-8")), "training": {"name": "local_dt_halfcheetah", "seed": 7}})
+    )
     checkpoints.write_sums(config.parent)
     with pytest.raises(CheckpointError, match="was trained with"):
         load(root, run=DECISION_TRANSFORMER)
@@ -103,7 +105,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(root):
 @pytest.mark.parametrize("folder", sorted(path.parent.name for path in (files.ROOT / "checkpoints").glob("*/SHA256SUMS")))
 def test_every_checkpoint_in_the_repository_matches_its_sums(folder):
     checkpoints.verify(files.ROOT / "checkpoints" / folder)
-    assert (files.ROOT / "checkpoints" / folder / "README.md").read_text().startswith(f"# {folder}")
+    assert (files.ROOT / "checkpoints" / folder / "README.md").read_text(encoding="utf-8").startswith(f"# {folder}")
 
 
 def test_all_checkpoints_together_stay_under_40_megabytes():
@@ -129,7 +131,7 @@ def test_optimizers_come_back_as_they_were():
 
 
 def test_the_behaviour_policy_matches_its_card():
-    card = (files.ROOT / "checkpoints" / BEHAVIOUR.name / "README.md").read_text()
+    card = (files.ROOT / "checkpoints" / BEHAVIOUR.name / "README.md").read_text(encoding="utf-8")
     assert "soft actor-critic" in card and f"seed {BEHAVIOUR.seed}" in card
 
 
@@ -137,3 +139,12 @@ def test_each_kind_of_checkpoint_has_a_cure_of_its_own(tmp_path):
     assert "git checkout" in checkpoints.cure(tmp_path / "local_dt")
     assert "fetch_checkpoint hub_dt" in checkpoints.cure(tmp_path / "hub_dt")
     assert "trains local_dt, with `--data d4rl_x`" in checkpoints.cure(tmp_path / "local_dt_on_d4rl_x")
+
+
+@pytest.mark.parametrize("metadata", ["[" * 100_000, "9" * 5000, "{"])
+def test_a_header_that_cannot_be_read_is_one_sentence(tmp_path, metadata):
+    path = tmp_path / "state.safetensors"
+    save_file({"a": torch.zeros(1)}, path, {"json": metadata})
+    with pytest.raises(checkpoints.CheckpointError, match="state.safetensors cannot be read") as error:
+        checkpoints.read_tensors(path)
+    assert "\n" not in str(error.value)

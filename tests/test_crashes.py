@@ -1,5 +1,8 @@
 """Killed at any moment, the pipeline finishes to the same bytes; the long form of these tests is `python -m tests.drill`."""
 
+import errno
+import fcntl
+import os
 import random
 import signal
 import subprocess
@@ -8,7 +11,7 @@ import time
 
 import pytest
 
-from pipeline import files
+from pipeline import command, evidence, files, plan
 from tests import drill
 from tests.drill import SCENARIOS, Kill, Scenario, complaints, forget, strike, undone
 
@@ -45,7 +48,7 @@ def test_doit_killed_alone_takes_its_children_with_it_and_finishes_to_the_same_b
 
 def test_a_reproduction_that_is_killed_goes_on_from_there(toy, tmp_path):
     victim = toy.copy(tmp_path / "trial")
-    with open(victim.root / "pipeline/runs.py", "a") as file:
+    with open(victim.root / "pipeline/runs.py", "a", encoding="utf-8") as file:
         file.write("POOLS = ATTENTIONS = LATENCIES = PLAN_LATENCIES = ROLLOUTS = IMAGINATIONS = FIGURES = ()\n")
     running = victim.start("pipeline.reproduce", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     results = victim.root / "build/reproduce/results"
@@ -70,14 +73,14 @@ def test_a_file_is_never_half_there(tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
-from pipeline import files
+from pipeline import command, evidence, files, plan
 def write(temporary):
     temporary.write_text("new, but not wh")
     os.kill(os.getpid(), signal.SIGKILL)
 files.write_whole(Path({str(path)!r}), write)
 """
     subprocess.run([sys.executable, "-c", code], cwd=files.ROOT, check=False)
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert len(list(tmp_path.iterdir())) == 2
     files.write_text(path, "new")
     assert [path.name for path in tmp_path.iterdir()] == ["kept.json"]
@@ -89,10 +92,42 @@ def test_a_temporary_of_a_living_process_is_let_be(tmp_path):
         left = tmp_path / f".kept.json.part{other.pid}"
         left.write_text("half")
         files.write_text(path, "whole")
-        assert left.read_text() == "half"
+        assert left.read_text(encoding="utf-8") == "half"
         other.kill()
     files.write_text(path, "whole")
     assert not left.exists()
+
+
+def test_a_process_that_ended_and_was_not_buried_counts_as_ended():
+    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as zombie:
+        zombie.stdout.read()  # its end
+        os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+        assert not files.alive(zombie.pid)
+    assert files.alive(os.getpid()) and files.alive(os.getppid())
+
+
+def test_a_full_disk_is_named_with_the_file(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left") as error:
+        files.write_text(tmp_path / "kept.json", "new")
+    assert error.value.filename == str(tmp_path / "kept.json") and list(tmp_path.iterdir()) == []
+
+
+def test_where_the_file_system_knows_no_locks_work_goes_on_and_says_so(tmp_path, monkeypatch, capsys):
+    def fail(file, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    assert command.lock(tmp_path / "locks" / "a", "waiting") is False
+    command.LOCKS.pop(tmp_path / "locks" / "a").close()
+    assert "is on a file system without locks" in capsys.readouterr().err
+    monkeypatch.setattr(evidence, "workshop", lambda: tmp_path / "work")
+    (tmp_path / "locks" / "kind_name").touch()
+    assert plan.being_made("kind", "name"), "what another process may be making is let be"
+    assert not plan.being_made("kind", "other")
 
 
 def test_the_drill_catches_a_writer_that_is_not_atomic(own_toy, toy):

@@ -50,6 +50,9 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(recipes, "TRAININGS", recipes.named(recipes.training, (TRAININGS["dt"], TRAININGS["bc"])))
     monkeypatch.setattr(recipes, "VALUE_TRAININGS", recipes.named(recipes.value_training, (TRAININGS["td3bc"],)))
     monkeypatch.setattr(recipes, "TRAJECTORY_TRAININGS", recipes.named(recipes.trajectory_training, (TRAININGS["tt"],)))
+    random_numbers = recipes.published_dataset(replace(runs.D4RL_MEDIUM, known=None))
+    for registry in (recipes.DATASETS, recipes.COLLECTIONS):
+        monkeypatch.setitem(registry, random_numbers.name, random_numbers)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
     hub.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
     small_hub.minari(tmp_path / "minari" / runs.MINARI[1].identifier, steps=STEPS)
@@ -81,7 +84,7 @@ def call(monkeypatch, verb, *words: str) -> None:
 def test_every_training_learns_from_every_kind_of_dataset(house, monkeypatch, method, kind):
     name, data = TRAININGS[method].name, DATASETS[kind]
     call(monkeypatch, VERBS[method], name, "--data", data)
-    made = json.loads((house / "results" / "training" / f"{name}_on_{data}.json").read_text())
+    made = json.loads((house / "results" / "training" / f"{name}_on_{data}.json").read_text(encoding="utf-8"))
     assert made["run"] == evidence.fields(replace(TRAININGS[method], name=f"{name}_on_{data}", data=data))
     described = f"results/datasets/{data}.json"
     assert made["made"]["inputs"] == {described: fingerprints.input_digest(described, files.ROOT)}
@@ -102,7 +105,7 @@ def test_what_was_trained_elsewhere_plays_under_a_name_of_its_own(house, monkeyp
     load = evaluate.policies.module(played.method).checkpoints.load
     monkeypatch.setattr(evaluate.policies.module(played.method).checkpoints, "load", lambda *a, **o: load(*a, root=house, **o))
     call(monkeypatch, evaluate, played.name, "--data", data, "--into", str(house))
-    made = json.loads((house / "results" / "evaluations" / f"{played.name}_on_{data}.json").read_text())
+    made = json.loads((house / "results" / "evaluations" / f"{played.name}_on_{data}.json").read_text(encoding="utf-8"))
     assert made["run"]["checkpoint"] == f"{run.name}_on_{data}" and "missing" not in made["made"]["inputs"].values()
 
 

@@ -1,9 +1,13 @@
 """The simulator: recorded transitions replay, and lockstep keeps episodes apart."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from pipeline import arrays, environments, recipes
+from pipeline import PipelineError, arrays, environments, files, recipes
 from pipeline.policies.random_actions import RandomPolicy
 
 
@@ -24,6 +28,35 @@ def test_an_episode_does_not_depend_on_its_batch_mates():
     alone = environments.play(RandomPolicy(), "HalfCheetah-v4", [6], steps=30)
     for name, values in together.items():
         assert np.array_equal(values[1], alone[name][0])
+
+
+class Still:
+    """A policy of three torques that does nothing."""
+
+    def reset(self, seeds):
+        self.count = len(seeds)
+
+    def act(self, observations, rewards):
+        return np.zeros((self.count, 3), np.float32)
+
+
+def test_an_environment_that_ends_episodes_early_is_refused():
+    with pytest.raises(PipelineError, match="how long an episode of Hopper-v4 lasts is not known"):
+        environments.play(Still(), "Hopper-v4", [100])
+    with pytest.raises(
+        PipelineError, match=r"Hopper-v4 ended the episode of seed 10[01] after \d+ steps, .* is not known"
+    ) as error:
+        environments.play(Still(), "Hopper-v4", [100, 101], steps=1000)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("setting", ["cgl", "nonsense", None])
+def test_what_draws_nothing_ignores_settings_of_opengl(setting):
+    code = "import os; from pipeline import environments; print(environments.mujoco.__name__, os.environ.get('MUJOCO_GL'))"
+    surroundings = {name: value for name, value in os.environ.items() if name != "MUJOCO_GL"}
+    surroundings |= {"MUJOCO_GL": setting} if setting else {}
+    done = subprocess.run([sys.executable, "-c", code], cwd=files.ROOT, env=surroundings, capture_output=True, text=True)
+    assert done.stdout.split() == ["mujoco", str(setting)], done.stderr
 
 
 def test_the_reward_is_forward_speed_less_a_price_for_effort():

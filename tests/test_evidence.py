@@ -123,7 +123,7 @@ def test_a_changed_run_is_named(recipe, tmp_path):
 def test_a_changed_input_is_named(recipe, tmp_path):
     evidence.write(recipe, {"x": 1.0}, tmp_path)
     path = recipe.path(tmp_path)
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     content["made"]["inputs"]["LICENSE"] = "0" * 64
     content["made"]["sha256"] = evidence.sealed(content)
     path.write_text(json.dumps(content))
@@ -138,7 +138,7 @@ def test_another_version_of_a_package_is_named(recipe, tmp_path, monkeypatch):
 
 def test_a_number_edited_by_hand_is_noticed(recipe, tmp_path):
     path = evidence.write(recipe, {"x": 1.25}, tmp_path)
-    path.write_text(path.read_text().replace("1.25", "1.35"))
+    path.write_text(path.read_text(encoding="utf-8").replace("1.25", "1.35"))
     assert fingerprints.stale(recipe, tmp_path) == "it was changed by hand"
 
 

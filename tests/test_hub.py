@@ -213,6 +213,40 @@ def test_another_commit_in_place_of_the_one_asked_for_is_refused(served, tmp_pat
     assert_works(served, tmp_path)
 
 
+@pytest.mark.parametrize("place", ["file/hub", "file"])
+def test_a_cache_that_cannot_be_used_is_named_with_the_setting(served, tmp_path, monkeypatch, place):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / place))
+    with pytest.raises(HubError, match="hub client's folder cannot be used .*set HF_HOME to one that can") as error:
+        hub.download(DT)
+    one_sentence(error)
+
+
+def test_a_wrong_sum_is_said_where_the_file_cannot_be_removed_too(served, tmp_path, monkeypatch):
+    lock = json.loads(hub.LOCK.read_text(encoding="utf-8"))
+    lock["checkpoints"][DT.repository]["sha256"][WEIGHTS] = "a" * 64
+    hub.LOCK.write_text(json.dumps(lock))
+    monkeypatch.setattr(hub, "discard", lambda path: False)
+    with pytest.raises(HubError, match="has sha256 .* where hub.lock records .*, and cannot be removed from .*cache") as error:
+        hub.download(DT)
+    one_sentence(error)
+
+
+def test_what_cannot_be_removed_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").mkdir()  # unlink of a folder fails for root too
+    assert hub.discard(tmp_path / "file") is False and hub.discard(tmp_path / "nothing") is True
+
+
+def test_a_dead_proxy_is_named_without_its_password(monkeypatch):
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    error = type("ConnectError", (Exception,), {})("refused")
+    assert "cannot be reached (refused)" in hub.reason(error, "a")
+    monkeypatch.setenv("https_proxy", "http://user:secret@127.0.0.1:9")
+    said = hub.reason(error, "a")
+    assert "through the proxy that https_proxy names (refused)" in said and "secret" not in said
+
+
 def test_a_full_disk_is_named_and_leaves_nothing(served, tmp_path, monkeypatch):
     def fail(url, file, **options):
         file.write(b"half")
@@ -268,11 +302,11 @@ def test_a_pickle_that_would_run_code_is_refused_and_its_code_does_not_run(serve
 
 
 def test_a_pickle_that_would_run_code_is_never_recorded(served, tmp_path):
-    proof, before = tmp_path / "it ran", hub.LOCK.read_text()
+    proof, before = tmp_path / "it ran", hub.LOCK.read_text(encoding="utf-8")
     served.publish(DT.repository, {**small_hub.decision_transformer_files(), WEIGHTS: small_hub.pickled({"x": Malice(proof)})})
     with pytest.raises(HubError, match="was refused"):
         lock_hub.resolve(DT)
-    assert not proof.exists() and hub.LOCK.read_text() == before and cached(tmp_path) == []
+    assert not proof.exists() and hub.LOCK.read_text(encoding="utf-8") == before and cached(tmp_path) == []
 
 
 def lock_all(monkeypatch, capsys) -> str:
@@ -296,11 +330,11 @@ def test_locking_records_commits_and_sums_and_names_what_moved(served, tmp_path,
 
 @pytest.mark.parametrize("status", [401, 503])
 def test_locking_that_fails_leaves_the_lock_as_it_was(served, monkeypatch, capsys, status):
-    before = hub.LOCK.read_text()
+    before = hub.LOCK.read_text(encoding="utf-8")
     served.fail("GET", f"/api/models/{TT.repository}", status, 9)
     with pytest.raises(HubError, match=f"cannot be looked up: .*HTTP {status}"):
         lock_all(monkeypatch, capsys)
-    assert hub.LOCK.read_text() == before
+    assert hub.LOCK.read_text(encoding="utf-8") == before
 
 
 def test_locking_notices_bytes_that_are_not_what_the_hub_says(served, tmp_path):

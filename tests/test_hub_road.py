@@ -17,7 +17,7 @@ PLACE = "/d4rl/halfcheetah_medium-v2.hdf5"
 
 RUNS = """
 
-D4RL_MEDIUM = replace(D4RL_MEDIUM, address={address!r})
+D4RL_MEDIUM = replace(D4RL_MEDIUM, address={address!r}, known=None)
 PUBLISHED_DATASETS = (D4RL_MEDIUM, MINARI[1])
 HUB_EVALUATIONS = (
     replace(_dt, name="hub_dt_halfcheetah_6000", checkpoint="hub_dt_halfcheetah", episodes=1, shard_episodes=1),
@@ -43,7 +43,7 @@ def served():
 def road(served, tmp_path_factory) -> toys.Toy:
     """A toy that has trained nothing, with the contexts that attention reads, before anything was fetched or locked."""
     toy = toys.build(tmp_path_factory.mktemp("hub"), behaviour=False)
-    with open(toy.root / "pipeline" / "runs.py", "a") as file:
+    with open(toy.root / "pipeline" / "runs.py", "a", encoding="utf-8") as file:
         file.write(RUNS.format(address=served.endpoint + PLACE))
     for path in (toy.root / "templates").iterdir():
         path.unlink()
@@ -79,7 +79,7 @@ def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served):
     assert done.returncode and "`make lock-hub`" in done.stdout + done.stderr and served.requests == []
     done = road.run("pipeline.lock_hub", env=usual)
     assert done.returncode == 0, done.stderr
-    lock = json.loads((road.root / "hub.lock").read_text())
+    lock = json.loads((road.root / "hub.lock").read_text(encoding="utf-8"))
     assert lock["checkpoints"] == {name: served.entry(name) for name in (DT.repository, TT.repository)}
 
     done = road.run("doit", "-n", "2", "source=hub", env=usual)
@@ -93,15 +93,15 @@ def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served):
         "attention/hub_dt_halfcheetah.json",
         "pictures/hub_dt_last_layer_attention_map.json",
     }
-    content = json.loads((road.root / "results/fetched/hub_dt_halfcheetah.json").read_text())
+    content = json.loads((road.root / "results/fetched/hub_dt_halfcheetah.json").read_text(encoding="utf-8"))
     assert content["values"]["commit"] == lock["checkpoints"][DT.repository]["commit"]
     assert content["values"]["parameters"] == 861_080
-    played = json.loads((road.root / "results/evaluations/hub_dt_halfcheetah_6000.json").read_text())
+    played = json.loads((road.root / "results/evaluations/hub_dt_halfcheetah_6000.json").read_text(encoding="utf-8"))
     assert played["run"]["checkpoint"] == "hub_dt_halfcheetah" and "missing" not in played["made"]["inputs"].values()
-    commit, table = content["values"]["commit"], (road.root / "_includes/tables/sources.md").read_text()
+    commit, table = content["values"]["commit"], (road.root / "_includes/tables/sources.md").read_text(encoding="utf-8")
     assert f"| Decision Transformer, asked for 6000 | {interval(played['values'], 'return', 0)} | " in table
     assert f"`{DT.repository}`, commit `{commit[:12]}`: trained by others on D4RL's halfcheetah-medium-v2" in table
-    origins = (road.root / "_includes/tables/provenance.md").read_text()
+    origins = (road.root / "_includes/tables/provenance.md").read_text(encoding="utf-8")
     assert f"`hub_dt_halfcheetah`, from `{DT.repository} at {commit[:12]}`, {sha256(road, DT.name)[:12]} | " in origins
     assert "D4RL's halfcheetah-medium-v2; HalfCheetah-v2 | HalfCheetah-v4; gymnasium" in origins
     assert road.leftovers() == []
@@ -138,7 +138,7 @@ def test_an_unknown_source_is_one_sentence(road):
 def test_reproduction_from_the_hub_makes_its_evidence_again(road, served):
     done = road.run("pipeline.reproduce", "--source", "hub", env=surroundings(road, served.endpoint))
     assert done.returncode == 0, done.stdout + done.stderr
-    verdicts = json.loads((road.root / "build/reproduce/verdict.json").read_text())
+    verdicts = json.loads((road.root / "build/reproduce/verdict.json").read_text(encoding="utf-8"))
     found = {entry["result"]: entry["verdict"] for entry in verdicts}
     assert found.keys() == {
         "evaluations/hub_dt_halfcheetah_6000",
@@ -150,7 +150,7 @@ def test_reproduction_from_the_hub_makes_its_evidence_again(road, served):
 
 def test_results_made_by_other_code_are_announced(road):
     assert "published checkpoints" not in road.run("pipeline.plan").stdout
-    with open(road.root / "pipeline" / "evaluate.py", "a") as file:
+    with open(road.root / "pipeline" / "evaluate.py", "a", encoding="utf-8") as file:
         file.write("\n\nMOVED = 1\n")
     said = road.run("pipeline.plan").stdout
     assert "2 results of published checkpoints were made by other code, such as evaluations/hub_dt_halfcheetah_6000" in said
@@ -168,6 +168,6 @@ def test_the_page_shows_what_was_measured_of_the_hub_and_nothing_else(road, tmp_
         (source / path.relative_to(road.root)).parent.mkdir(exist_ok=True)
         shutil.copy(path, source / path.relative_to(road.root))
     shutil.copy(road.root / "_includes/tables/sources.md", source / "_includes/tables/sources.md")
-    page = (build(source, tmp_path / "site") / "index.html").read_text()
+    page = (build(source, tmp_path / "site") / "index.html").read_text(encoding="utf-8")
     assert "have not been played for this page" not in page and DT.repository in page
     assert 'id="fig-hub_dt_last_layer_attention_map"' in page and 'id="fig-hub_tt_patterns"' not in page

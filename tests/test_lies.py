@@ -243,7 +243,7 @@ def test_a_checkpoint_of_another_run_is_refused_and_the_difference_is_named(fold
 )
 def test_a_checkpoint_that_does_not_say_which_run_trained_it_is_refused(checkpoint, tmp_path, training):
     folder = copied(checkpoint, tmp_path)
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps({**config, "training": training}))
     checkpoints.write_sums(folder)
     refused(folder)
@@ -253,7 +253,7 @@ def test_a_checkpoint_that_does_not_say_which_run_trained_it_is_refused(checkpoi
 @given(data=st.data())
 def test_a_configuration_with_anything_else_in_it_loads_or_is_refused_in_one_sentence(checkpoint, tmp_path, data):
     folder = copied(checkpoint, tmp_path)
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     key = data.draw(
         st.sampled_from(
             ("state_dim", "hidden_size", "n_layer", "n_head", "max_ep_len", "activation_function", "model_type", "n_inner")
@@ -348,7 +348,7 @@ def test_what_only_training_can_make_is_refused_when_it_was_changed_by_hand(own_
         "checkpoints/contexts/halfcheetah.safetensors" if change == "contexts" else "results/training/local_dt_halfcheetah.json"
     )
     if change == "edited":
-        path.write_text(path.read_text().replace('"parameters": ', '"parameters": 1'))
+        path.write_text(path.read_text(encoding="utf-8").replace('"parameters": ', '"parameters": 1'))
     elif change == "deleted":
         path.unlink()
     else:

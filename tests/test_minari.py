@@ -42,9 +42,9 @@ def test_a_dataset_is_had_by_its_name_there_and_said_not_to_be_d4rls(house, monk
     assert f"{RUN.identifier} is Minari's, not D4RL's: recorded in HalfCheetah-v5" in said.err
     assert "seen for the first time" in said.out
     assert whole.observations.shape == (3, STEPS, 17) and whole.actions.shape == (3, STEPS, 6)
-    entry = json.loads(hub.LOCK.read_text())["datasets"][RUN.name]
+    entry = json.loads(hub.LOCK.read_text(encoding="utf-8"))["datasets"][RUN.name]
     assert entry["sha256"] == files.sha256(path) and entry["arrays_sha256"] == episodes.sha256(whole)
-    known = json.loads((files.ROOT / "results" / "datasets" / f"{RUN.name}.json").read_text())
+    known = json.loads((files.ROOT / "results" / "datasets" / f"{RUN.name}.json").read_text(encoding="utf-8"))
     assert known["run"]["environment"] == "HalfCheetah-v5" and known["values"]["transitions"] == 3 * STEPS
 
 
@@ -87,7 +87,7 @@ def test_what_is_no_such_dataset_is_one_sentence_and_not_recorded(house, monkeyp
     path = small_hub.minari(house, steps=STEPS, **changes)
     with pytest.raises(EpisodesError, match=said) as error:
         fetch(monkeypatch)
-    assert "\n" not in str(error.value) and path.exists() and json.loads(hub.LOCK.read_text())["datasets"] == {}
+    assert "\n" not in str(error.value) and path.exists() and json.loads(hub.LOCK.read_text(encoding="utf-8"))["datasets"] == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 something else"])
@@ -96,6 +96,30 @@ def test_a_file_that_is_no_hdf5_is_one_sentence(house, content):
     path.write_bytes(content)
     with pytest.raises(EpisodesError, match="cannot be read as HDF5"):
         minari_files.read(path)
+
+
+def test_a_download_that_broke_off_is_named_with_its_cure(house):
+    path = small_hub.minari(house)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(EpisodesError, match=rf"in {path.parent}: remove that folder, or .*force_download=True") as error:
+        minari_files.read(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kept"), [('{"data_format": "arrow"}', "arrow"), ("[", "something unknown"), (None, "something")]
+)
+def test_a_dataset_kept_in_another_format_is_named_with_its_cure(house, monkeypatch, metadata, kept):
+    path = small_hub.minari(house)
+    path.unlink()
+    (path.parent / "metadata.json").unlink()
+    if metadata:
+        (path.parent / "metadata.json").write_text(metadata)
+    monkeypatch.setitem(sys.modules, "minari", None)
+    with pytest.raises(
+        PipelineError, match=f"keeps {RUN.identifier} as {kept}.*only HDF5 is read: remove that .*force_download"
+    ):
+        minari_files.obtain(RUN.identifier)
 
 
 def test_the_library_is_asked_for_what_is_not_here(house, monkeypatch):

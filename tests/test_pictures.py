@@ -73,6 +73,28 @@ def test_without_an_opengl_library_there_is_one_sentence_and_the_cure(monkeypatc
         animate.render("HalfCheetah-v4", {}, range(1), 64, 64)
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"MUJOCO_GL": "disabled"}, "MUJOCO_GL = disabled cannot draw here: unset it, or name one of osmesa, egl, glfw"),
+        ({"MUJOCO_GL": "osmessa"}, "MUJOCO_GL = osmessa cannot draw here"),
+        ({"MUJOCO_GL": "", "PYOPENGL_PLATFORM": "egl"}, "PYOPENGL_PLATFORM = egl contradicts the osmesa .*: unset it"),
+    ],
+)
+def test_a_setting_of_opengl_that_cannot_draw_is_named(monkeypatch, settings, said):
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(PipelineError, match=said):
+        animate.open_scene("HalfCheetah-v4", 64, 64)
+
+
+@pytest.mark.parametrize(("setting", "library"), [("", "osmesa"), ("EGL", "egl"), ("glfw", "glfw")])
+def test_an_empty_setting_of_opengl_is_none(monkeypatch, setting, library):
+    monkeypatch.setenv("MUJOCO_GL", setting)
+    monkeypatch.delenv("PYOPENGL_PLATFORM", raising=False)
+    assert animate.choose_library() == library
+
+
 def test_a_blank_frame_is_refused(monkeypatch):
     class Blank:
         unwrapped = property(lambda self: self)

@@ -242,3 +242,15 @@ def test_inputs_that_cannot_be_are_refused_before_any_work(spoil, message):
     discretizer, contexts, seeds = spoil(make_discretizer(config), contexts, [0, 1])
     with pytest.raises(PlanningError, match=message):
         planning.plan(idle_decoder(config), discretizer, contexts, Search(), seeds)
+
+
+@pytest.mark.parametrize("size", [1e30, 1e38])
+def test_weights_too_large_to_plan_with_are_one_sentence(size):
+    model = make_model(**TINY, **SMALL_TRANSITIONS)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(weight.sign() * size)
+    contexts = make_contexts(model.config, 1, transitions=1)
+    with pytest.raises(PlanningError, match="not finite") as error:
+        planning.plan(Decoder(model), make_discretizer(model.config), contexts, Search(beams=3, horizon=2, context=2), [0])
+    assert "\n" not in str(error.value)

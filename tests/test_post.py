@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import files, recipes, tabulate
 
-TEXT = (files.ROOT / "index.md").read_text()
+TEXT = (files.ROOT / "index.md").read_text(encoding="utf-8")
 ASSIGNS = dict(re.findall(r"{%-? assign (\w+) = ([\w.]+(?:\[\d+\])?) -?%}", TEXT))
 
 
@@ -64,7 +64,7 @@ def test_every_number_in_the_prose_is_in_the_evidence(path):
 
 
 def test_every_evaluation_has_its_row_in_the_score_table():
-    table = tabulate.target("scores").read_text()
+    table = tabulate.target("scores").read_text(encoding="utf-8")
     for recipe in recipes.SOURCES["local"]["evaluate"].values():
         values = tabulate.results()["evaluations"][recipe.name]["values"]
         pooled = re.sub(r"_s\d+$", "", recipe.name)

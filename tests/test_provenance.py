@@ -88,7 +88,7 @@ def test_the_table_covers_every_piece_of_evidence_that_a_checkpoint_made():
         for content in files.values()
         if content["run"].get("checkpoint")
     ]
-    table = tabulate.target("provenance").read_text()
+    table = tabulate.target("provenance").read_text(encoding="utf-8")
     assert used and all(f"`{name}`" in table for name in used)
 
 

@@ -159,7 +159,7 @@ def test_a_fetched_checkpoint_is_a_checkpoint_like_any_other_and_is_fetched_once
     published.ensure(DT.name)
     assert house.requests == [DT.name]
     checkpoints.verify(published.folder(DT))
-    card = (published.folder(DT) / "README.md").read_text()
+    card = (published.folder(DT) / "README.md").read_text(encoding="utf-8")
     assert card.startswith(f"# {DT.name}\n") and hub.pin(DT).commit in card and "861,080 parameters" in card
     policy = policies.module("decision_transformer").load(runs.HUB_EVALUATIONS[0])
     assert policy.context_length == 20 and policy.return_scale == 1000 and policy.target_return == runs.TARGETS[0]
@@ -169,7 +169,7 @@ def test_a_fetched_checkpoint_is_a_checkpoint_like_any_other_and_is_fetched_once
 
 def test_a_lock_that_was_renewed_fetches_again_and_an_emptied_one_is_an_error(house):
     published.ensure(DT.name)
-    lock = json.loads(hub.LOCK.read_text())
+    lock = json.loads(hub.LOCK.read_text(encoding="utf-8"))
     lock["checkpoints"][DT.repository]["commit"] = "a" * 40
     hub.LOCK.write_text(json.dumps(lock))
     published.ensure(DT.name)

@@ -40,7 +40,7 @@ def test_a_short_evaluation_reproduces_its_published_returns(tmp_path, monkeypat
     verdict, detail = reproduce.judge(recipe)
     assert verdict in ("identical", "statistically compatible"), detail
     path = recipe.path(tmp_path)
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     content["values"]["returns"] = [value + 5000 for value in content["values"]["returns"]]
     path.write_text(json.dumps(content))
     assert reproduce.judge(recipe)[0] == "not reproduced"

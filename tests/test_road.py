@@ -57,7 +57,7 @@ def test_layout_comments_and_docstrings_make_nothing_run_again(own_toy):
 def test_a_number_edited_in_results_is_noticed_and_mended(own_toy):
     before = own_toy.snapshot()
     path = own_toy.root / "results/evaluations/local_random_halfcheetah.json"
-    path.write_text(path.read_text().replace('"score_mean": ', '"score_mean": 9'))
+    path.write_text(path.read_text(encoding="utf-8").replace('"score_mean": ', '"score_mean": 9'))
     assert own_toy.make() == ["evaluate:local_random_halfcheetah"]
     assert own_toy.snapshot() == before
 
@@ -72,10 +72,10 @@ def test_a_colour_changed_in_one_figure_redraws_that_figure_alone(own_toy):
 
 def test_a_table_edited_by_hand_is_filled_again(own_toy):
     table = own_toy.root / "_includes/tables/scores.md"
-    before = table.read_text()
+    before = table.read_text(encoding="utf-8")
     table.write_text(before + "and more\n")
     assert own_toy.make() == ["tabulate:scores"]
-    assert table.read_text() == before
+    assert table.read_text(encoding="utf-8") == before
 
 
 def test_a_missing_model_is_one_sentence(own_toy):

@@ -24,7 +24,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-BASEURL = re.search(r"^baseurl: (\S+)", (ROOT / "_config.yml").read_text(), re.MULTILINE)[1]
+BASEURL = re.search(r"^baseurl: (\S+)", (ROOT / "_config.yml").read_text(encoding="utf-8"), re.MULTILINE)[1]
 WIDTHS = (320, 360, 768, 1024, 1440)
 PUBLISHED = {"index.html", "404.html", "feed.xml", "sitemap.xml", "assets", "images", "results"}
 CHROMIUM_FLAGS = [
@@ -84,20 +84,23 @@ class Site:
         """Every HTML page, as (address, parsed page)."""
         for path in sorted(self.directory.rglob("*.html")):
             relative = path.relative_to(self.directory).as_posix()
-            yield self.address + re.sub(r"(^|/)index\.html$", r"\1", relative), BeautifulSoup(path.read_text(), "html.parser")
+            yield (
+                self.address + re.sub(r"(^|/)index\.html$", r"\1", relative),
+                BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser"),
+            )
 
 
 # ---- building and serving ----
 
 
-def run_jekyll(source, destination):
+def run_jekyll(source, destination, into=None):
     """Build `source` into `destination`; the lock file that bundler writes stays beside the destination."""
     for tool, package in (("bundle", "jekyll"), ("node", "nodejs")):
         assert shutil.which(tool), f"{tool} is not installed: `apt install {package}`."
     gemfile = destination.parent / "bundler" / "Gemfile"
     gemfile.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "Gemfile", gemfile)
-    command = ["bundle", "exec", "jekyll", "build", "--disable-disk-cache", "-s", str(source), "-d", str(destination)]
+    command = ["bundle", "exec", "jekyll", "build", "-s", str(source), "-d", str(into or destination)]
     environment = {**os.environ, "BUNDLE_GEMFILE": str(gemfile), "LANG": "C.UTF-8"}
     return subprocess.run(command, cwd=gemfile.parent, env=environment, capture_output=True, text=True, timeout=120)
 
@@ -481,7 +484,7 @@ def broken_copy(sample, directory, changes):
     shutil.copytree(sample, directory)
     page = directory / "index.html"
     for pattern, replacement in changes:
-        text, count = re.subn(pattern, replacement, page.read_text(), flags=re.DOTALL)
+        text, count = re.subn(pattern, replacement, page.read_text(encoding="utf-8"), flags=re.DOTALL)
         assert count, f"{pattern} is not in the sample"
         page.write_text(text)
     return directory
@@ -519,6 +522,10 @@ def test_a_changed_byte_is_a_difference(sample, tmp_path):
         ("{{ site.data.numbers.values.large | unknown }}", "undefined filter unknown"),
         ("{{ site.data.numbers.values.text | fixed: 1 }}", 'fixed needs a finite number, not "1e-05"'),
         (r"A formula: $\unknown{x}$.", r"\unknown"),
+        ("Power $2^{{10}}$.", "{{10}} in index.md is Liquid, not braces: write it with a space between them, { {…} }"),
+        (r"Half, $\frac{{ 1 }}{2}$.", "{{ 1 }} in index.md is Liquid"),
+        ("Code, `f'{{\"a\"}}'`.", '{{"a"}} in index.md is Liquid'),
+        ("Nothing, `x_{{}}`.", "{{}} in index.md is Liquid"),
         ('{% include figure.html name="none" type="png" alt="a" caption="b" %}', "undefined variable"),
     ],
 )
@@ -528,6 +535,26 @@ def test_the_build_fails_and_says_why(text, sentence, tmp_path):
     finished = run_jekyll(write_sample(source, f"---\ntitle: Broken\n---\n{text}\n"), tmp_path / "out" / "site")
     assert finished.returncode != 0
     assert sentence in finished.stderr
+
+
+def test_neither_the_folders_name_nor_the_systems_encoding_changes_a_byte(sample, tmp_path, monkeypatch):
+    source = tmp_path / "x[1]{a,b}?"
+    source.mkdir()
+    write_sample(source, SAMPLE)
+    for name in ("some.lock", "requirements.txt", "a/__pycache__/b"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("not to be published")
+    monkeypatch.setenv("RUBYOPT", "-EISO-8859-1")
+    assert differences(sample, build(source, tmp_path / "out" / "site")) == []
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    (tmp_path / "file").touch()
+    finished = run_jekyll(write_sample(source, SAMPLE), tmp_path / "out" / "site", tmp_path / "file" / "site")
+    assert finished.returncode == 1 and "file/site cannot be written: build elsewhere with --destination" in finished.stderr
+    assert len(finished.stderr.strip().splitlines()) == 1
 
 
 def test_dollars_follow_pandocs_rules_and_numbers_their_format(tmp_path):
@@ -545,6 +572,9 @@ def test_dollars_follow_pandocs_rules_and_numbers_their_format(tmp_path):
         "*a $x*y$ b*": ["x*y"],
         "```\n$x$\n```": [],
         "$$E = m$$": ["E = m"],
+        "{% raw %}$2^{{10}}${% endraw %} and $3^{ {4} }$": ["2^{{10}}", "3^{ {4} }"],
+        "a $x\n+ y\n- z$ b": ["x + y - z"],
+        "a $x\n2. y$ b": ["x 2. y"],
         "| $P(a | s)$ | b |\n|---|---|\n| $c | d$ | e |": ["P(a | s)", "c | d"],
     }
     numbers = {
@@ -558,7 +588,7 @@ def test_dollars_follow_pandocs_rules_and_numbers_their_format(tmp_path):
     source = tmp_path / "source"
     source.mkdir()
     site = build(write_sample(source, f"---\ntitle: Cases\n---\n{text}"), tmp_path / "out" / "site")
-    soup = BeautifulSoup((site / "index.html").read_text(), "html.parser")
+    soup = BeautifulSoup((site / "index.html").read_text(encoding="utf-8"), "html.parser")
     found = [[note.get_text() for note in case.select("annotation")] for case in soup.select(".case")]
     assert found == list(cases.values())
     assert [tag.get_text() for tag in soup.select(".number")] == list(numbers.values())

@@ -9,6 +9,7 @@ import torch
 
 from pipeline import (
     PipelineError,
+    evaluate,
     evidence,
     files,
     fingerprints,
@@ -44,7 +45,7 @@ def test_shards_cover_all_episodes_once_and_a_finished_one_is_not_played_again(t
     assert played["success"] == whole["success"].astype(int).tolist() and played["length"] == whole["length"].tolist()
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"shard_{shard:03}.json" for shard in range(3)]
     (tmp_path / "shard_001.json").unlink()
-    kept = json.loads((tmp_path / "shard_000.json").read_text())
+    kept = json.loads((tmp_path / "shard_000.json").read_text(encoding="utf-8"))
     (tmp_path / "shard_000.json").write_text(json.dumps({**kept, "length": [7, 7]}))
     again = solve.solve(RUN, RandomSteps(), tmp_path)
     assert again["length"] == [7, 7, *played["length"][2:]]
@@ -66,6 +67,37 @@ def test_a_shard_tells_success_as_one_or_zero_and_how_long_it_took(monkeypatch):
     monkeypatch.setattr(levels, "play", play)
     assert solve.play_shard("a policy", RUN, 1, None) == {"success": [1, 0], "length": [4, 49]}
     assert asked == [("a policy", LEVEL, [102, 103])]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "[[1]]",
+        "",
+        "{",
+        '{"success": [1, 2], "length": [1, 1]}',
+        '{"success": [1], "length": [1]}',
+        '{"success": 1, "length": 1}',
+    ]
+    + ['{"success": [1, 1], "length": [1.5, 1]}', '{"success": [1, 1], "length": [0, 1]}', "[" * 100_000],
+)
+def test_a_finished_shard_that_means_nothing_is_played_again(tmp_path, garbage):
+    run = dataclasses.replace(RUN, episodes=2)
+    played = solve.solve(run, RandomSteps(), tmp_path)
+    (tmp_path / "shard_000.json").write_text(garbage)
+    assert solve.solve(run, RandomSteps(), tmp_path) == played
+    assert json.loads((tmp_path / "shard_000.json").read_text(encoding="utf-8")) == played
+
+
+@pytest.mark.parametrize("garbage", ["[[1]]", "[1.0]", "[1.0, NaN]", "[1.0, 1e999]", '[1.0, "2"]', "[1.0, true]", "{}", "\xff"])
+def test_returns_that_mean_nothing_are_played_again(tmp_path, monkeypatch, garbage):
+    run = dataclasses.replace(runs.EVALUATIONS[0], episodes=2, shard_episodes=2)
+    monkeypatch.setattr(evaluate, "play_shard", lambda policy, run, shard, tick: [4.0, 5.0])
+    kept = tmp_path / "shard_000.json"
+    kept.write_bytes(garbage.encode("latin-1"))
+    assert evaluate.evaluate(run, None, tmp_path) == [4.0, 5.0]
+    kept.write_text("[6.0, 7.0]")
+    assert evaluate.evaluate(run, None, tmp_path) == [6.0, 7.0]
 
 
 def test_the_same_episodes_are_identical_and_a_changed_one_is_not_overlooked():

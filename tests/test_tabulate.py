@@ -1,5 +1,7 @@
 """Tables: numbers as the page writes them, and no table that differs from the results."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,3 +119,28 @@ def test_what_was_not_measured_has_no_row():
     assert "Trajectory" not in tabulate.render("sources", tree)
     ours = {name: content for name, content in tree["evaluations"].items() if not name.startswith("hub_")}
     assert tabulate.render("sources", {**tree, "evaluations": ours}).strip() == ""
+
+
+def test_a_pipe_among_results_is_refused_and_not_waited_for(tmp_path):
+    (tmp_path / "results").mkdir()
+    os.mkfifo(tmp_path / "results" / "pipe.json")
+    with pytest.raises(tabulate.TableError, match=r"pipe.json cannot be read \(it is no file\)"):
+        tabulate.results.__wrapped__(tmp_path)
+    with pytest.raises(evidence.EvidenceError, match=r"pipe.json cannot be read \(it is no file\)"):
+        evidence.read(tmp_path / "results" / "pipe.json")
+
+
+@pytest.mark.parametrize(
+    ("evil", "shown"),
+    [
+        ("<meta http-equiv=refresh>", "&#60;meta http-equiv=refresh&#62;"),
+        ("{{ site.source }}{% include x %}", "&#123;&#123; site.source &#125;&#125;&#123;% include x %&#125;"),
+        ("a | b\n\n# c & d", "a &#124; b  # c &#38; d"),
+        ("11th Gen Intel(R) Core(TM) i7's", "11th Gen Intel(R) Core(TM) i7's"),
+    ],
+)
+def test_of_a_string_of_evidence_nothing_acts_on_the_page(monkeypatch, tmp_path, evil, shown):
+    (tmp_path / "evil.md.j2").write_text("{% macro cell(x) %}<br>{{ x }}{% endmacro %}| {{ cell(word) }} | {{ word }} |\n")
+    monkeypatch.setattr(tabulate, "TEMPLATES", tmp_path)
+    monkeypatch.setattr(tabulate.provenance, "rows", lambda data: [])
+    assert tabulate.render("evil", {"word": evil}) == f"| <br>{shown} | {shown} |\n"

@@ -178,16 +178,18 @@ def test_a_checkpoint_is_trained_further_and_its_tokens_add_up(own_toy):
     card = own_toy.root / "checkpoints" / "local_tt_halfcheetah" / "README.md"
     evidence = own_toy.root / "results" / "training" / "local_tt_halfcheetah.json"
     bins = (card.parent / "discretizer.safetensors").read_bytes()
-    once = json.loads(evidence.read_text())["values"]
+    once = json.loads(evidence.read_text(encoding="utf-8"))["values"]
     words = ("pipeline.train_trajectory_transformer", "local_tt_halfcheetah", "--from", "local_tt_halfcheetah")
     done = own_toy.run(*words)
     assert done.returncode == 0, done.stderr
-    twice = json.loads(evidence.read_text())["values"]
+    twice = json.loads(evidence.read_text(encoding="utf-8"))["values"]
     assert once["begun_from"] is None and twice["begun_from"].startswith("local_tt_halfcheetah, sha256 ")
     assert (twice["tokens_seen_before"], twice["tokens_seen"]) == (once["tokens_seen"], once["tokens_seen"] * 3 / 2)
     assert twice["curve"][: len(once["curve"])] == once["curve"]
     assert twice["curve"][len(once["curve"])]["tokens_seen"] > once["tokens_seen"]
-    assert f"{twice['tokens_seen']:,}, of which {once['tokens_seen']:,} by local_tt_halfcheetah" in card.read_text()
+    assert f"{twice['tokens_seen']:,}, of which {once['tokens_seen']:,} by local_tt_halfcheetah" in card.read_text(
+        encoding="utf-8"
+    )
     assert (card.parent / "discretizer.safetensors").read_bytes() == bins
     checkpoints.verify(card.parent)
     own_toy.edit("pipeline/runs.py", "further_updates=2", "further_updates=3")  # says nothing of a checkpoint that is there

@@ -10,6 +10,8 @@ the order of their names.
 import copy
 import hashlib
 import json
+import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ from pipeline.models import decoding
 from pipeline.models.decoding import Decoder
 from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "trajectory_transformer.json").read_text())
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "trajectory_transformer.json").read_text(encoding="utf-8"))
 CONFIG = TrajectoryTransformerConfig.from_dict(GOLDEN["config"])
 TINY = {"n_layer": 2, "n_head": 2, "n_embd": 16}
 
@@ -167,7 +169,7 @@ def test_a_checkpoint_of_other_sizes_is_refused(tmp_path):
         tmp_path / "checkpoints" / "other", TrajectoryTransformerModel(TrajectoryTransformerConfig(**TINY)), "A card."
     )
     config = tmp_path / "checkpoints" / "other" / "config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "n_embd": 32}))
+    config.write_text(json.dumps({**json.loads(config.read_text(encoding="utf-8")), "n_embd": 32}))
     checkpoints.write_sums(tmp_path / "checkpoints" / "other")
     with pytest.raises(CheckpointError, match="other"):
         checkpoints.load("other", TrajectoryTransformerModel, root=tmp_path)
@@ -296,10 +298,16 @@ def test_alternatives_cannot_begin_with_a_value(tiny):
 @pytest.mark.parametrize(
     ("compiler", "message"),
     [
-        ("no-such-compiler -O3", "there is no program 'no-such-compiler'"),
+        ("no-such-compiler", "there is no program 'no-such-compiler'"),
         ("/", "there is no program '/'"),
         ("'cc", "CC = 'cc names no compiler: No closing quotation"),
         ("false", "false cannot compile"),
+        ("ccache no-such-compiler", "there is no program 'ccache'|cannot compile"),
+        ("cc -O0", "CC = cc -O0 must name a compiler and nothing else.*options change the code"),
+        ("ccache cc -DREAL=int", "must name a compiler and nothing else"),
+        ("ccache -fno-fast-math", "must name a compiler and nothing else"),
+        ("nice cc", "must name a compiler and nothing else"),
+        (" ", "must name a compiler and nothing else"),
     ],
 )
 def test_where_there_is_no_compiler_planning_says_so(compiler, message, monkeypatch, tmp_path):
@@ -311,7 +319,6 @@ def test_where_there_is_no_compiler_planning_says_so(compiler, message, monkeypa
 
 
 def test_of_what_a_compiler_says_the_error_is_told(monkeypatch, tmp_path):
-    monkeypatch.setenv("CC", "cc -DREAL=")
     monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
     with pytest.raises(PipelineError, match=r"cc cannot compile decoding\.c: .*error: "):
         decoding.compiled.__wrapped__(torch.float32, 3, 3, "nonsense")
@@ -327,6 +334,74 @@ def test_layers_are_compiled_once_for_all_processes(monkeypatch, tmp_path):
     monkeypatch.setattr(decoding, "run_compiler", lambda command: Path(command[-1]).write_bytes(library.read_bytes()))
     decoding.compiled.__wrapped__(torch.float32, 128, 32, 24)
     assert len(list(library.parent.iterdir())) == 2
+
+
+def spoil_by_truncation(library):
+    library.write_bytes(library.read_bytes()[:5000])
+
+
+def spoil_by_a_bit(library):
+    content = bytearray(library.read_bytes())
+    content[len(content) // 2] ^= 1
+    library.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [spoil_by_truncation, spoil_by_a_bit, lambda library: library.chmod(0o777), lambda library: library.parent.chmod(0o777)],
+)
+def test_a_library_that_others_could_have_written_or_that_was_damaged_is_compiled_anew(monkeypatch, tmp_path, spoil):
+    monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
+    library = decoding.keep_library("decoding_a", b"compiled code " * 1000)
+    assert decoding.find_library("decoding_a") == library
+    spoil(library)
+    assert decoding.find_library("decoding_a") is None
+    assert decoding.keep_library("decoding_a", b"compiled code " * 1000) == library
+    assert decoding.find_library("decoding_a") == library and library.read_bytes() == b"compiled code " * 1000
+
+
+def test_a_library_of_another_user_is_not_loaded(monkeypatch, tmp_path):
+    monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
+    decoding.keep_library("decoding_a", b"compiled code")
+    monkeypatch.setattr(decoding.os, "geteuid", lambda: os.getuid() + 1)
+    assert decoding.find_library("decoding_a") is None
+
+
+def test_libraries_that_were_not_used_for_long_are_removed(monkeypatch, tmp_path):
+    monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
+    old, used = (decoding.keep_library(f"decoding_{name}", b"compiled code") for name in ("old", "used"))
+    (old.parent / "decoding_0123456789abcdef.so").write_bytes(b"as they were named before")
+    for path in old.parent.iterdir():
+        os.utime(path, (0, 0))
+    assert decoding.find_library("decoding_used") == used
+    new = decoding.keep_library("decoding_new", b"compiled code")
+    assert sorted(old.parent.iterdir()) == sorted([used, new])
+
+
+def test_weights_and_tokens_that_the_compiled_code_cannot_take_are_refused(tiny):
+    spoilt = copy.deepcopy(tiny)
+    spoilt.blocks[0].l1.weight.data[0, 0] = math.nan
+    with pytest.raises(PipelineError, match="planning needs finite weights, and the model's blocks.0.l1.weight are not"):
+        Decoder(spoilt)
+    decoder, most = Decoder(tiny), tiny.config.vocab_size
+    for token in (-1, most + 1):
+        _, cache = decoder.begin(torch.zeros(1, 0, dtype=torch.int64), beams=1, room=3)
+        with torch.inference_mode(), pytest.raises(decoding.TokensError, match=f"between 0 and {most}, found {token} to"):
+            decoder.extend(cache, torch.tensor([[[token]]]))
+        assert cache.position == 0
+        decoder.extend(cache, torch.tensor([[[most]]]))
+
+
+def test_what_python_pads_for_is_what_the_code_in_c_asserts(monkeypatch, tmp_path):
+    monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
+    monkeypatch.setattr(decoding, "MOST_TOGETHER", 2)
+    with pytest.raises(PipelineError, match="too little room for rows taken together"):
+        decoding.compiled.__wrapped__(torch.float32, 128, 32, 24)
+    monkeypatch.undo()
+    monkeypatch.setattr(decoding.files, "ROOT", tmp_path)
+    monkeypatch.setattr(decoding, "MOST_LANES", 2)
+    with pytest.raises(PipelineError, match="pads to too few numbers"):
+        decoding.compiled.__wrapped__(torch.float32, 128, 32, 24)
 
 
 def test_what_cannot_be_loaded_is_named(monkeypatch, tmp_path):

@@ -148,7 +148,7 @@ class Toy:
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace text that a file of the toy holds exactly once."""
-        text = (self.root / name).read_text()
+        text = (self.root / name).read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{name} holds {old!r} {text.count(old)} times"
         (self.root / name).write_text(text.replace(old, new))
 
@@ -162,7 +162,7 @@ def build(folder: Path, behaviour: bool = True) -> Toy:
             ROOT / name, folder / name, **({"ignore": shutil.ignore_patterns("__pycache__")} if copy is shutil.copytree else {})
         )
     for name, more in (("environments", EPISODES), ("runs", RUNS)):
-        with open(folder / "pipeline" / f"{name}.py", "a") as file:
+        with open(folder / "pipeline" / f"{name}.py", "a", encoding="utf-8") as file:
             file.write(more)
     (folder / "templates").mkdir()
     for name, text in TEMPLATES.items():

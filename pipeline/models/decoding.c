@@ -25,10 +25,14 @@ enum { LINE = 64 / sizeof(REAL) };
 enum { SINGLE = sizeof(REAL) == 4, MANTISSA = SINGLE ? 23 : 52, BIAS = SINGLE ? 127 : 1023, TERMS = SINGLE ? 7 : 13 };
 typedef REAL wide __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 typedef __typeof__(__builtin_choose_expr(sizeof(REAL) == 4, (int32_t)0, (int64_t)0)) whole;
+typedef __typeof__(__builtin_choose_expr(sizeof(REAL) == 4, (uint32_t)0, (uint64_t)0)) unsigned_whole;
 #define WIDE(pointer) (*(wide *)(pointer))
 #define LEAST ((REAL)(SINGLE ? -87 : -708)) /* e to less would soon be no normal number */
 #define LOWEST ((REAL)-1e30)
 #define INLINE static inline __attribute__((always_inline))
+
+_Static_assert(LANES <= MOST_LANES && MOST_LANES % LANES == 0, "decoding.py pads to too few numbers");
+_Static_assert(TOGETHER <= MOST_TOGETHER, "decoding.py has too little room for rows taken together");
 
 const int64_t panel = PANEL; /* how decoding.py is to arrange weights */
 
@@ -48,7 +52,7 @@ INLINE REAL exponential(REAL x)
     union {
         whole bits;
         REAL number;
-    } scale = {(power + BIAS) << MANTISSA};
+    } scale = {(whole)((unsigned_whole)(power + BIAS) << MANTISSA)}; /* unsigned: of no number, the power may be negative */
     return sum * scale.number;
 }
 

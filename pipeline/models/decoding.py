@@ -18,6 +18,7 @@ import platform
 import shlex
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ from pipeline.models.trajectory_transformer import Block, TrajectoryTransformerM
 
 MOST_LANES = 16  # numbers that decoding.c treats as one, at most
 MOST_TOGETHER = 8  # rows that it takes together, at most
+LAUNCHERS = ("ccache", "sccache", "distcc", "icecc")  # programs that a compiler may be run by
+KEPT_DAYS = 30  # that a library is kept after its last use
 C_NAMES = {torch.float32: "float", torch.float64: "double"}
 
 
@@ -59,7 +62,7 @@ def rearrange(block: Block, panel: int) -> Tensor:
 def processor() -> str:
     """What the compiled code depends on of this machine."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.machine()
     return " ".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
@@ -72,13 +75,71 @@ def run_compiler(command: list[str]) -> None:
         PipelineError: there is no such program, or it fails.
     """
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        subprocess.run(command, check=True, capture_output=True, encoding="utf-8", errors="replace")
     except (FileNotFoundError, PermissionError):
         raise PipelineError(f"planning needs a C compiler, and there is no program {command[0]!r}: install gcc") from None
     except subprocess.CalledProcessError as error:
         said = error.stderr.strip().splitlines() or [f"exit status {error.returncode}"]
         first = next((line for line in said if "error" in line), said[-1])
         raise PipelineError(f"{command[0]} cannot compile {Path(__file__).stem}.c: {first}") from None
+
+
+def choose_compiler() -> list[str]:
+    """The compiler that CC names, `cc` where it names none: a program, or a launcher and a program.
+
+    Raises:
+        PipelineError: CC says more; options would make other code than the evidence was made with.
+    """
+    said = os.environ.get("CC") or "cc"
+    try:
+        words = shlex.split(said)
+    except ValueError as error:
+        raise PipelineError(f"CC = {said} names no compiler: {error}") from None
+    launched = len(words) == 2 and Path(words[0]).name in LAUNCHERS
+    if not words or (len(words) > 1 and not launched) or words[-1].startswith("-"):
+        raise PipelineError(
+            f"CC = {said} must name a compiler and nothing else, at most behind {' or '.join(LAUNCHERS)}, since options change "
+            "the code"
+        )
+    return words
+
+
+def kernels() -> Path:
+    """Where compiled libraries lie, under a name that ends with their SHA-256."""
+    return files.ROOT / "build" / "kernels"
+
+
+def find_library(name: str) -> Path | None:
+    """The library of that name, if it has the bytes that were compiled, and nobody else could have written it."""
+    for path in sorted(kernels().glob(f"{name}_*.so")):
+        try:
+            owned = all(one.st_uid == os.geteuid() and not one.st_mode & 0o022 for one in (path.stat(), path.parent.stat()))
+            if owned and path.is_file() and path.stem.rpartition("_")[2] == files.sha256(path):
+                os.utime(path)
+                return path
+        except OSError:
+            continue
+    return None
+
+
+def keep_library(name: str, content: bytes) -> Path:
+    """Write a compiled library; those that cannot be used, or were not for long, are removed."""
+    folder = kernels()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    if made_meanwhile := find_library(name):
+        return made_meanwhile
+    for left in folder.glob("decoding_*.so"):
+        if left.name.startswith(name) or time.time() - left.lstat().st_mtime > KEPT_DAYS * 86400:
+            files.remove(left)
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+        temporary.chmod(0o755)
+
+    library = folder / f"{name}_{hashlib.sha256(content).hexdigest()}.so"
+    files.write_whole(library, write)
+    return library
 
 
 @functools.cache
@@ -92,21 +153,21 @@ def compiled(dtype: torch.dtype, width: int, size: int, slots: int) -> tuple[Cal
     """
     if dtype not in C_NAMES:
         raise PipelineError(f"planning computes in {' or '.join(map(str, C_NAMES))}, and the model's weights are {dtype}")
-    try:
-        compiler = shlex.split(os.environ.get("CC") or "cc")
-    except ValueError as error:
-        raise PipelineError(f"CC = {os.environ['CC']} names no compiler: {error}") from None
+    compiler = choose_compiler()
     source = Path(__file__).with_name("decoding.c")
     settings = [f"-DREAL={C_NAMES[dtype]}", f"-DWIDTH={width}", f"-DSIZE={size}", f"-DSLOTS={slots}"]
+    settings += [f"-DMOST_LANES={MOST_LANES}", f"-DMOST_TOGETHER={MOST_TOGETHER}"]
     # in two steps: one that knew of -ffast-math and linked would also turn off the process's smallest numbers
     to_object = [*compiler, "-pipe", "-O3", "-march=native", "-ffast-math", "-fPIC", "-c", *settings, str(source)]
-    known = "\0".join([*to_object, source.read_text(), processor()])
-    library = files.ROOT / "build" / "kernels" / f"decoding_{hashlib.sha256(known.encode()).hexdigest()[:16]}.so"
-    if not library.exists():
+    known = "\0".join([*to_object, source.read_text(encoding="utf-8"), processor()])
+    name = f"decoding_{hashlib.sha256(known.encode()).hexdigest()[:16]}"
+    library = find_library(name)
+    if library is None:
         with tempfile.TemporaryDirectory() as folder:
-            made = f"{folder}/decoding.o"
+            made, linked = f"{folder}/decoding.o", f"{folder}/decoding.so"
             run_compiler([*to_object, "-o", made])
-            files.write_whole(library, lambda file: run_compiler([*compiler, "-shared", made, "-lm", "-o", str(file)]))
+            run_compiler([*compiler, "-shared", made, "-lm", "-o", linked])
+            library = keep_library(name, Path(linked).read_bytes())
     try:
         loaded = ctypes.CDLL(str(library))
     except OSError as error:
@@ -124,6 +185,10 @@ def in_large_pages(tensor: Tensor) -> Tensor:
         last = (tensor.data_ptr() + tensor.nbytes) // page * page
         ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), mmap.MADV_HUGEPAGE)
     return tensor
+
+
+class TokensError(ValueError):
+    """Tokens that the model has not."""
 
 
 @dataclass
@@ -165,6 +230,9 @@ class Decoder:
 
     def __init__(self, model: TrajectoryTransformerModel):
         self.config = config = model.config
+        for name, weight in model.state_dict().items():
+            if not weight.isfinite().all():  # the compiled code takes all numbers for finite
+                raise PipelineError(f"planning needs finite weights, and the model's {name} are not")
         width, bins, dimensions = config.n_embd, config.vocab_size, config.transition_dim
         table = model.tok_emb.weight.detach()
         stop = table[-1:].expand(dimensions, 1, -1)
@@ -205,7 +273,11 @@ class Decoder:
         return Cache(shared_keys, shared_values, keys, values, table, reading_order(table), position)
 
     def extend(self, cache: Cache, tokens: Tensor) -> Tensor:
-        """Let each beam read tokens (episode, beam, time); returns logits (episode, beam, vocab_size + 1) after the last."""
+        """Let each beam read tokens (episode, beam, time); returns logits (episode, beam, vocab_size + 1) after the last.
+
+        Raises:
+            TokensError: a token is none of the model's bins, nor the stop token, vocab_size.
+        """
         x = self.read(cache, tokens)
         return self.logits(x[:, :, -1], cache.position - 1)
 
@@ -272,6 +344,9 @@ class Decoder:
         """All layers for tokens (episode, beam, time); returns the last one's output (episode, beam, time, width)."""
         episodes, beams, time = tokens.shape
         self.match(cache, tokens)
+        least, most = tokens.aminmax()
+        if least < 0 or most > self.config.vocab_size:
+            raise TokensError(f"tokens must lie between 0 and {self.config.vocab_size}, found {int(least)} to {int(most)}")
         x = self.embed(tokens, cache.position, cache.position + time).view(-1, self.config.n_embd)
         kept = (torch.arange(cache.position, cache.position + time) + 1) % self.config.transition_dim != 0
         seen = cache.filled + kept.cumsum(0)
