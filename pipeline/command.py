@@ -15,7 +15,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from pipeline import PipelineError, evidence, files, fingerprints, recipes, runs
+from pipeline import PipelineError, evidence, files, fingerprints, machines, recipes, runs
 from pipeline.evidence import Recipe
 
 PARENT = "PIPELINE_PARENT"  # environment variable: the process that a verb shall not outlive
@@ -89,7 +89,8 @@ def find(name: str, registry: dict[str, Recipe], root: Path = files.ROOT) -> Rec
     claim(recipe, root)
     if fingerprints.derive_again(recipe, root):
         sys.exit()
-    return replace(recipe, begun=fingerprints.depends(recipe, root))
+    begun = fingerprints.depends(recipe, root)
+    return replace(recipe, begun={**begun, **machines.of(begun)})
 
 
 def fetch_published(recipe: Recipe) -> None:
