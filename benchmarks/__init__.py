@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from pipeline import time_actions
+from pipeline import machines
 
 ROUNDS = 7
 
@@ -36,4 +36,4 @@ def median(seconds: list[float]) -> str:
 
 def machine() -> str:
     """The processor, how many of its cores there are, and how busy they were in the last minute."""
-    return f"{time_actions.processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    return f"{machines.processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"

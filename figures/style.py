@@ -9,6 +9,7 @@ import argparse
 import io
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -56,15 +57,16 @@ def make(name: str, draw: Callable[[Figure, dict], None], width: float, height: 
     def main() -> None:
         parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
         parser.add_argument("name", nargs="?", choices=[name], help="the figure's name, which may be left out")
-        parser.parse_args()
-        recipe = command.find(name, recipes.FIGURES)
+        parser.add_argument("--into", type=Path, default=files.ROOT, help="write below this folder")
+        root = parser.parse_args().into
+        recipe = command.find(name, recipes.FIGURES, root)
         with mpl.rc_context(fname=files.ROOT / "figures" / "post.mplstyle"):
             figure = Figure(figsize=(width, height))
             draw(figure, data_of(recipe))
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png", metadata={"Software": None})
-        files.write_bytes(files.ROOT / recipe.outputs[0], buffer.getvalue())
-        evidence.write(recipe, picture_facts(buffer.getvalue()))
+        files.write_bytes(root / recipe.outputs[0], buffer.getvalue())
+        evidence.write(recipe, picture_facts(buffer.getvalue()), root)
 
     command.run(main)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -175,13 +176,15 @@ def png(frame: np.ndarray) -> bytes:
 def main() -> None:
     """Draw one animation or still, then write down what it was made from."""
     parser = command.parser(__doc__, recipes.ANIMATIONS)
-    recipe = command.find(parser.parse_args().name, recipes.ANIMATIONS)
+    parser.add_argument("--into", type=Path, default=files.ROOT, help="write below this folder")
+    arguments = parser.parse_args()
+    recipe = command.find(arguments.name, recipes.ANIMATIONS, arguments.into)
     run = recipe.run
     with tqdm(total=run.frames * len(run.rollouts), unit="frame", desc=run.name) as bar:
         frames = panels(run, bar.update)
     pictures = [png(frames[0])] if run.frames == 1 else [gif(frames), png(frames[-1])]
     for output, content in zip(recipe.outputs, pictures, strict=True):
-        files.write_bytes(files.ROOT / output, content)
+        files.write_bytes(arguments.into / output, content)
     facts = {
         "width": frames[0].shape[1],
         "height": frames[0].shape[0],
@@ -189,7 +192,7 @@ def main() -> None:
         "frames": run.frames,
         "seconds": run.frames / FRAMES_PER_SECOND,
     }
-    evidence.write(recipe, facts)
+    evidence.write(recipe, facts, arguments.into)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ Nothing is simulated here; what was seen and planned comes from `results/walks/`
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -30,13 +32,15 @@ def frame(image: np.ndarray, pose: np.ndarray, plan: np.ndarray, tile: int) -> n
 def main() -> None:
     """Draw one walk, then write down what it was made from."""
     parser = command.parser(__doc__, recipes.GRID_ANIMATIONS)
-    recipe = command.find(parser.parse_args().name, recipes.GRID_ANIMATIONS)
+    parser.add_argument("--into", type=Path, default=files.ROOT, help="write below this folder")
+    arguments = parser.parse_args()
+    recipe = command.find(arguments.name, recipes.GRID_ANIMATIONS, arguments.into)
     run = recipe.run
     walk = arrays.read(recipes.WALKS[run.walk])
     frames = [frame(*seen, run.tile) for seen in zip(walk["images"], walk["poses"], walk["plans"], strict=True)]
     pictures = [animate.gif(frames, milliseconds=MILLISECONDS), animate.png(frames[0])]
     for output, content in zip(recipe.outputs, pictures, strict=True):
-        files.write_bytes(files.ROOT / output, content)
+        files.write_bytes(arguments.into / output, content)
     facts = {
         "width": frames[0].shape[1],
         "height": frames[0].shape[0],
@@ -44,7 +48,7 @@ def main() -> None:
         "frames": len(frames),
         "seconds": len(frames) * MILLISECONDS / 1000,
     }
-    evidence.write(recipe, facts)
+    evidence.write(recipe, facts, arguments.into)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
-from pipeline import PipelineError, evidence, files, fingerprints, recipes, runs
+from pipeline import PipelineError, evidence, files, fingerprints, machines, recipes, runs
 from pipeline.evidence import Recipe
 
 PARENT = "PIPELINE_PARENT"  # environment variable: the process that a verb shall not outlive
@@ -90,7 +90,8 @@ def find(name: str, registry: dict[str, Recipe], root: Path = files.ROOT) -> Rec
     claim(recipe, root)
     if fingerprints.derive_again(recipe, root):
         sys.exit()
-    return replace(recipe, begun=fingerprints.depends(recipe, root))
+    begun = fingerprints.depends(recipe, root)
+    return replace(recipe, begun={**begun, **machines.of(begun)})
 
 
 def fetch_published(recipe: Recipe) -> None:

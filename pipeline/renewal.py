@@ -375,7 +375,7 @@ def check_clean() -> str:
 
 def renew(chosen: list[Recipe], place: Path) -> tuple[int, list[str]]:
     """Renew what can be; returns how many were, and for each of the others its name and the reason."""
-    from pipeline.time_actions import processor
+    from pipeline.machines import processor
 
     today, history, refused, eligible = check_clean(), History(place / "history"), [], []
     for recipe in chosen:

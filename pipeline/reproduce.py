@@ -5,13 +5,15 @@
     python -m pipeline.reproduce --source hub    from the published checkpoints
 
 Writes the same tree as `results/` below `build/reproduce/`, and `verdict.json` beside it. A killed reproduction resumes. Exits
-with 1 when a result is not reproduced. What only training could make again is marked *not run*.
+with 1 when a result is not reproduced (see `pipeline.judging` for what is owed on which machine). What only training could make
+again is marked *not run*. Pictures are drawn again, tables filled again.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -19,156 +21,52 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-from scipy import stats
 from tqdm import tqdm
 
-from pipeline import PipelineError, arrays, command, evidence, files, fingerprints, plan, recipes
+from pipeline import PipelineError, command, evidence, files, fingerprints, judging, machines, plan, recipes, tabulate
 from pipeline.evidence import Recipe
 
 INTO = files.ROOT / "build" / "reproduce"
-TOLERANCE = 1e-3  # absolute, on attention shares and action changes: other processors round the last digits differently
-SIGNIFICANCE = 0.01  # of Welch's or Fisher's test below which results count as not compatible
-LOCKSTEP = 50  # steps over which a rollout must agree; beyond, the simulator's chaos amplifies the last digit
-LATENCY_FACTOR = 3.0
-IN_SHARDS = ("evaluations", "solved")  # kinds of which the first shard is played unless all are wanted
 
 
-def same_numbers(committed, again) -> float:
-    """Largest absolute difference between two trees of one shape; infinite where they differ otherwise."""
-    if isinstance(committed, dict) and isinstance(again, dict) and committed.keys() == again.keys():
-        return max((same_numbers(committed[key], again[key]) for key in committed if key != "sha256"), default=0.0)
-    if isinstance(committed, list) and isinstance(again, list) and len(committed) == len(again):
-        return max(map(same_numbers, committed, again), default=0.0)
-    if isinstance(committed, int | float) and isinstance(again, int | float):
-        return abs(committed - again)
-    return 0.0 if committed == again else np.inf
-
-
-def judge_returns(committed: dict, again: dict) -> tuple[str, str]:
-    """Returns of the same seeds: identical, or else compatible by Welch's t-test against all published ones."""
-    published = dict(zip(committed["seeds"], committed["returns"], strict=True))
-    same = [published.get(seed) for seed in again["seeds"]]
-    detail = f"mean return {np.mean(same):.1f} published, {again['return_mean']:.1f} again, n = {len(same)}"
-    if same == again["returns"]:
-        return "identical", detail
-    p = stats.ttest_ind(committed["returns"], again["returns"], equal_var=False).pvalue
-    return ("statistically compatible" if p >= SIGNIFICANCE else "not reproduced"), f"{detail}, p = {p:.3f}"
-
-
-def judge_solved(committed: dict, again: dict) -> tuple[str, str]:
-    """Episodes of the same seeds: identical, or else compatible by Fisher's exact test against all published ones."""
-    published = dict(zip(committed["seeds"], zip(committed["success"], committed["length"], strict=True), strict=True))
-    same = [published.get(seed) for seed in again["seeds"]]
-    share = sum(success for success, _ in same) / len(same)
-    detail = f"{share:.1%} solved published, {again['success_mean']:.1%} again, n = {len(same)}"
-    if same == list(zip(again["success"], again["length"], strict=True)):
-        return "identical", detail
-    solved = [[values["solved"], values["episodes"] - values["solved"]] for values in (committed, again)]
-    p = stats.fisher_exact(solved).pvalue
-    return ("statistically compatible" if p >= SIGNIFICANCE else "not reproduced"), f"{detail}, p = {p:.3f}"
-
-
-def judge_values(committed: dict, again: dict) -> tuple[str, str]:
-    """Numbers side by side: identical, or equal within the tolerance."""
-    difference = same_numbers(committed, again)
-    verdict = "identical" if difference == 0 else "equal within tolerance" if difference <= TOLERANCE else "not reproduced"
-    return verdict, f"largest difference {difference:.2g}, tolerance {TOLERANCE:g}"
-
-
-def judge_arrays(recipe: Recipe, committed: dict, again: dict) -> tuple[str, str]:
-    """Values side by side, and the arrays beside them."""
-    trees = [
-        {**values, **{name: array.tolist() for name, array in arrays.read(recipe, root).items()}}
-        for values, root in ((committed, files.ROOT), (again, INTO))
-    ]
-    return judge_values(*trees)
-
-
-def judge_rollout(recipe: Recipe) -> tuple[str, str]:
-    """Simulator states: identical, or equal for as long as chaos allows."""
-    committed, again = arrays.read(recipe)["positions"], arrays.read(recipe, INTO)["positions"]
-    if np.array_equal(committed, again):
-        return "identical", f"{len(again)} steps"
-    apart = np.abs(committed - again).max(axis=1) > TOLERANCE
-    agree = int(apart.argmax()) if apart.any() else len(again)
-    return ("equal within tolerance" if agree >= LOCKSTEP else "not reproduced"), f"states agree for {agree} steps"
-
-
-def judge_latency(committed: dict, again: dict) -> tuple[str, str]:
-    """Milliseconds never repeat; they are compatible within a factor of three."""
-    ratio = again["median_ms"] / committed["median_ms"]
-    detail = f"median {committed['median_ms']:.1f} ms published, {again['median_ms']:.1f} ms again"
-    return ("statistically compatible" if 1 / LATENCY_FACTOR <= ratio <= LATENCY_FACTOR else "not reproduced"), detail
-
-
-def intervals(values, name: str = "") -> dict[str, dict]:
-    """Every mean with its interval in a tree of values, by its path."""
-    if isinstance(values, dict) and {"mean", "low", "high"} <= values.keys():
-        return {name: values}
-    branches = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
-    return {path: found for key, branch in branches for path, found in intervals(branch, f"{name} {key}".strip()).items()}
-
-
-def judge_intervals(committed: dict, again: dict) -> tuple[str, str]:
-    """Slopes, differences, errors: identical, or with intervals that overlap the published ones, fewer episodes or not."""
-    if same_numbers(committed, again) == 0:
-        return "identical", "every interval"
-    published, found = intervals(committed), intervals(again)
-    apart = [name for name, was in published.items() if found[name]["low"] > was["high"] or was["low"] > found[name]["high"]]
-    shown = (apart or list(published))[:3]
-    detail = ", ".join(f"{name} {published[name]['mean']:.3g} published, {found[name]['mean']:.3g} again" for name in shown)
-    return ("not reproduced" if apart else "statistically compatible"), detail
-
-
-def judge_pool(committed: dict, again: dict) -> tuple[str, str]:
-    """Training seeds as one row: numbers side by side, or, over fewer episodes, Welch's t-test between the seeds' means."""
-    if committed["episodes_per_seed"] == again["episodes_per_seed"]:
-        return judge_values(committed, again)
-    p = stats.ttest_ind(committed["seed_means"], again["seed_means"], equal_var=False).pvalue
-    detail = f"mean return {committed['return_mean']:.1f} published, {again['return_mean']:.1f} again, fewer episodes"
-    seeds = len(again["seed_means"])
-    compatible = p >= SIGNIFICANCE or seeds < 2
-    return ("statistically compatible" if compatible else "not reproduced"), f"{detail}, {seeds} seeds, p = {p:.3f}"
-
-
-def judge(recipe: Recipe) -> tuple[str, str]:
+def judge(recipe: Recipe) -> judging.Verdict:
     """A verdict on one result, and the figures it rests on; published values that cannot be compared are not reproduced."""
     if not recipe.path().exists():
         return "new", "nothing is published in results/ to hold it against"
     try:
-        return compare(recipe)
-    except (LookupError, TypeError, ValueError, ZeroDivisionError) as error:
+        return judging.judge(recipe, INTO, lambda: step_by_step(recipe))
+    except (PipelineError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
-        return "not reproduced", f"what is published cannot be compared ({reason}): was it changed by hand?"
+        return judging.BAD, f"what is published cannot be compared ({reason}): was it changed by hand?"
 
 
-def compare(recipe: Recipe) -> tuple[str, str]:
-    """A verdict on one result, and the figures it rests on."""
-    committed, again = (evidence.read(recipe.path(root))["values"] for root in (files.ROOT, INTO))
-    if recipe.kind in ("compared", "imagination"):
-        return judge_intervals(committed, again)
-    if recipe.kind == "pooled":
-        return judge_pool(committed, again)
-    if recipe.kind == "evaluations":
-        return judge_returns(committed, again)
-    if recipe.kind == "solved":
-        return judge_solved(committed, again)
-    if recipe.kind == "rollouts":
-        return judge_rollout(recipe)
-    if recipe.kind in ("attention", "refined", "walks"):
-        return judge_arrays(recipe, committed, again)
-    return judge_latency(committed, again) if recipe.kind == "latency" else judge_values(committed, again)
+def step_by_step(recipe: Recipe) -> dict:
+    """What `pipeline.replay` finds of a recorded episode, in a process of its own."""
+    return json.loads(run_verb(["pipeline.replay", recipe.name], f"{recipe.kind}/{recipe.name} could not be replayed"))
+
+
+def run_verb(words: list[str], failed: str) -> str:
+    """Run `python -m <words>` in a process that ends with this one; returns what it printed.
+
+    Raises:
+        PipelineError: it failed; the message ends with its own.
+    """
+    environment = {**os.environ, command.PARENT: str(os.getpid())}
+    words = [sys.executable, "-m", *words]
+    done = subprocess.run(words, cwd=files.ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PipelineError(f"{failed}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+    return done.stdout
 
 
 def whole(recipe: Recipe) -> bool:
     """Whether the result at hand holds all of its run's episodes."""
-    return recipe.kind not in IN_SHARDS or evidence.read(recipe.path(INTO))["values"]["episodes"] == recipe.run.episodes
+    return recipe.kind not in judging.IN_SHARDS or evidence.read(recipe.path(INTO))["values"]["episodes"] == recipe.run.episodes
 
 
 def cost(recipe: Recipe, every_shard: bool) -> float:
     """About how many seconds of one core making a result again takes."""
-    whole_run = every_shard or recipe.kind not in IN_SHARDS
+    whole_run = every_shard or recipe.kind not in judging.IN_SHARDS
     return recipe.seconds * (1 if whole_run else min(1, recipe.run.shard_episodes / recipe.run.episodes))
 
 
@@ -184,41 +82,91 @@ def again(recipe: Recipe, every_shard: bool) -> float:
         and (not every_shard or whole(recipe))
     ):
         return 0.0
-    shards = [] if every_shard or recipe.kind not in IN_SHARDS else ["--shards", "1"]
+    shards = [] if every_shard or recipe.kind not in judging.IN_SHARDS else ["--shards", "1"]
     began = time.perf_counter()
-    words = [sys.executable, "-m", recipe.verb, recipe.name, "--into", str(INTO), *shards]
-    environment = {**os.environ, command.PARENT: str(os.getpid())}
-    done = subprocess.run(words, cwd=files.ROOT, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise PipelineError(
-            f"{recipe.kind}/{recipe.name} could not be made again: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
-        )
+    run_verb([recipe.verb, recipe.name, "--into", str(INTO), *shards], f"{recipe.kind}/{recipe.name} could not be made again")
     return time.perf_counter() - began
+
+
+def tried(recipe: Recipe, every_shard: bool) -> tuple[float, str | None]:
+    """`again`, and None; or, where this machine cannot draw what the simulator shows, no seconds and the reason."""
+    try:
+        return again(recipe, every_shard), None
+    except PipelineError as error:
+        if recipe.kind == "pictures" and "OpenGL library" in str(error):
+            return 0.0, str(error)
+        raise
+
+
+def everything(source: str) -> list[Recipe]:
+    """What is made again: a source's evidence that is made from checkpoints, and its pictures."""
+    return recipes.measured(source) + [recipe for task in recipes.DRAWN for recipe in recipes.SOURCES[source][task].values()]
+
+
+def tables() -> list[dict]:
+    """A verdict on each table: whether it says what the results say."""
+    current = {name: tabulate.current(name) for name in tabulate.NAMES}
+    return [
+        {
+            "result": f"tables/{name}",
+            "verdict": "identical" if same else judging.BAD,
+            "detail": "filled anew from results/" if same else "does not say what results/ say: `doit` fills it anew",
+        }
+        for name, same in current.items()
+    ]
+
+
+def trained() -> list[dict]:
+    """What is known of trainings without training again: their evidence is whole, their checkpoints are those it names."""
+    problems = plan.trained_evidence_problems()
+    found = {recipe: [each for each in problems if each.startswith(marks(recipe))] for recipe in recipes.TRAINED.values()}
+    return [
+        {
+            "result": f"{recipe.kind}/{recipe.name}",
+            "verdict": judging.BAD if wrong else "not run",
+            "detail": wrong[0] if wrong else "made by training: `make train`",
+        }
+        for recipe, wrong in found.items()
+    ]
+
+
+def marks(recipe: Recipe) -> tuple[str, ...]:
+    """How a sentence on what is wrong with a training begins."""
+    return tuple(f"{name} " for name in (str(recipe.path().relative_to(files.ROOT)), *recipe.outputs))
+
+
+def stamp(verdicts: list[dict], source: str) -> int:
+    """Have evidence that names no machine name this one, where all that was played again here was identical; how many."""
+    same = {entry["result"] for entry in verdicts if entry["verdict"] == "identical"}
+    count = 0
+    for recipe in recipes.measured(source):
+        content = evidence.read(recipe.path()) if f"{recipe.kind}/{recipe.name}" in same else None
+        if content is None or machines.rounds_alike(content["made"]) is not None or not (found := machines.of(content["made"])):
+            continue
+        evidence.write_sealed(recipe.path(), {**content, "made": {**content["made"], **found}})
+        count += 1
+    return count
 
 
 def reproduce(every_shard: bool, source: str = "local") -> list[dict]:
     """Make everything again, `os.cpu_count()` processes at a time, and judge each result. What reads other results waits for
     them; latency is measured last, alone.
     """
-    rebuilt = recipes.measured(source)
+    rebuilt = everything(source)
     last = ("pooled", "compared", "latency")
     together = [recipe for recipe in rebuilt if recipe.kind not in last]
     together.sort(key=lambda recipe: -cost(recipe, every_shard))  # the longest first, so that none is left alone at the end
     alone = [recipe for kind in last for recipe in rebuilt if recipe.kind == kind]
     verdicts = []
     with tqdm(total=len(rebuilt), unit="result") as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
-        timed = zip(together, pool.map(lambda recipe: again(recipe, every_shard), together), strict=True)
-        for recipe, seconds in itertools.chain(timed, ((recipe, again(recipe, every_shard)) for recipe in alone)):
-            verdict, detail = judge(recipe)
+        timed = zip(together, pool.map(lambda recipe: tried(recipe, every_shard), together), strict=True)
+        for recipe, (seconds, refused) in itertools.chain(timed, ((recipe, tried(recipe, every_shard)) for recipe in alone)):
+            verdict, detail = ("not run", refused) if refused else judge(recipe)
             verdicts.append(
                 {"result": f"{recipe.kind}/{recipe.name}", "verdict": verdict, "detail": detail, "seconds": round(seconds, 1)}
             )
             bar.update()
-    trained = [
-        {"result": f"{recipe.kind}/{recipe.name}", "verdict": "not run", "detail": "made by training: `make train`"}
-        for recipe in (recipes.TRAINED.values() if source == "local" else ())
-    ]
-    return verdicts + trained
+    return verdicts + tables() + (trained() if source == "local" else [])
 
 
 def main() -> None:
@@ -226,13 +174,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="play every shard of every evaluation")
     parser.add_argument("--source", choices=recipes.SOURCES, default="local", help="whose checkpoints (default: local)")
+    parser.add_argument("--stamp", action="store_true", help="have evidence found identical, that names no machine, name this")
     arguments = parser.parse_args()
     every_shard, source = arguments.all, arguments.source
     command.lock(files.ROOT / "build" / "locks" / "reproduce", "another reproduction is at work: waiting for it")
     verdict_file = INTO / "verdict.json"
     if verdict_file.exists():
         shutil.rmtree(INTO)
-    rebuilt = recipes.measured(source)
+    rebuilt = everything(source)
     for recipe in rebuilt:  # before anything else, and one at a time: the dataset and the checkpoints they stand on
         command.fetch_published(recipe)
     seconds = sum(cost(recipe, every_shard) for recipe in rebuilt) / (os.cpu_count() or 1)
@@ -242,7 +191,9 @@ def main() -> None:
     for entry in verdicts:
         print(f"{entry['result']:{width}}  {entry['verdict']:24}  {entry['detail']}")
     files.write_json(verdict_file, verdicts)
-    bad = [entry["result"] for entry in verdicts if entry["verdict"] == "not reproduced"]
+    if arguments.stamp:
+        print(f"{stamp(verdicts, source)} results now name this machine, on which they were found identical")
+    bad = [entry["result"] for entry in verdicts if entry["verdict"] == judging.BAD]
     if bad:
         raise PipelineError(f"{len(bad)} of {len(verdicts)} results were not reproduced: {', '.join(bad)}")
 

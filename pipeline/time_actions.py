@@ -7,7 +7,6 @@ Seconds do not repeat, so this evidence names the machine and stands apart from 
 
 from __future__ import annotations
 
-import platform
 import time
 from pathlib import Path
 
@@ -16,13 +15,6 @@ import torch
 from tqdm import tqdm
 
 from pipeline import command, environments, evidence, files, policies, recipes
-
-
-def processor() -> str:
-    """The processor's own name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def time_actions(policy, run) -> np.ndarray:
@@ -54,7 +46,7 @@ def main() -> None:
         "median_ms": float(np.median(milliseconds)),
         "p95_ms": float(np.percentile(milliseconds, 95)),
     }
-    evidence.write(recipe, values, arguments.into, about={"machine": processor()})
+    evidence.write(recipe, values, arguments.into)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import torch
 from tqdm import tqdm
 
 from pipeline import command, evidence, files, levels, policies, recipes
-from pipeline.time_actions import processor
 
 
 def time_plans(policy, run) -> np.ndarray:
@@ -45,7 +44,7 @@ def main() -> None:
         "median_ms": float(np.median(milliseconds)),
         "p95_ms": float(np.percentile(milliseconds, 95)),
     }
-    evidence.write(recipe, values, arguments.into, about={"machine": processor()})
+    evidence.write(recipe, values, arguments.into)
 
 
 if __name__ == "__main__":

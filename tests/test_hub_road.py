@@ -144,6 +144,9 @@ def test_reproduction_from_the_hub_makes_its_evidence_again(road, served):
         "evaluations/hub_dt_halfcheetah_6000",
         "evaluations/hub_tt_halfcheetah_k1",
         "attention/hub_dt_halfcheetah",
+        "pictures/hub_dt_last_layer_attention_map",
+        "tables/provenance",
+        "tables/sources",
     }
     assert set(found.values()) == {"identical"}
 

@@ -1,50 +1,126 @@
 """Verdicts on reproduced results: each of them can be reached, and a changed result cannot pass."""
 
 import dataclasses
+import io
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from pipeline import files, fingerprints, recipes, reproduce
+from pipeline import arrays, evidence, files, judging, machines, recipes, replay, reproduce, summaries
 
+EVALUATION = recipes.EVALUATIONS["local_random_halfcheetah"]
+SOLVING = recipes.SOLVINGS["local_random_go_to_local_s7n5"]
 RETURNS = [4700.0, 4750.0, 4800.0, 4650.0, 4725.0, 4775.0, 4690.0, 4810.0, 4740.0, 4760.0]
-PUBLISHED = {"seeds": list(range(100, 110)), "returns": RETURNS}
 
 
-def again(returns):
-    return {"seeds": list(range(100, 100 + len(returns))), "returns": returns, "return_mean": sum(returns) / len(returns)}
+def evaluated(returns):
+    return evidence.plain(summaries.summarise_returns(EVALUATION.run, returns))
 
 
-def test_the_same_returns_are_identical():
-    assert reproduce.judge_returns(PUBLISHED, again(RETURNS[:5]))[0] == "identical"
+def solved(success, length):
+    return evidence.plain(summaries.summarise_solved(SOLVING.run, {"success": success, "length": length}))
 
 
-def test_returns_of_the_same_distribution_are_compatible():
-    assert reproduce.judge_returns(PUBLISHED, again([value + 20 for value in RETURNS[:5]]))[0] == "statistically compatible"
+PUBLISHED = evaluated(RETURNS)
+
+
+@pytest.mark.parametrize("alike", [True, False, None])
+def test_the_same_returns_are_identical_on_any_machine_and_it_is_said_how_many_were_not_played(alike):
+    verdict, detail = judging.judge_episodes(EVALUATION, PUBLISHED, evaluated(RETURNS[:5]), alike)
+    assert verdict == "identical" and "n = 5, 5 episodes not played again" in detail
+
+
+@pytest.mark.parametrize(
+    ("alike", "verdict"), [(True, "not reproduced"), (False, "statistically compatible"), (None, "statistically compatible")]
+)
+def test_returns_of_the_same_distribution_are_compatible_unless_the_machine_rounds_alike(alike, verdict):
+    again = evaluated([value + 20 for value in RETURNS[:5]])
+    assert judging.judge_episodes(EVALUATION, PUBLISHED, again, alike)[0] == verdict
 
 
 def test_other_returns_are_not_reproduced():
-    assert reproduce.judge_returns(PUBLISHED, again([value - 400 for value in RETURNS[:5]]))[0] == "not reproduced"
+    again = evaluated([value - 400 for value in RETURNS[:5]])
+    assert judging.judge_episodes(EVALUATION, PUBLISHED, again, False)[0] == "not reproduced"
 
 
-def test_a_result_that_cannot_be_made_again_says_why():
-    recipe = dataclasses.replace(recipes.EVALUATIONS["local_random_halfcheetah"], verb="pipeline.nothing")
-    with pytest.raises(Exception, match="could not be made again: .*No module named pipeline.nothing"):
-        reproduce.again(recipe, every_shard=False)
+@pytest.mark.parametrize(("added", "reason"), [(30_000, "no episode has the return of seed 105"), (3000, "unlike the others")])
+def test_returns_beyond_the_first_shard_that_cannot_be_or_are_unlike_the_others_are_not_reproduced(added, reason):
+    forged = evaluated(RETURNS[:5] + [value + added for value in RETURNS[5:]])
+    verdict, detail = judging.judge_episodes(EVALUATION, forged, evaluated(RETURNS[:5]), True)
+    assert verdict == "not reproduced" and reason in detail
 
 
-def test_a_short_evaluation_reproduces_its_published_returns(tmp_path, monkeypatch):
-    monkeypatch.setattr(reproduce, "INTO", tmp_path)
-    recipe = recipes.EVALUATIONS["local_random_halfcheetah"]
-    assert reproduce.again(recipe, every_shard=False) > 0
-    verdict, detail = reproduce.judge(recipe)
-    assert verdict in ("identical", "statistically compatible"), detail
-    path = recipe.path(tmp_path)
-    content = json.loads(path.read_text(encoding="utf-8"))
-    content["values"]["returns"] = [value + 5000 for value in content["values"]["returns"]]
-    path.write_text(json.dumps(content))
-    assert reproduce.judge(recipe)[0] == "not reproduced"
-    assert fingerprints.stale(recipe, files.ROOT) is None, "what is published is left alone"
+@pytest.mark.parametrize(
+    ("success", "length", "reason"),
+    [
+        ([1, 1, 0, 0], [5, 6, 49, 49], None),
+        ([1, 1, 0, 0], [5, 6, 49, 48], "seed 103"),  # who fails has used all the time there is
+        ([1, 1, 0, 0], [5, 50, 49, 49], "seed 101"),
+        ([1, 0, 0, 2], [5, 49, 49, 49], "seed 103"),
+    ],
+)
+def test_an_episode_on_a_grid_ends_solved_or_at_the_end_of_its_time(success, length, reason):
+    found = judging.impossible(SOLVING, solved(success, length))
+    assert found is None if reason is None else reason in found
+
+
+def test_one_episode_solved_more_is_identical_nowhere_and_compatible_elsewhere():
+    published, again = solved([1, 1, 0, 0], [5, 6, 49, 49]), solved([1, 1, 1, 0], [5, 6, 9, 49])
+    assert judging.judge_episodes(SOLVING, published, again, True)[0] == "not reproduced"
+    assert judging.judge_episodes(SOLVING, published, again, False)[0] == "statistically compatible"
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        ({"share": [0.5, 0.25]}, "identical"),
+        ({"share": [0.5, 0.2504]}, "equal within tolerance"),
+        ({"share": [0.5, 0.26]}, "not reproduced"),
+        ({"share": [0.5]}, "not reproduced"),
+        ({"other": [0.5, 0.25]}, "not reproduced"),
+        ({"share": ["0.5", 0.25]}, "not reproduced"),
+        ({"share": [0.5, float("nan")]}, "not reproduced"),
+    ],
+)
+def test_values_are_held_against_the_tolerance(other, verdict):
+    assert judging.judge_values({"share": [0.5, 0.25]}, other)[0] == verdict
+
+
+def test_no_tolerance_is_given_to_a_machine_that_rounds_alike():
+    assert judging.judge_values({"share": [0.5]}, {"share": [0.5001]}, alike=True)[0] == "not reproduced"
+
+
+def test_arrays_are_values_too_and_the_place_of_a_difference_is_named():
+    published = {"mean": 0.5, "map": np.array([[0.25, 0.75]])}
+    assert judging.judge_values(published, {"mean": 0.5, "map": np.array([[0.25, 0.75]])}, True)[0] == "identical"
+    verdict, detail = judging.judge_values(published, {"mean": 0.5, "map": np.array([[0.25, 0.76]])}, True)
+    assert verdict == "not reproduced" and detail.startswith("map ")
+    assert judging.same_numbers(published["map"], published["map"].astype(np.float32)) == np.inf
+
+
+def test_hashes_of_files_do_not_decide():
+    assert judging.same_numbers({"x": 1.0, "sha256": {"a": "1"}}, {"x": 1.0, "sha256": {"a": "2"}}) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("again", "verdict"),
+    [
+        ({"median_ms": 2.0, "p95_ms": 3.0}, "statistically compatible"),
+        ({"median_ms": 5.0, "p95_ms": 8.0}, "statistically compatible"),
+        ({"median_ms": 7.0, "p95_ms": 8.0}, "not reproduced"),
+        ({"median_ms": 2.0, "p95_ms": 9.5}, "not reproduced"),
+        ({"median_ms": 2.0, "p95_ms": 3.0, "actions": 99}, "not reproduced"),
+    ],
+)
+def test_both_times_are_compatible_within_a_factor_of_three_and_all_else_is_identical(again, verdict):
+    published = {"actions": 100, "median_ms": 2.0, "p95_ms": 3.0}
+    assert judging.judge_latency(published, {"actions": 100, **again})[0] == verdict
+
+
+def test_a_median_above_its_95th_percentile_is_no_time():
+    assert judging.judge_latency({"median_ms": 2.0, "p95_ms": 1.0}, {"median_ms": 2.0, "p95_ms": 1.0})[0] == "not reproduced"
 
 
 @pytest.mark.parametrize(
@@ -56,5 +132,130 @@ def test_intervals_that_overlap_are_compatible_wherever_they_lie_in_the_tree(low
         "plans": 2,
         "steps": [{"mean": (low + high) / 2, "low": low, "high": high}, {"mean": 0.0, "low": 0.0, "high": 0.0}],
     }
-    found, detail = reproduce.judge_intervals(published, again)
+    found, detail = judging.judge_intervals(published, again)
     assert found == verdict and (verdict == "identical" or "steps 0" in detail)
+    assert judging.judge_intervals(published, {**again, "plans": 3})[0] == "not reproduced"
+
+
+def test_seeds_of_other_means_are_pooled_compatibly_and_other_rows_are_not_reproduced():
+    def row(means, episodes=10):
+        values = [{"returns": [mean] * episodes} for mean in means]
+        return evidence.plain(summaries.pool(values))
+
+    published = row([4700.0, 4750.0, 4800.0])
+    assert judging.judge_pool(published, row([4700.0, 4750.0, 4800.0]))[0] == "identical"
+    assert judging.judge_pool(published, row([4710.0, 4750.0, 4800.0], 5))[0] == "statistically compatible"
+    assert judging.judge_pool(published, row([710.0, 750.0, 800.0], 5))[0] == "not reproduced"
+    assert judging.judge_pool(published, row([4710.0, 4750.0, 4800.0]), alike=True)[0] == "not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        ({"step": 1e-13, "action": 9e-6, "same": 0.0, "in_tokens": False}, "equal within tolerance"),
+        ({"step": 1e-13, "action": 2e-5, "same": 1.0, "in_tokens": False}, "not reproduced"),
+        ({"step": 2e-9, "action": 0.0, "same": 1.0, "in_tokens": False}, "not reproduced"),
+        ({"step": 0.0, "action": 0.7, "same": 0.98, "in_tokens": True}, "equal within tolerance"),
+        ({"step": 0.0, "action": 0.7, "same": 0.96, "in_tokens": True}, "not reproduced"),
+    ],
+)
+def test_elsewhere_a_rollout_is_judged_by_single_steps_and_single_actions(found, verdict):
+    states = {"actions": np.zeros((2, 6))}
+    other = {"actions": np.ones((2, 6))}
+    assert judging.judge_rollout(states, other, False, lambda: {"steps": 300, **found})[0] == verdict
+    assert judging.judge_rollout(states, other, True, None)[0] == "not reproduced"
+    assert judging.judge_rollout(states, states, None, None)[0] == "identical"
+
+
+def picture(color: int, spot: int | None = None) -> bytes:
+    pixels = np.full((4, 6, 3), color, dtype=np.uint8)
+    if spot is not None:
+        pixels[1, 2] = spot
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("again", "verdict"),
+    [
+        (picture(200), "identical"),
+        (picture(200, spot=204), "equal within tolerance"),
+        (picture(200, spot=100), "not reproduced"),
+    ],
+)
+def test_a_picture_painted_over_is_told_by_one_pixel(again, verdict):
+    assert judging.judge_picture(picture(200), again)[0] == verdict
+
+
+def test_a_moving_picture_is_held_frame_by_frame_and_at_its_pace():
+    def moving(colors, milliseconds):
+        images = [Image.new("RGB", (3, 2), (color, 0, 0)) for color in colors]
+        buffer = io.BytesIO()
+        images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=milliseconds)
+        return buffer.getvalue()
+
+    assert judging.judge_picture(moving([1, 2], 50), moving([1, 2], 50))[0] == "identical"
+    assert judging.judge_picture(moving([1, 2], 50), moving([1, 200], 50))[0] == "not reproduced"
+    assert judging.judge_picture(moving([1, 2], 50), moving([1, 2], 100))[0] == "not reproduced"
+    assert judging.judge_picture(moving([1, 2], 50), moving([1, 2, 3], 50))[0] == "not reproduced"
+
+
+def test_the_random_rollout_replays_step_by_step_and_a_changed_position_or_action_does_not():
+    recipe = recipes.ROLLOUTS["local_random_halfcheetah"]
+    assert judging.judge_steps(replay.rollout(recipe))[0] == "equal within tolerance"
+    states = arrays.read(recipe)
+    states["positions"][200, 3] += 1e-6
+    assert replay.one_step("HalfCheetah-v4", recipe.run.seed, states) > judging.ONE_STEP
+
+
+def test_a_result_that_cannot_be_made_again_says_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce, "INTO", tmp_path)
+    with pytest.raises(Exception, match="could not be made again: .*No module named pipeline.nothing"):
+        reproduce.again(dataclasses.replace(EVALUATION, verb="pipeline.nothing"), every_shard=False)
+
+
+def test_a_short_evaluation_reproduces_its_published_returns_and_forged_ones_do_not(tmp_path, monkeypatch):
+    again, committed = tmp_path / "again", tmp_path / "committed"
+    monkeypatch.setattr(reproduce, "INTO", again)
+    assert reproduce.again(EVALUATION, every_shard=False) > 0
+    verdict, detail = reproduce.judge(EVALUATION)
+    assert verdict in ("identical", "statistically compatible"), detail
+    content = evidence.read(EVALUATION.path())
+
+    def forged(**values) -> judging.Verdict:
+        evidence.write_sealed(EVALUATION.path(committed), {**content, "values": {**content["values"], **values}})
+        return judging.judge(EVALUATION, again, root=committed)
+
+    assert forged()[0] == verdict
+    assert forged(score_mean=99.9) == ("not reproduced", "score_mean does not follow from what was played")
+    returns = content["values"]["returns"]
+    assert forged(**evaluated([*returns[:5], *(value + 3000 for value in returns[5:])]))[0] == "not reproduced"
+    assert forged(**evaluated([returns[0] + 5000, *returns[1:]]))[0] == "not reproduced"
+    assert evidence.read(EVALUATION.path()) == content, "what is published is left alone"
+
+
+def test_only_results_found_identical_that_name_no_machine_are_stamped_and_nothing_else_in_them_changes(tmp_path, monkeypatch):
+    kept = {
+        name: recipes.EVALUATIONS[name]
+        for name in ("local_random_halfcheetah", "local_bc_halfcheetah_s0", "local_bc_halfcheetah_s1")
+    }
+    moved = [dataclasses.replace(recipe) for recipe in kept.values()]
+    monkeypatch.setattr(recipes.Recipe, "path", lambda recipe, root=tmp_path: tmp_path / f"{recipe.name}.json")
+    before = {}
+    for recipe in moved:
+        before[recipe.name] = json.loads((files.ROOT / "results" / "evaluations" / f"{recipe.name}.json").read_text())
+        before[recipe.name]["made"].pop("machine", None)
+        evidence.write_sealed(recipe.path(), before[recipe.name])
+    monkeypatch.setattr(recipes, "measured", lambda source: moved)
+    verdicts = [
+        {"result": f"evaluations/{name}", "verdict": verdict}
+        for name, verdict in zip(kept, ("identical", "identical", "statistically compatible"), strict=True)
+    ]
+    assert reproduce.stamp(verdicts, "local") == 2
+    for recipe, stamped in zip(moved, (True, True, False), strict=True):
+        content = evidence.read(recipe.path())
+        assert evidence.sealed(content) == content["made"]["sha256"]
+        assert machines.rounds_alike(content["made"]) is (True if stamped else None)
+        assert content["values"] == before[recipe.name]["values"] and content["run"] == before[recipe.name]["run"]
+    assert reproduce.stamp(verdicts, "local") == 0
