@@ -9,8 +9,8 @@ changed must have run. Then the new digests are written, and below `made.renewed
 outcome, on which processor. What follows from what was played is computed again in full, as at every check.
 
 Refused, each in a sentence: evidence whose run, inputs or versions changed; a statement that changed and did not run, unless it
-leads to nothing but an error, or stands in a function that nothing names; other bytes; code in C that changed, where the first
-shard does not come out as recorded; times; and what was renewed twice already, which is to be made again.
+leads to nothing but an error, or stands in a function that nothing names; other bytes; code in C that compiles to other bytes,
+where the first shard does not come out as recorded; times; and what was renewed twice already, which is to be made again.
 """
 
 from __future__ import annotations
@@ -250,6 +250,11 @@ def code_in_c(recipe: Recipe, old: Path, new: Path) -> list[str]:
     return found
 
 
+def compiled(folder: Path) -> set[str]:
+    """SHA-256 of every library that was compiled in a checkout."""
+    return {files.sha256(path) for path in (folder / "build" / "kernels").glob("*.so")}
+
+
 def scratch(commit: str, folder: Path) -> Path:
     """A commit's files, with the datasets that lie here, in a folder that may be written to."""
     unpack(commit, folder)
@@ -326,6 +331,8 @@ def verify(stale: Stale, old: Path, new: Path, before: dict, after: dict) -> str
     if missed:
         raise RenewalError(f"changed and did not run: {', '.join(missed[:4])}{' …' if missed[4:] else ''}")
     if changed := code_in_c(recipe, old, new):
+        if compiled(old) == compiled(new) != set():
+            return f"toy size to the end, and a prefix at full size; {', '.join(changed)} compiles to the same bytes"
         first_shard(recipe, new)
         return f"toy size to the end, a prefix, and, since {', '.join(changed)} changed, the whole first shard"
     return "toy size to the end, and a prefix at full size"
