@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
-.PHONY: site serve test mutants reproduce train lock-hub setup system python clean
+.PHONY: site serve test renew mutants reproduce train lock-hub setup system python clean
 .NOTPARALLEL: # each step of set-up needs the one before it, whatever MAKEFLAGS says
 .DEFAULT_GOAL := site
 
@@ -18,6 +18,9 @@ test: setup ## ruff and pytest (minutes)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m pytest
+
+renew: setup ## evidence stale because of source alone, where today's code is shown to make the same (minutes)
+	$(PYTHON) -m pipeline.renewal
 
 mutants: setup ## small mistakes in the arithmetic, one at a time: which do the tests miss? (half an hour; resumable; benchmarks/mutants.md)
 	$(PYTHON) tests/mutants.py

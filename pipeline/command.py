@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
-from pipeline import PipelineError, evidence, files, fingerprints, machines, recipes, runs
+from pipeline import PipelineError, evidence, files, fingerprints, machines, processes, recipes, runs
 from pipeline.evidence import Recipe
 
 PARENT = "PIPELINE_PARENT"  # environment variable: the process that a verb shall not outlive
@@ -138,10 +138,10 @@ def lock(path: Path, message: str) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     LOCKS[path] = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed by the end of the process
     try:
-        locked = files.take_lock(LOCKS[path], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locked = processes.take_lock(LOCKS[path], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print(message, file=sys.stderr, flush=True)
-        return files.take_lock(LOCKS[path], fcntl.LOCK_EX)
+        return processes.take_lock(LOCKS[path], fcntl.LOCK_EX)
     if not locked:
         print(f"{path} is on a file system without locks: let nothing else make the same meanwhile", file=sys.stderr)
     return False
@@ -156,7 +156,7 @@ def end_with_parent() -> None:
     if PARENT in os.environ and parent == os.getppid() and sys.platform == "linux":
         parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
         ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
-    if not files.alive(parent):
+    if not processes.alive(parent):
         sys.exit(f"process {parent}, which wanted this, has ended")
 
 

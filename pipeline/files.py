@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import glob
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+
+from pipeline import processes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,42 +37,10 @@ def part(path: Path) -> Path:
     return path.with_name(f".{path.name}.part{os.getpid()}")
 
 
-def alive(process: int) -> bool:
-    """Whether a process of that number exists and has not ended; one that nobody has buried yet, a zombie, has."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        state = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[0]
-    except (OSError, IndexError):
-        return True  # a system without /proc
-    return state not in (b"Z", b"X")
-
-
-def take_lock(file: IO, operation: int) -> bool:
-    """Lock an open file as `fcntl.flock` does; False where its file system knows no locks.
-
-    Raises:
-        BlockingIOError: another process holds the lock, and `operation` says not to wait.
-    """
-    try:
-        fcntl.flock(file, operation)
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
-            raise
-        return False
-    return True
-
-
 def sweep(path: Path) -> None:
     """Remove temporaries of `path` that processes left which are no more."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.part*"):
-        process = left.name.rpartition(".part")[2]
-        if process.isdigit() and not alive(int(process)):
-            remove(left)
+    for left in processes.left_behind(path):
+        remove(left)
 
 
 def remove(path: Path) -> None:

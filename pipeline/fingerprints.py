@@ -29,6 +29,7 @@ ASIDE = {
     "pipeline.fingerprints": "judges what was found",
     "pipeline.plan": "says what is stale",
     "pipeline.probe": "runs the verbs at toy size, for renewal",
+    "pipeline.processes": "locks, and what killed processes left",
     "pipeline.recipes": "names what a run reads, which its fingerprint holds",
     "pipeline.renewal": "compares what two checkouts compute",
     "pipeline.runs": "the runs, whose fields their fingerprints hold",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 
-from pipeline import PipelineError, command, evidence, files, fingerprints, recipes, summaries
+from pipeline import PipelineError, command, evidence, files, fingerprints, processes, recipes, summaries
 from pipeline.evidence import Recipe
 
 
@@ -136,7 +136,7 @@ def being_made(kind: str, name: str) -> bool:
         return False
     with open(lock, encoding="utf-8") as file:
         try:
-            return not files.take_lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return not processes.take_lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
 

@@ -125,13 +125,37 @@ def words_of(recipe) -> list[str]:
     return []
 
 
+def interrupted(recipe, words: list[str]) -> None:
+    """Begin a result that is played in shards, and stop after the first."""
+    module, shards = importlib.import_module(recipe.verb), []
+    play_shard = module.play_shard
+
+    def play_one(*given, **named):
+        if shards:
+            raise EnoughError
+        shards.append(play_shard(*given, **named))
+        return shards[-1]
+
+    module.play_shard = play_one
+    try:
+        with contextlib.suppress(EnoughError):
+            call(recipe, *words)
+    finally:
+        module.play_shard = play_shard
+
+
 def toy(recipe) -> str:
-    """Make a result of the same kind at toy size, from its beginning to its very end; digest of what came out."""
+    """Make a result of the same kind at toy size, from its beginning to its very end, interrupted after its first shard where
+    there are shards; digest of what came out.
+    """
     shorten(TOY_STEPS)
     made = registered(recipe, shrunk(recipe.run, recipe.kind))
     trained = recipe.kind in ("training", "datasets")
     root = files.ROOT if trained else files.ROOT / "build" / "probe"
-    call(made, *words_of(recipe), *([] if trained else ["--into", str(root)]))
+    words = [*words_of(recipe), *([] if trained else ["--into", str(root)])]
+    if hasattr(importlib.import_module(recipe.verb), "play_shard"):
+        interrupted(made, words)
+    call(made, *words)
     return content_digest(made, root)
 
 
@@ -251,17 +275,34 @@ def forget() -> None:
                     each.cache_clear()
 
 
-def watched(work: Callable[[], dict]) -> dict:
-    """What work gives, with the lines that ran, by file relative to the checkout."""
+def lines_of(cover: coverage.Coverage) -> dict[str, list[int]]:
+    """The lines that ran while it was on, by file relative to the checkout."""
+    cover.stop()
+    data = cover.get_data()
+    return {str(Path(name).relative_to(files.ROOT)): sorted(data.lines(name) or ()) for name in data.measured_files()}
+
+
+def watched(work: Callable[[], dict], imported: dict[str, list[int]]) -> dict:
+    """What work gives, with the lines that ran, those that run when modules are imported among them."""
     cover = coverage.Coverage(data_file=None, source=[str(files.ROOT / "pipeline")], config_file=False)
     cover.start()
     try:
         found = work()
     finally:
-        cover.stop()
-    data = cover.get_data()
-    lines = {str(Path(name).relative_to(files.ROOT)): sorted(data.lines(name) or ()) for name in data.measured_files()}
+        ran = lines_of(cover)
+    lines = {name: sorted({*ran.get(name, ()), *imported.get(name, ())}) for name in ran.keys() | imported.keys()}
     return {**found, "lines": lines}
+
+
+def import_all(chosen: list) -> dict[str, list[int]]:
+    """Import all that the results need; the lines of functions that run meanwhile, and have since the process began."""
+    for recipe in chosen:
+        importlib.import_module(recipe.verb)
+        if method := getattr(recipe.run, "method", None):
+            with contextlib.suppress(ModuleNotFoundError):
+                policies.module(method)
+    cover = coverage.Coverage.current()
+    return lines_of(cover) if cover else {}
 
 
 def probe(recipe, salt: str) -> dict:
@@ -283,11 +324,12 @@ def main() -> None:
     """Probe the results named and write what was found, a line each."""
     out, salt, *names = sys.argv[1:]
     torch.set_num_threads(1)
+    chosen = {name: known(*name.split("/")) for name in names}
+    imported = import_all(list(chosen.values()))
     with open(out, "w", encoding="utf-8") as file:
-        for name in names:
-            recipe = known(*name.split("/"))
+        for name, recipe in chosen.items():
             forget()
-            found = watched(lambda recipe=recipe: probe(recipe, salt))
+            found = watched(lambda recipe=recipe: probe(recipe, salt), imported)
             file.write(json.dumps({"result": name, **found}) + "\n")
             file.flush()
 

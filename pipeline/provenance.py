@@ -41,6 +41,17 @@ def rows(results: dict) -> list[dict]:
     ]
 
 
+def renewed(results: dict) -> dict[str, int]:
+    """How many pieces of evidence there are, and how many of them stand on code that has changed since they were made and was
+    shown to make the same (see `pipeline.renewal`).
+
+    Args:
+        results: the tree under `results/`, folders and file names as keys.
+    """
+    made = [content["made"] for kind, files in results.items() if kind != "published" for content in files.values()]
+    return {"results": len(made), "renewed": sum(bool(each.get("renewed")) for each in made)}
+
+
 def player(content: dict) -> tuple[str | None, str | None] | None:
     """Checkpoint and SHA-256 of its weights that a piece of evidence was made from, twice None where a policy needs none;
     None where nothing was played or looked at.

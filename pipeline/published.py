@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from transformers import DecisionTransformerConfig, DecisionTransformerModel
 
-from pipeline import PipelineError, checkpoints, discretization, episodes, files, hub, runs
+from pipeline import PipelineError, checkpoints, discretization, episodes, files, hub, processes, runs
 from pipeline.hub import HubError
 from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
 
@@ -245,5 +245,5 @@ def alone(name: str) -> Iterator[None]:
     path = files.ROOT / "build" / "locks" / f"fetch_{name}"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8") as file:
-        files.take_lock(file, fcntl.LOCK_EX)
+        processes.take_lock(file, fcntl.LOCK_EX)
         yield

@@ -268,7 +268,11 @@ def run_probe(folder: Path, salt: str, names: list[str], out: Path) -> subproces
     """Start a probe of the results named, in a checkout; code of before there were probes is probed by today's."""
     own = folder / "pipeline" / "probe.py"
     program = own if own.exists() else Path(__file__).with_name("probe.py")
-    script = "import runpy, sys; sys.path.insert(0, ''); path = sys.argv.pop(1); runpy.run_path(path, run_name='__main__')"
+    script = (
+        "import coverage, runpy, sys; sys.path.insert(0, ''); path = sys.argv.pop(1); "
+        "coverage.Coverage(data_file=None, source=['pipeline'], config_file=False).start(); "
+        "runpy.run_path(path, run_name='__main__')"
+    )
     words = [sys.executable, "-c", script, str(program), str(out), salt, *names]
     environment = {**os.environ, command.PARENT: str(os.getpid()), "PYTHONDONTWRITEBYTECODE": "1"}
     with open(out.with_suffix(".log"), "w", encoding="utf-8") as log:

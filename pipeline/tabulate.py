@@ -96,7 +96,9 @@ def render(name: str, data: dict) -> str:
     )
     environment.filters |= {"fixed": fixed, "interval": interval, "share": share}
     try:
-        return environment.get_template(f"{name}.md.j2").render(**data, runs=runs, provenance=provenance.rows(data))
+        return environment.get_template(f"{name}.md.j2").render(
+            **data, runs=runs, provenance=provenance.rows(data), renewals=provenance.renewed(data)
+        )
     except jinja2.TemplateNotFound:
         raise TableError(f"there is no table named {name!r}; known: {', '.join(NAMES)}") from None
     except (jinja2.TemplateError, TableError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from pipeline import command, evidence, files, plan
+from pipeline import command, evidence, files, plan, processes
 from tests import drill
 from tests.drill import SCENARIOS, Kill, Scenario, complaints, forget, strike, undone
 
@@ -102,8 +102,8 @@ def test_a_process_that_ended_and_was_not_buried_counts_as_ended():
     with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as zombie:
         zombie.stdout.read()  # its end
         os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
-        assert not files.alive(zombie.pid)
-    assert files.alive(os.getpid()) and files.alive(os.getppid())
+        assert not processes.alive(zombie.pid)
+    assert processes.alive(os.getpid()) and processes.alive(os.getppid())
 
 
 def test_a_full_disk_is_named_with_the_file(tmp_path, monkeypatch):

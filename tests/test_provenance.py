@@ -160,3 +160,12 @@ def test_a_dataset_that_has_no_evidence_is_named_all_the_same():
     assert provenance.learned(tree, "new") == {"origin": None, "learned_from": ["gone", "one"], "recorded_in": []}
     assert provenance.learned({}, "new") == {"origin": None, "learned_from": [], "recorded_in": []}
     assert provenance.learned({"training": {}, "datasets": {}, "fetched": {}}, None)["learned_from"] == []
+
+
+def test_renewed_evidence_is_counted_and_published_figures_are_none():
+    results = {
+        "solved": {"one": {"made": {}}, "two": {"made": {"renewed": [{}]}}},
+        "training": {"three": {"made": {"renewed": [{}, {}]}}, "four": {"made": {"renewed": []}}},
+        "published": {"scores": {"sources": {}}},
+    }
+    assert provenance.renewed(results) == {"results": 4, "renewed": 2}
