@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from pipeline import PipelineError, checkpoints
-from pipeline.episodes import Episodes
 from pipeline.returns import returns_to_go
+
+if TYPE_CHECKING:
+    from pipeline.episodes import Episodes
 
 BINS = 100
 FILE = "discretizer.safetensors"  # beside a checkpoint

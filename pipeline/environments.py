@@ -7,7 +7,6 @@ velocity in m/s minus 0.1 times the squared norm of the action (gymnasium/envs/m
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import warnings
@@ -22,15 +21,15 @@ from pipeline import PipelineError
 
 def import_mujoco() -> ModuleType:
     """MuJoCo, which looks for OpenGL as soon as it is imported: not here, where nothing is drawn, whatever MUJOCO_GL says."""
-    inherited = os.environ.get("MUJOCO_GL")
+    kept = {name: os.environ.pop(name) for name in ("MUJOCO_GL",) if name in os.environ}
     if "mujoco" not in sys.modules:  # else whoever draws has imported it
         os.environ["MUJOCO_GL"] = "disable"
     try:
-        return importlib.import_module("mujoco")
+        import mujoco
     finally:
         os.environ.pop("MUJOCO_GL", None)
-        if inherited is not None:
-            os.environ["MUJOCO_GL"] = inherited
+        os.environ.update(kept)
+    return mujoco
 
 
 mujoco = import_mujoco()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 HELP = ("help", "description", "epilog", "metavar")  # what a command line says of itself
+CHECKING = "TYPE_CHECKING"  # of typing: False when anything runs
 PARSERS = ("add_argument", "ArgumentParser", "parser")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 EFFECTS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)  # what may change something while it is evaluated
@@ -29,8 +30,23 @@ class Imported(NamedTuple):
 
 
 def parse(source: bytes) -> ast.Module:
-    """The syntax tree of a file's bytes, in the encoding that the interpreter would read them in."""
-    return ast.parse(source)
+    """The syntax tree of a file's bytes, in the encoding that the interpreter would read them in.
+
+    What stands below `if TYPE_CHECKING:` is left out: it never runs.
+    """
+    tree = ast.parse(source)
+    checking = any(
+        isinstance(node, ast.ImportFrom) and node.module == "typing" and any(each.name == CHECKING for each in node.names)
+        for node in tree.body
+    )
+    if checking and CHECKING not in bound_otherwise(tree):
+        tree.body = [node for node in tree.body if not is_for_types(node)]
+    return tree
+
+
+def is_for_types(node: ast.stmt) -> bool:
+    """Whether a statement is `if TYPE_CHECKING:`, with nothing else to it."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == CHECKING and not node.orelse
 
 
 def imported(statement: ast.Import | ast.ImportFrom, package: str) -> Iterator[Imported]:

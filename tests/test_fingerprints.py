@@ -161,6 +161,11 @@ def test_no_docstring_makes_anything_stale(code, word, module):
         ("def f():\n    raise E('one')\n", "def f():\n    raise F('one')\n"),
         ("x.add_argument('--n', default=1, help='n')\n", "x.add_argument('--n', default=2, help='n')\n"),
         ("x = 'a'\n", "x = 'b'\n"),
+        ("if TYPE_CHECKING:\n    x = 1\n", "if TYPE_CHECKING:\n    x = 2\n"),
+        (
+            "from typing import TYPE_CHECKING\nTYPE_CHECKING = 1\nif TYPE_CHECKING:\n    x = 1\n",
+            "from typing import TYPE_CHECKING\nTYPE_CHECKING = 1\nif TYPE_CHECKING:\n    x = 2\n",
+        ),
         ("x = 1\n", "x = 1.0\n"),
         ("x = 1\n", "x = True\n"),
     ],
@@ -169,6 +174,13 @@ def test_programs_that_may_give_other_values_have_other_digests(tmp_path, one, o
     more = {"a__b": "one = 1\n", "a__c": "one = 2\n"}
     digests = [write(tmp_path / name, main=text, **more).digest("main") for name, text in (("1", one), ("2", other))]
     assert digests[0] != digests[1]
+
+
+def test_what_only_a_type_checker_reads_is_no_part_of_a_module(tmp_path):
+    more = {"a__b": "one = 1\n", "a__c": "one = 2\n"}
+    text = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from a import {}\n\nx = 1\n"
+    trees = [write(tmp_path / name, main=text.format(name), **more) for name in ("b", "c")]
+    assert trees[0].digest("main") == trees[1].digest("main") and trees[0].closure(("main",)) == ["main"]
 
 
 def test_an_encoding_that_hides_a_line_hides_nothing(tmp_path):

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,7 +29,9 @@ from transformers import initialization as init
 from transformers.utils import ModelOutput
 
 from pipeline.discretization import QuantileDiscretizer, columns
-from pipeline.episodes import Episodes
+
+if TYPE_CHECKING:
+    from pipeline.episodes import Episodes
 
 
 class TrajectoryTransformerConfig(PretrainedConfig):
