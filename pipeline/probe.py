@@ -307,13 +307,15 @@ def import_all(chosen: list) -> dict[str, list[int]]:
 
 def probe(recipe, salt: str) -> dict:
     """Both digests of one result, or the error that stopped it."""
-    steps = dict(environments.EPISODE_STEPS)
+    steps, kernels = dict(environments.EPISODE_STEPS), files.ROOT / "build" / "kernels"
     try:
-        if recipe.kind in WHOLE:
-            return {"toy": "", "prefix": whole(recipe)}
-        first = toy(recipe)
+        files.remove(kernels)  # code in C is compiled at toy size, and found at full size
+        forget()
+        first = "" if recipe.kind in WHOLE else toy(recipe)
         environments.EPISODE_STEPS.update(steps)
-        return {"toy": first, "prefix": prefix(recipe, salt)}
+        forget()
+        second = whole(recipe) if recipe.kind in WHOLE else prefix(recipe, salt)
+        return {"toy": first, "prefix": second, "compiled": sorted(map(files.sha256, kernels.glob("*.so")))}
     except (Exception, SystemExit) as error:  # whatever is wrong with it, other results are still to be probed
         return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
     finally:
@@ -328,7 +330,6 @@ def main() -> None:
     imported = import_all(list(chosen.values()))
     with open(out, "w", encoding="utf-8") as file:
         for name, recipe in chosen.items():
-            forget()
             found = watched(lambda recipe=recipe: probe(recipe, salt), imported)
             file.write(json.dumps({"result": name, **found}) + "\n")
             file.flush()

@@ -6,6 +6,8 @@ import errno
 import fcntl
 import glob
 import os
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -45,3 +47,10 @@ def left_behind(path: Path) -> list[Path]:
     found = path.parent.glob(f".{glob.escape(path.name)}.part*")
     numbers = ((left, left.name.rpartition(".part")[2]) for left in found)
     return [left for left, number in numbers if number.isdigit() and not alive(int(number))]
+
+
+def remove_unused(paths: Iterable[Path], days: float) -> None:
+    """Remove files that were neither written nor touched for so many days."""
+    for path in paths:
+        if time.time() - path.lstat().st_mtime > days * 86_400:
+            path.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ first needed; everything else is torch's.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -18,7 +19,6 @@ import platform
 import shlex
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline import PipelineError, files
+from pipeline import PipelineError, files, processes
 from pipeline.models.trajectory_transformer import Block, TrajectoryTransformerModel
 
 MOST_LANES = 16  # numbers that decoding.c treats as one, at most
@@ -112,26 +112,20 @@ def kernels() -> Path:
 def find_library(name: str) -> Path | None:
     """The library of that name, if it has the bytes that were compiled, and nobody else could have written it."""
     for path in sorted(kernels().glob(f"{name}_*.so")):
-        try:
+        with contextlib.suppress(OSError):  # another process may remove it
             owned = all(one.st_uid == os.geteuid() and not one.st_mode & 0o022 for one in (path.stat(), path.parent.stat()))
             if owned and path.is_file() and path.stem.rpartition("_")[2] == files.sha256(path):
                 os.utime(path)
                 return path
-        except OSError:
-            continue
     return None
 
 
 def keep_library(name: str, content: bytes) -> Path:
-    """Write a compiled library; those that cannot be used, or were not for long, are removed."""
+    """Write a compiled library, in the place of one that cannot be used; those that were not for long are removed."""
     folder = kernels()
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
-    if made_meanwhile := find_library(name):
-        return made_meanwhile
-    for left in folder.glob("decoding_*.so"):
-        if left.name.startswith(name) or time.time() - left.lstat().st_mtime > KEPT_DAYS * 86400:
-            files.remove(left)
+    processes.remove_unused(folder.glob("decoding_*.so"), KEPT_DAYS)
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(content)
