@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
-.PHONY: site serve test renew mutants reproduce train lock-hub setup system python clean
+.PHONY: site serve test check-evidence renew mutants reproduce train lock-hub setup system python clean
 .NOTPARALLEL: # each step of set-up needs the one before it, whatever MAKEFLAGS says
 .DEFAULT_GOAL := site
 
@@ -24,6 +24,9 @@ renew: setup ## evidence stale because of source alone, where today's code is sh
 
 mutants: setup ## small mistakes in the arithmetic, one at a time: which do the tests miss? (half an hour; resumable; benchmarks/mutants.md)
 	$(PYTHON) tests/mutants.py
+
+check-evidence: setup ## what was forged with its digests: all that follows from something else, and a random sample played again (a minute)
+	$(PYTHON) -m pipeline.check_evidence
 
 reproduce: setup ## all evidence again from the checkpoints, and a verdict on each result (minutes; ALL=1 plays every shard, SOURCE=hub published models)
 	$(PYTHON) -m pipeline.reproduce $(if $(ALL),--all) $(if $(SOURCE),--source $(SOURCE))

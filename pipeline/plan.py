@@ -85,20 +85,49 @@ def published_by_other_code() -> list[str]:
     return found
 
 
+def unsound(recipe: Recipe, content: dict) -> str | None:
+    """Why a piece of evidence cannot be what it says, its files and today's code apart; None where it can."""
+    try:
+        made, values = content["made"], content["values"]
+        if evidence.sealed(content) != made["sha256"] or fingerprints.fingerprint(recipe, made) != made["fingerprint"]:
+            return "its digests are not its own"
+        if made["inputs"].keys() != set(recipe.inputs) or not made["sources"]:
+            return "it does not say what it was made from"
+        if summaries.derived(recipe, values, files.ROOT) not in (None, values):
+            return fingerprints.UNFOUNDED
+    except (PipelineError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return "it does not say what it was made from, or what was found"
+    return None
+
+
+def check_published() -> None:
+    """See that no result of a published checkpoint stands on the page that cannot be what it says.
+
+    Raises:
+        PipelineError: one does; the sentence names the first.
+    """
+    for recipe in recipes.rebuilt("hub"):
+        if recipe.path().exists() and (reason := unsound(recipe, evidence.read(recipe.path()))):
+            path = recipe.path().relative_to(files.ROOT)
+            raise PipelineError(f"{path} cannot be shown, for {reason}: remove it, or make it again with `doit source=hub`")
+
+
 def announce(source: str = "local") -> None:
     """Print what is stale and what it costs.
 
     Raises:
-        PipelineError: evidence that only training can make is damaged, or belongs to another recipe; or `hub.lock` does not
-            say which published files are meant.
+        PipelineError: evidence that only training can make is damaged, or belongs to another recipe; a published checkpoint's
+            cannot be what it says; or `hub.lock` does not say which published files are meant.
     """
     if source == "hub":
         check_lock()
-    elif outdated := published_by_other_code():
-        print(
-            f"{len(outdated)} results of published checkpoints were made by other code, such as {outdated[0]}: "
-            "`doit source=hub` makes them again"
-        )
+    else:
+        check_published()
+        if outdated := published_by_other_code():
+            print(
+                f"{len(outdated)} results of published checkpoints were made by other code, such as {outdated[0]}: "
+                "`doit source=hub` makes them again"
+            )
     moved = trained_by_other_code() if source == "local" else []
     if moved:
         listed = "; ".join(f"{name} ({reason})" for name, reason in moved[:3])

@@ -1,6 +1,6 @@
 """Make the evidence again from the checkpoints in the repository, and hold it against what is published.
 
-    python -m pipeline.reproduce          each evaluation's first shard, everything else whole
+    python -m pipeline.reproduce          the first shard of what takes more than a minute, everything else whole
     python -m pipeline.reproduce --all    every shard
     python -m pipeline.reproduce --source hub    from the published checkpoints
 
@@ -27,6 +27,7 @@ from pipeline import PipelineError, command, evidence, files, fingerprints, judg
 from pipeline.evidence import Recipe
 
 INTO = files.ROOT / "build" / "reproduce"
+SHORT = 60.0  # seconds up to which all episodes are played
 
 
 def judge(recipe: Recipe) -> judging.Verdict:
@@ -59,6 +60,11 @@ def run_verb(words: list[str], failed: str) -> str:
     return done.stdout
 
 
+def in_whole(recipe: Recipe, every_shard: bool) -> bool:
+    """Whether all of a result is to be made again, and not its first shard alone."""
+    return every_shard or recipe.kind not in judging.IN_SHARDS or recipe.seconds <= SHORT
+
+
 def whole(recipe: Recipe) -> bool:
     """Whether the result at hand holds all of its run's episodes."""
     return recipe.kind not in judging.IN_SHARDS or evidence.read(recipe.path(INTO))["values"]["episodes"] == recipe.run.episodes
@@ -66,8 +72,7 @@ def whole(recipe: Recipe) -> bool:
 
 def cost(recipe: Recipe, every_shard: bool) -> float:
     """About how many seconds of one core making a result again takes."""
-    whole_run = every_shard or recipe.kind not in judging.IN_SHARDS
-    return recipe.seconds * (1 if whole_run else min(1, recipe.run.shard_episodes / recipe.run.episodes))
+    return recipe.seconds * (1 if in_whole(recipe, every_shard) else min(1, recipe.run.shard_episodes / recipe.run.episodes))
 
 
 def again(recipe: Recipe, every_shard: bool) -> float:
@@ -79,10 +84,10 @@ def again(recipe: Recipe, every_shard: bool) -> float:
     if (
         recipe.kind not in ("pooled", "compared")
         and fingerprints.stale(recipe, INTO) is None
-        and (not every_shard or whole(recipe))
+        and (not in_whole(recipe, every_shard) or whole(recipe))
     ):
         return 0.0
-    shards = [] if every_shard or recipe.kind not in judging.IN_SHARDS else ["--shards", "1"]
+    shards = [] if in_whole(recipe, every_shard) else ["--shards", "1"]
     began = time.perf_counter()
     run_verb([recipe.verb, recipe.name, "--into", str(INTO), *shards], f"{recipe.kind}/{recipe.name} could not be made again")
     return time.perf_counter() - began

@@ -1,0 +1,128 @@
+"""The check of a minute: what was forged with its digests is found where it can be, a sample repeats by its seed."""
+
+import json
+import random
+
+import pytest
+
+from benchmarks import forgeries
+from pipeline import PipelineError, check_evidence, evidence, fingerprints, judging, plan, recipes, summaries, tabulate
+from pipeline.check_evidence import Piece
+
+HUB = recipes.EVALUATIONS["hub_dt_halfcheetah_6000"]
+
+
+def nothing() -> judging.Verdict:
+    return "identical", ""
+
+
+def test_everything_that_is_committed_passes_each_check_that_plays_nothing():
+    assert [sentence for _, found in check_evidence.check_static() for sentence in found] == []
+
+
+def test_the_seed_decides_the_sample_and_a_picture_is_always_in_it():
+    def names(seed: int) -> list[str]:
+        dice = random.Random(seed)
+        return [piece.name for piece in check_evidence.sample(check_evidence.pieces(dice), 30.0, dice)]
+
+    assert names(1) == names(1) != names(2)
+    assert names(1)[0].startswith("pictures/") and names(2)[0].startswith("pictures/")
+
+
+def test_a_sample_takes_no_longer_than_it_may():
+    known = [Piece(f"pictures/{index}", seconds, nothing) for index, seconds in enumerate((5.0, 4.0, 9.0, 1.0, 7.0))]
+    for seed in range(20):
+        chosen = check_evidence.sample(known, 10.0, random.Random(seed))
+        assert (
+            chosen and sum(piece.seconds for piece in chosen) <= 10.0 and len({piece.name for piece in chosen}) == len(chosen)
+        )
+
+
+def test_every_shard_of_a_cheap_evaluation_is_a_piece():
+    names = [piece.name for piece in check_evidence.pieces(random.Random(0))]
+    for recipe in (*recipes.SOURCES["local"]["solve"].values(), *recipes.SOURCES["local"]["evaluate"].values()):
+        if recipe.run.method in check_evidence.SECONDS:
+            count = -(-recipe.run.episodes // recipe.run.shard_episodes)
+            assert {f"{recipe.kind}/{recipe.name}, shard {index + 1} of {count}" for index in range(count)} <= set(names)
+    assert len(names) == len(set(names))
+
+
+def test_a_shard_is_held_against_its_own_episodes(monkeypatch):
+    recipe = recipes.SOLVINGS["local_random_go_to_local_s7n5"]
+    assert check_evidence.shard(recipe, 3)[0] == "identical"
+    content = evidence.read(recipe.path())
+    content["values"]["length"][160] -= 1
+    monkeypatch.setattr(evidence, "read", lambda path: content)
+    monkeypatch.setattr(judging, "rounds_alike", lambda content: True)
+    assert check_evidence.shard(recipe, 3)[0] == "not reproduced"
+    assert check_evidence.shard(recipe, 2)[0] == "identical"
+
+
+def test_a_finding_ends_the_check_with_1_and_is_named(monkeypatch, capsys):
+    pieces = [Piece("pictures/one", 1.0, lambda: (judging.BAD, "painted over"))]
+    monkeypatch.setattr(check_evidence, "check_static", lambda: iter([("files", [])]))
+    monkeypatch.setattr(check_evidence, "pieces", lambda dice: pieces)
+    monkeypatch.setattr("sys.argv", ["check_evidence", "--seed", "3"])
+    with pytest.raises(PipelineError, match="pictures/one: painted over"):
+        check_evidence.main()
+    said = capsys.readouterr().out
+    assert "--seed 3" in said and "wrong: pictures/one: painted over" in said
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory) -> dict[str, tuple[str, str]]:
+    """What finds some forgeries that need no playing to be found, by name: `doit`, and the check of a minute."""
+    cheap = (
+        "five returns, +3000, beyond the first shard",
+        "a comparison",
+        "a published checkpoint's score, played by nobody",
+        "a number in a template",
+        "a published figure that is repeated",
+    )
+    folder = tmp_path_factory.mktemp("forgeries")
+    done = forgeries.run_in_copy(["--static", *cheap], folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if line.startswith("| ")]
+    found = {name: (doit, check) for name, doit, check, _ in rows[1:]}
+    assert found.keys() == set(cheap)
+    return found
+
+
+def test_forgeries_that_need_no_playing_to_be_found_are_found_by_the_check(found):
+    assert {name for name, (_, check) in found.items() if check != "always"} == set()
+
+
+def test_a_result_of_a_published_checkpoint_that_nobody_played_stops_doit(found):
+    assert found["a published checkpoint's score, played by nobody"][0] == "always"
+
+
+def published(**made) -> dict:
+    """Evidence of a published checkpoint as it should be, but for what is given."""
+    inputs = {name: "1" * 64 for name in HUB.inputs}
+    content = {
+        "run": evidence.fields(HUB.run),
+        "made": {"holds": [], "inputs": inputs, "sources": {"pipeline.evaluate": "2" * 64}, "versions": {}, **made},
+        "values": evidence.plain(summaries.summarise_returns(HUB.run, [4000.0, 4100.0])),
+    }
+    content["made"] = {"fingerprint": fingerprints.fingerprint(HUB, content["made"]), **content["made"]}
+    content["made"]["sha256"] = evidence.sealed(content)
+    return content
+
+
+def test_a_published_checkpoints_result_stands_only_with_digests_of_its_own():
+    assert plan.unsound(HUB, published()) is None
+    assert plan.unsound(HUB, published(fingerprint="0" * 64)) == "its digests are not its own"
+    assert plan.unsound(HUB, published(inputs={})) == "it does not say what it was made from"
+    forged = published()
+    forged["values"]["score_mean"] = 99.9
+    assert plan.unsound(HUB, forged) == "its digests are not its own"
+    forged["made"]["sha256"] = evidence.sealed(forged)
+    assert "does not" in plan.unsound(HUB, forged)
+    assert plan.unsound(HUB, {"run": {}, "made": {}, "values": {}}) is not None
+
+
+def test_a_row_of_a_published_checkpoint_stands_without_its_origin_where_nothing_was_fetched():
+    results = json.loads(json.dumps(tabulate.results()))
+    results.pop("fetched", None)
+    results["evaluations"][HUB.name] = published()
+    assert "4050" in tabulate.render("sources", results)

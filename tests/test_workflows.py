@@ -1,0 +1,62 @@
+"""Workflows: what they may do, by whose code, and in which order. They are read here, not run."""
+
+import re
+
+import pytest
+import yaml
+
+from pipeline import files
+
+FOLDER = files.ROOT / ".github" / "workflows"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yml"))
+MAY_WRITE = {
+    ("pages", "deploy"): {"pages", "id-token"},
+    ("reproduce", "attest"): {"id-token", "attestations"},
+}  # and nothing else may
+
+
+def workflow(name: str) -> dict:
+    return yaml.safe_load((FOLDER / f"{name}.yml").read_text())
+
+
+def triggers(name: str) -> dict:
+    return workflow(name)[True]  # YAML 1.1 takes the key `on` for a truth value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_uses_only_this_repositorys_code_or_a_commit_of_anothers(name):
+    for job in workflow(name)["jobs"].values():
+        for used in [job.get("uses"), *(step.get("uses") for step in job.get("steps", ()))]:
+            assert used is None or re.fullmatch(r"\./\.github/workflows/\w+\.yml|[\w./-]+@[0-9a-f]{40}", used), used
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_job_reads_and_the_few_that_write_write_what_is_named_here(name):
+    found = workflow(name)
+    assert found["permissions"] == {"contents": "read"}
+    for job, content in found["jobs"].items():
+        rights = content.get("permissions", {})
+        assert {right for right, level in rights.items() if level != "read"} == MAY_WRITE.get((name, job), set()), job
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_step_puts_what_others_wrote_into_a_command_and_no_token_is_left_behind(name):
+    for job in workflow(name)["jobs"].values():
+        for step in job.get("steps", ()):
+            assert "${{" not in step.get("run", "")
+            if "actions/checkout" in step.get("uses", ""):
+                assert step["with"]["persist-credentials"] is False
+
+
+def test_pull_requests_and_pushes_are_tested_and_nothing_is_published_that_was_not():
+    assert {"pull_request", "push", "workflow_call"} <= triggers("ci").keys()
+    assert any(".ci/run" in step.get("run", "") for step in workflow("ci")["jobs"]["test"]["steps"])
+    pages = workflow("pages")["jobs"]
+    assert pages["test"]["uses"] == "./.github/workflows/ci.yml"
+    assert pages["build"]["needs"] == "test" and pages["deploy"]["needs"] == "build"
+
+
+def test_evidence_is_made_again_every_week_and_only_a_sum_reaches_the_job_that_signs():
+    assert triggers("reproduce").keys() == {"schedule", "workflow_dispatch"}
+    (step,) = workflow("reproduce")["jobs"]["attest"]["steps"]
+    assert step["with"].keys() == {"subject-name", "subject-digest"}
