@@ -132,9 +132,9 @@ def test_where_the_file_system_knows_no_locks_work_goes_on_and_says_so(tmp_path,
 
 def test_the_drill_catches_a_writer_that_is_not_atomic(own_toy, toy):
     own_toy.edit("pipeline/files.py", "    write_whole(path, lambda temporary: temporary.write_bytes(content))\n", HALF_BY_HALF)
-    EVALUATE.undo(own_toy)
-    assert strike(own_toy, EVALUATE.words, Kill(signal.SIGKILL, write=3))
-    found = complaints(own_toy, EVALUATE.words, toy)
+    SCENARIOS["train"].undo(own_toy)
+    assert strike(own_toy, SCENARIOS["train"].words, Kill(signal.SIGKILL, write=5))
+    found = complaints(own_toy, SCENARIOS["train"].words, toy)
     assert found and found[0].startswith("does not finish"), found
 
 
