@@ -30,6 +30,7 @@ BOOKKEEPING = {
     "pipeline.files",
     "pipeline.recipes",
     "pipeline.runs",
+    "pipeline.studies",
 }
 
 

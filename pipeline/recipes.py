@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline import PipelineError, runs
+from pipeline import PipelineError, runs, studies
 from pipeline.evidence import Recipe
 
 LEARNING = ("torch", "transformers", "numpy")
@@ -36,6 +36,17 @@ def behaviour(run: runs.Behaviour) -> Recipe:
         packages=(*PLAYING, "stable_baselines3"),
         seconds=1200,
         about="soft actor-critic, stopped at the level of D4RL's medium policy",
+    )
+
+
+def long_behaviour(run: studies.LongBehaviour) -> Recipe:
+    """Training of the behaviour policy past where it was stopped, every interval's policy kept below `data/`."""
+    return replace(
+        behaviour(run),
+        verb="pipeline.train_behaviour_long",
+        modules=("pipeline.train_behaviour_long",),
+        seconds=3600,
+        about=f"soft actor-critic to {run.maximum_steps:,} steps",
     )
 
 
@@ -420,6 +431,7 @@ def named(make, all_runs) -> dict[str, Recipe]:
 
 
 BEHAVIOURS = named(behaviour, (runs.BEHAVIOUR,))
+LONG_BEHAVIOURS = named(long_behaviour, (studies.LONG,))
 RECORDINGS = named(collection, (runs.MEDIUM,))
 DATASETS = named(published_dataset, runs.PUBLISHED_DATASETS)
 COLLECTIONS = {**RECORDINGS, **DATASETS}  # what trainings learn from, whoever collected it
