@@ -66,6 +66,16 @@ def collection(run: runs.Collection) -> Recipe:
     )
 
 
+def study_collection(run: runs.Collection) -> Recipe:
+    """Collecting a dataset that covers returns, likewise."""
+    return replace(
+        collection(run),
+        verb="pipeline.collect_study",
+        modules=("pipeline.collect_study",),
+        about=f"{run.episodes} episodes of {run.behaviour}, or of what became it",
+    )
+
+
 def published_dataset(run: runs.PublishedDataset | runs.MinariDataset) -> Recipe:
     """A dataset that others collected; the evidence is its statistics."""
     origin = f"Minari's {run.identifier}" if isinstance(run, runs.MinariDataset) else run.address
@@ -140,6 +150,13 @@ def value_training(run: runs.TD3BCTraining) -> Recipe:
         seconds=400,
         about=f"{run.updates} updates of {run.batch_size} transitions from {run.data}",
     )
+
+
+def study_training(run) -> Recipe:
+    """Training of a model of a study, whatever it is."""
+    make = trajectory_training if isinstance(run, runs.TrajectoryTransformerTraining) else training
+    made = make(run)
+    return replace(made, verb="pipeline.train_study", modules=(*made.modules, "pipeline.train_study"))
 
 
 def seconds_of_plan(run: runs.PlannedEvaluation | runs.PlannedLatency) -> float:
@@ -433,11 +450,13 @@ def named(make, all_runs) -> dict[str, Recipe]:
 BEHAVIOURS = named(behaviour, (runs.BEHAVIOUR,))
 LONG_BEHAVIOURS = named(long_behaviour, (studies.LONG,))
 RECORDINGS = named(collection, (runs.MEDIUM,))
+STUDY_RECORDINGS = named(study_collection, studies.COLLECTIONS)
 DATASETS = named(published_dataset, runs.PUBLISHED_DATASETS)
-COLLECTIONS = {**RECORDINGS, **DATASETS}  # what trainings learn from, whoever collected it
+COLLECTIONS = {**RECORDINGS, **STUDY_RECORDINGS, **DATASETS}  # what trainings learn from, whoever collected it
 TRAININGS = named(training, runs.TRAININGS)
 VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
 TRAJECTORY_TRAININGS = named(trajectory_training, (runs.TRAJECTORY_TRANSFORMER,))
+STUDY_TRAININGS = named(study_training, studies.TRAININGS)
 EVALUATIONS = named(evaluation, (*runs.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(pool, runs.POOLS)
 COMPARISONS = named(comparison, (*runs.COMPARISONS, *runs.HUB_COMPARISONS))
