@@ -64,12 +64,15 @@ THROTTLED = ThrottledCollection("local_halfcheetah_throttled", runs.BEHAVIOUR.na
 REPLAY = ReplayCollection("local_halfcheetah_replay", runs.BEHAVIOUR.name)
 COLLECTIONS = (THROTTLED, REPLAY)
 
-_throttled = replace(runs.DECISION_TRANSFORMER, name="local_dt_halfcheetah_throttled", data=THROTTLED.name)
+_short = runs.SHORT_DECISION_TRANSFORMER
+_throttled = replace(_short, name="local_dt_halfcheetah_throttled_short_s0", data=THROTTLED.name)
 DECISION_TRANSFORMERS = (
     _throttled,
-    ShuffledTraining("local_dt_halfcheetah_shuffled", THROTTLED.name),
-    replace(_throttled, name="local_dt_halfcheetah_replay", data=REPLAY.name),
-    *runs.seeds(runs.SHORT_DECISION_TRANSFORMER, 5)[3:],  # with those of the post, five
+    ShuffledTraining(
+        "local_dt_halfcheetah_shuffled_short_s0", THROTTLED.name, updates=_short.updates, warmup_updates=_short.warmup_updates
+    ),
+    replace(_throttled, name="local_dt_halfcheetah_replay_short_s0", data=REPLAY.name),
+    *runs.seeds(_short, 5)[3:],  # with those of the post, five
     SteadyTraining("local_dt_halfcheetah_steady", runs.MEDIUM.name),
 )
 CLONINGS = tuple(
