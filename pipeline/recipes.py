@@ -457,6 +457,7 @@ TRAININGS = named(training, runs.TRAININGS)
 VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
 TRAJECTORY_TRAININGS = named(trajectory_training, (runs.TRAJECTORY_TRANSFORMER,))
 STUDY_TRAININGS = named(study_training, studies.TRAININGS)
+STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS}  # hours; made by their verbs, one at a time, alone
 EVALUATIONS = named(evaluation, (*runs.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(pool, runs.POOLS)
 COMPARISONS = named(comparison, (*runs.COMPARISONS, *runs.HUB_COMPARISONS))

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import checkpoints, collect_study, recipes, runs, studies, train, train_behaviour_long, train_study
+from pipeline import (
+    checkpoints,
+    collect_study,
+    evidence,
+    files,
+    recipes,
+    runs,
+    studies,
+    train,
+    train_behaviour_long,
+    train_study,
+)
 from pipeline.collect_study import AlongTraining, Throttled
 from pipeline.episodes import Episodes
 from pipeline.models import return_conditioned_cloning
@@ -127,3 +138,15 @@ def test_every_study_learns_from_a_dataset_of_this_project_under_a_name_of_its_o
     assert len(recipes.STUDY_TRAININGS) == len(studies.TRAININGS)
     for name, recipe in recipes.STUDY_TRAININGS.items():
         assert name not in recipes.TRAINED and recipe.run.data in recipes.COLLECTIONS
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in recipes.STUDIES.items() if recipe.path().exists()])
+def test_what_a_study_left_is_whole_and_of_the_run_as_it_stands(name):
+    recipe = recipes.STUDIES[name]
+    content = evidence.read(recipe.path())
+    assert content["run"] == evidence.fields(recipe.run)
+    assert content["made"]["values_sha256"] == evidence.values_digest(content["values"])
+    assert all(files.sha256(files.ROOT / output) == content["values"]["sha256"][output] for output in recipe.outputs)
+    for dataset in recipe.inputs:
+        if dataset.startswith("results/datasets/"):
+            assert evidence.file_digest(dataset) == content["made"]["inputs"][dataset]
