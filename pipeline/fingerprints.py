@@ -33,6 +33,7 @@ ASIDE = {
     "pipeline.recipes": "names what a run reads, which its fingerprint holds",
     "pipeline.renewal": "compares what two checkouts compute",
     "pipeline.runs": "the runs, whose fields their fingerprints hold",
+    "pipeline.studies": "more runs",
     "pipeline.summaries": "what follows from what was played, computed again at every check",
     "pipeline.syntax": "reads source, for digests",
 }

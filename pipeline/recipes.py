@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline import PipelineError, runs
+from pipeline import PipelineError, runs, studies
 from pipeline.evidence import Recipe
 
 
@@ -33,6 +33,17 @@ def behaviour(run: runs.Behaviour) -> Recipe:
     )
 
 
+def long_behaviour(run: studies.LongBehaviour) -> Recipe:
+    """Training of the behaviour policy past where it was stopped, every interval's policy kept below `data/`."""
+    return replace(
+        behaviour(run),
+        verb="pipeline.train_behaviour_long",
+        modules=("pipeline.train_behaviour_long",),
+        seconds=3600,
+        about=f"soft actor-critic to {run.maximum_steps:,} steps",
+    )
+
+
 def collection(run: runs.Collection) -> Recipe:
     """Collecting a dataset; the evidence is its statistics, and the contexts drawn from it lie beside the checkpoints."""
     return Recipe(
@@ -45,6 +56,16 @@ def collection(run: runs.Collection) -> Recipe:
         outputs=(contexts_file(run.contexts_name),),
         seconds=300,
         about=f"{run.episodes} episodes of {run.behaviour}",
+    )
+
+
+def study_collection(run: runs.Collection) -> Recipe:
+    """Collecting a dataset that covers returns, likewise."""
+    return replace(
+        collection(run),
+        verb="pipeline.collect_study",
+        modules=("pipeline.collect_study",),
+        about=f"{run.episodes} episodes of {run.behaviour}, or of what became it",
     )
 
 
@@ -120,6 +141,13 @@ def value_training(run: runs.TD3BCTraining) -> Recipe:
         seconds=400,
         about=f"{run.updates} updates of {run.batch_size} transitions from {run.data}",
     )
+
+
+def study_training(run) -> Recipe:
+    """Training of a model of a study, whatever it is."""
+    make = trajectory_training if isinstance(run, runs.TrajectoryTransformerTraining) else training
+    made = make(run)
+    return replace(made, verb="pipeline.train_study", modules=(*made.modules, "pipeline.train_study"))
 
 
 def seconds_of_plan(run: runs.PlannedEvaluation | runs.PlannedLatency) -> float:
@@ -402,16 +430,20 @@ def named(make, all_runs) -> dict[str, Recipe]:
 
 
 BEHAVIOURS = named(behaviour, (runs.BEHAVIOUR,))
+LONG_BEHAVIOURS = named(long_behaviour, (studies.LONG,))
 RECORDINGS = named(collection, (runs.MEDIUM,))
+STUDY_RECORDINGS = named(study_collection, studies.COLLECTIONS)
 DATASETS = named(published_dataset, runs.PUBLISHED_DATASETS)
 # recorded anew on a machine that rounds otherwise, to be learned from by `--data`; never in git
 HERE = named(
     collection, [replace(runs.MEDIUM, name=f"{runs.MEDIUM.name}_here", contexts_name=f"{runs.MEDIUM.contexts_name}_here")]
 )
-COLLECTIONS = {**RECORDINGS, **DATASETS, **HERE}  # what trainings learn from, whoever collected it
+COLLECTIONS = {**RECORDINGS, **STUDY_RECORDINGS, **DATASETS, **HERE}  # what trainings learn from, whoever collected it
 TRAININGS = named(training, runs.TRAININGS)
 VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
 TRAJECTORY_TRAININGS = named(trajectory_training, (runs.TRAJECTORY_TRANSFORMER,))
+STUDY_TRAININGS = named(study_training, studies.TRAININGS)
+STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS}  # hours; made by their verbs, one at a time, alone
 EVALUATIONS = named(evaluation, (*runs.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(pool, runs.POOLS)
 COMPARISONS = named(comparison, (*runs.COMPARISONS, *runs.HUB_COMPARISONS))

@@ -108,8 +108,8 @@ def test_every_checkpoint_in_the_repository_matches_its_sums(folder):
     assert (files.ROOT / "checkpoints" / folder / "README.md").read_text(encoding="utf-8").startswith(f"# {folder}")
 
 
-def test_all_checkpoints_together_stay_under_40_megabytes():
-    assert sum(path.stat().st_size for path in (files.ROOT / "checkpoints").rglob("*") if path.is_file()) < 40e6
+def test_all_checkpoints_together_stay_under_60_megabytes():
+    assert sum(path.stat().st_size for path in (files.ROOT / "checkpoints").rglob("*") if path.is_file()) < 60e6
 
 
 def test_no_checkpoint_needs_a_pickle():

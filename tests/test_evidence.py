@@ -208,8 +208,10 @@ def test_every_result_that_doit_makes_is_current():
 
 
 def others() -> set:
-    """What lies there only where someone made it: from the hub, of fetched datasets, and of runs on another dataset."""
-    made = [*recipes.rebuilt("hub"), *recipes.DATASETS.values()]
+    """What lies there only where someone made it: from the hub, of fetched datasets, of studies, and of runs on another
+    dataset.
+    """
+    made = [*recipes.rebuilt("hub"), *recipes.DATASETS.values(), *recipes.STUDIES.values()]
     elsewhere = (path for path in (files.ROOT / "results").rglob(f"*{runs.ON}*"))
     return {path for recipe in made for path in recipe.targets()} | set(elsewhere)
 

@@ -240,7 +240,19 @@ def test_only_named_modules_are_left_out_and_no_other_is_imported_by_a_name_made
     assert sorted(dynamic) == [f"pipeline/{name}.py" for name in ("command", "policies/__init__", "probe", "train")]
 
 
-ASIDE = ("command", "fingerprints", "plan", "probe", "processes", "recipes", "renewal", "runs", "summaries", "syntax")
+ASIDE = (
+    "command",
+    "fingerprints",
+    "plan",
+    "probe",
+    "processes",
+    "recipes",
+    "renewal",
+    "runs",
+    "studies",
+    "summaries",
+    "syntax",
+)
 
 
 def numbers(value):

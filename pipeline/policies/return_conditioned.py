@@ -1,0 +1,38 @@
+"""The perceptron told a return (RvS-R): what is left of it, divided by the steps that are left, beside the observation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline import checkpoints, environments
+from pipeline.models.deterministic_policy import DeterministicPolicyModel
+from pipeline.policies.deterministic import DeterministicPolicy
+
+
+class ReturnConditionedPolicy(DeterministicPolicy):
+    """Plays many episodes in lockstep, each asked for the same return."""
+
+    def __init__(self, model: DeterministicPolicyModel, target_return: float, steps: int):
+        super().__init__(model)
+        self.target_return, self.steps = target_return, steps
+
+    def reset(self, seeds: Sequence[int]) -> None:
+        """Begin one episode per seed; the policy itself draws nothing."""
+        self.remaining = np.full(len(seeds), self.target_return)
+        self.step = 0
+
+    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+        """Actions (episode, action) for observations (episode, observation) and the last rewards (episode,)."""
+        if self.step:
+            self.remaining = self.remaining - rewards
+        outcome = (self.remaining / (self.steps - self.step)).astype(np.float32)
+        self.step += 1
+        return super().act(np.concatenate([observations, outcome[:, None]], axis=1), rewards)
+
+
+def load(run) -> ReturnConditionedPolicy:
+    """The policy of an evaluation's checkpoint, asked for the evaluation's return."""
+    model = checkpoints.load(run.checkpoint, DeterministicPolicyModel)
+    return ReturnConditionedPolicy(model, run.target_return, environments.EPISODE_STEPS[run.environment])

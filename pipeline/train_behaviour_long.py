@@ -1,0 +1,96 @@
+"""Train the behaviour policy past the level where it was stopped, and keep the policy of every interval.
+
+    python -m pipeline.train_behaviour_long local_sac_halfcheetah_long
+
+The same training as `pipeline.train_behaviour`'s, interval for interval: until that one stops, both give the same bytes. The
+policies are kept in `data/<name>/`, one file for each interval; a killed run resumes at its last interval.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pipeline import checkpoints, command, evidence, files, recipes
+from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
+from pipeline.train_behaviour import actor_model, agent_state, make_agent, measure, restore, train_interval
+
+
+def kept_policy(name: str, steps: int, root: Path = files.ROOT) -> Path:
+    """The file that holds the policy after so many steps of a long training."""
+    return Path(root) / "data" / name / f"steps_{steps:06}.safetensors"
+
+
+def read_policy(path: Path, hidden_sizes: tuple[int, ...]) -> GaussianPolicyModel:
+    """A kept policy.
+
+    Raises:
+        CheckpointError: the file is missing or cannot be read.
+    """
+    model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=hidden_sizes))
+    model.load_state_dict(checkpoints.read_tensors(path)[0])
+    return model.eval()
+
+
+def train(run, work: Path, root: Path = files.ROOT) -> tuple[GaussianPolicyModel, list[dict]]:
+    """Train to `maximum_steps`; return the last policy and the learning curve, in which each point names its policy's sha256.
+
+    Progress is kept in `work` after each interval, the interval's policy below `root` before it.
+    """
+    agent = make_agent(run)
+    saved, curve = work / "state.safetensors", []
+    if saved.exists():
+        tensors, metadata = checkpoints.read_tensors(saved)
+        if metadata["run"] == evidence.fields(run):
+            curve = metadata["curve"]
+            restore(agent, tensors)
+    with tqdm(total=run.maximum_steps, initial=len(curve) * run.interval_steps, unit="step", desc=run.name) as bar:
+        while len(curve) * run.interval_steps < run.maximum_steps:
+            train_interval(agent, run, len(curve))
+            returns = measure(agent, run)
+            steps = (len(curve) + 1) * run.interval_steps
+            policy = kept_policy(run.name, steps, root)
+            checkpoints.write_tensors(policy, actor_model(agent, run).state_dict())
+            mean = round(float(np.mean(returns)), 3)
+            curve.append({"steps": steps, "return_mean": mean, "returns": returns, "policy_sha256": files.sha256(policy)})
+            checkpoints.write_tensors(saved, agent_state(agent), {"run": evidence.fields(run), "curve": curve})
+            bar.update(run.interval_steps)
+            bar.set_postfix(mean_return=round(mean))
+    return actor_model(agent, run), curve
+
+
+def card(run, curve: list[dict]) -> str:
+    """The checkpoint's card."""
+    facts = {
+        "Model": f"tanh-Gaussian policy, hidden layers {' and '.join(map(str, run.hidden_sizes))}",
+        "Trained by": "soft actor-critic (stable-baselines3)",
+        "Steps": f"{curve[-1]['steps']:,} of {run.environment}, seed {run.seed}",
+        "Return then": f"{curve[-1]['return_mean']:.0f} (mean of {run.evaluation_episodes} stochastic episodes)",
+        "Used for": "data better than the medium dataset; its policies on the way, for the log of a whole training",
+    }
+    return checkpoints.card(
+        run.name, facts, [{"steps": point["steps"], "mean return": point["return_mean"]} for point in curve[::10] + curve[-1:]]
+    )
+
+
+def main() -> None:
+    """Train, write the last policy's checkpoint, then the evidence, then forget the working state; kept policies stay."""
+    parser = command.parser(__doc__, recipes.LONG_BEHAVIOURS)
+    recipe = command.find(parser.parse_args().name, recipes.LONG_BEHAVIOURS)
+    torch.set_num_threads(1)
+    work = files.ROOT / "build" / "training" / recipe.name
+    model, curve = train(recipe.run, work)
+    checkpoints.write_model(files.ROOT / "checkpoints" / recipe.name, model, card(recipe.run, curve))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    evidence.write(
+        recipe, {"steps": curve[-1]["steps"], "parameters": parameters, "return_mean": curve[-1]["return_mean"], "curve": curve}
+    )
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,152 @@
+"""Studies: data that covers returns, shuffled returns, a perceptron told the return; every value by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import (
+    checkpoints,
+    collect_study,
+    evidence,
+    files,
+    recipes,
+    runs,
+    studies,
+    train,
+    train_behaviour_long,
+    train_study,
+)
+from pipeline.collect_study import AlongTraining, Throttled
+from pipeline.episodes import Episodes
+from pipeline.models import return_conditioned_cloning
+from pipeline.models.deterministic_policy import DeterministicPolicyConfig, DeterministicPolicyModel
+from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
+from pipeline.policies.return_conditioned import ReturnConditionedPolicy
+
+
+class Ones:
+    """A policy that always answers with ones and remembers its seeds."""
+
+    def reset(self, seeds):
+        self.seeds = list(seeds)
+
+    def act(self, observations, rewards):
+        return np.ones((len(observations), 2), dtype=np.float32)
+
+
+def episodes_of(rewards):
+    """Episodes with the given rewards (episode, step), whose observations and actions are the step's number."""
+    rewards = np.asarray(rewards, dtype=np.float32)
+    step = np.broadcast_to(np.arange(rewards.shape[1], dtype=np.float32), rewards.shape)[..., None]
+    return Episodes(step, step, rewards)
+
+
+def test_factors_go_round_from_seed_to_seed_and_scale_every_torque():
+    policy = Throttled(Ones(), (0.0, 0.5, 1.0), first_seed=100)
+    policy.reset([101, 102, 103, 104])
+    assert policy.act(np.zeros((4, 3)), np.zeros(4)).tolist() == [[0.5, 0.5], [1, 1], [0, 0], [0.5, 0.5]]
+    assert policy.policy.seeds == [101, 102, 103, 104]
+
+
+def test_each_shard_is_played_by_its_own_policy_of_the_training():
+    policies = [Ones(), Ones(), Ones()]
+    along = AlongTraining(policies, first_seed=100, shard_episodes=20)
+    along.reset(range(120, 140))
+    assert along.policy is policies[1] and policies[1].seeds[0] == 120
+    along.reset(range(140, 160))
+    assert along.policy is policies[2]
+
+
+def test_every_stretch_of_the_joined_log_holds_an_episode_of_each_policy():
+    assert collect_study.interleaved(6, shards=2).tolist() == [0, 3, 1, 4, 2, 5]
+
+
+def test_quantiles_and_histogram_of_returns_by_hand():
+    found = collect_study.coverage(np.arange(101.0))
+    assert found["return_quantiles"] == {"1": 1.0, "25": 25.0, "50": 50.0, "75": 75.0, "99": 99.0}
+    # 0 to 100 in forty bins of 2.5: two numbers and three by turns, the last bin also holds its end
+    assert found["return_histogram"]["edges"][:3].tolist() == [0.0, 2.5, 5.0]
+    assert found["return_histogram"]["counts"].tolist() == [3, 2] * 19 + [3, 3]
+    assert found["returns"].tolist() == list(range(101))
+
+
+def test_returns_are_shuffled_over_episodes_by_the_seed_and_nothing_else_moves():
+    whole = episodes_of([[1, 2], [3, 4], [5, 6]])
+    order = np.random.default_rng(7).permutation(3)
+    mixed = train_study.shuffled(whole, 7)
+    assert mixed.rewards.tolist() == whole.rewards[order].tolist()
+    assert sorted(mixed.returns.tolist()) == [3, 7, 11]
+    assert mixed.observations is whole.observations and mixed.actions is whole.actions
+
+
+def test_the_perceptron_is_told_the_mean_reward_to_come():
+    told = return_conditioned_cloning.told(episodes_of([[6, 2, 1]]))
+    assert told.tolist() == [[[0, 3], [1, 1.5], [2, 1]]]  # 9 / 3, 3 / 2, 1 / 1
+
+
+def test_inputs_and_outcome_are_normalised_by_the_data_learnt_from():
+    learn = episodes_of([[1, 1], [3, 3]])
+    batches = return_conditioned_cloning.Batches(episodes_of([[5, 5]]), runs.BEHAVIOUR_CLONING, like=learn)
+    assert batches.observations == pytest.approx(np.array([[-1, 3], [1, 3]]), abs=1e-4)  # (0 - 0.5) / 0.5; (5 - 2) / 1
+
+
+def test_the_return_asked_falls_by_what_was_earned_and_is_shared_by_the_steps_left():
+    model = DeterministicPolicyModel(DeterministicPolicyConfig(2, 1, ()))
+    with torch.no_grad():
+        model.layers[0].weight.copy_(torch.tensor([[0.0, 1.0]]))
+        model.layers[0].bias.zero_()
+    policy = ReturnConditionedPolicy(model, target_return=4.0, steps=4)
+    policy.reset([0])
+    asked = [np.arctanh(policy.act(np.zeros((1, 1), np.float32), np.array([reward])))[0, 0] for reward in (9.0, 1.0, 2.0)]
+    assert asked == pytest.approx([1.0, 1.0, 0.5], abs=1e-5)  # 4 / 4, 3 / 3, 1 / 2; no reward was earned before the first
+
+
+def test_weights_kept_in_half_precision_are_loaded_in_single_precision(tmp_path):
+    model = DeterministicPolicyModel(DeterministicPolicyConfig(1, 1, ()))
+    with torch.no_grad():
+        model.layers[0].weight.copy_(torch.tensor([[1 + 2**-12]]))
+    train_study.write_halved(tmp_path / "checkpoints" / "halved", model, "card")
+    loaded = checkpoints.load("halved", DeterministicPolicyModel, root=tmp_path)
+    assert loaded.layers[0].weight.dtype == torch.float32
+    assert loaded.layers[0].weight.item() == 1.0  # half precision steps by 2**-10 above one
+    assert train_study.halved(model).layers[0].weight.item() == 1.0
+
+
+def test_the_rate_stays_at_its_top_after_the_warm_up():
+    steady = replace(studies.SteadyTraining("steady", "data"), updates=train_study.ENDLESS)
+    assert train.learning_rate(steady, 4999) == pytest.approx(5e-5)
+    assert [train.learning_rate(steady, update) for update in (10_000, 50_000, 99_999)] == pytest.approx([1e-4] * 3, rel=1e-12)
+
+
+def test_a_kept_policy_is_read_back_as_it_was(tmp_path):
+    model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=(4,)))
+    path = train_behaviour_long.kept_policy("long", 2000, tmp_path)
+    assert path == tmp_path / "data" / "long" / "steps_002000.safetensors"
+    checkpoints.write_tensors(path, model.state_dict())
+    read = train_behaviour_long.read_policy(path, (4,)).state_dict()
+    assert all(torch.equal(read[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_the_long_training_is_the_short_one_but_for_its_end():
+    differing = {name for name, value in vars(studies.LONG).items() if value != vars(runs.BEHAVIOUR)[name]}
+    assert differing == {"name", "maximum_steps"}
+
+
+def test_every_study_learns_from_a_dataset_of_this_project_under_a_name_of_its_own():
+    assert len(recipes.STUDY_TRAININGS) == len(studies.TRAININGS)
+    for name, recipe in recipes.STUDY_TRAININGS.items():
+        assert name not in recipes.TRAINED and recipe.run.data in recipes.COLLECTIONS
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in recipes.STUDIES.items() if recipe.path().exists()])
+def test_what_a_study_left_is_whole_and_of_the_run_as_it_stands(name):
+    recipe = recipes.STUDIES[name]
+    content = evidence.read(recipe.path())
+    assert content["run"] == evidence.fields(recipe.run)
+    assert content["made"]["values_sha256"] == evidence.values_digest(content["values"])
+    assert all(files.sha256(files.ROOT / output) == content["values"]["sha256"][output] for output in recipe.outputs)
+    for dataset in recipe.inputs:
+        if dataset.startswith("results/datasets/"):
+            assert evidence.file_digest(dataset) == content["made"]["inputs"][dataset]
