@@ -53,7 +53,8 @@ def trained_evidence_problems() -> list[str]:
 
 def trained_by_other_code() -> list[tuple[str, str]]:
     """Trainings whose evidence is sound but was made by other code, or other versions, than today's; each with what changed."""
-    reasons = ((f"{recipe.kind}/{recipe.name}", fingerprints.stale(recipe)) for recipe in recipes.TRAINED.values())
+    trained = (*recipes.TRAINED.values(), *recipes.STUDIES.values())
+    reasons = ((f"{recipe.kind}/{recipe.name}", fingerprints.stale(recipe)) for recipe in trained)
     return [(name, reason) for name, reason in reasons if reason and reason.startswith("changed: ")]
 
 
