@@ -12,6 +12,7 @@ names of inputs, and as the set of modules.
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import json
@@ -53,6 +54,7 @@ class Tree:
     places: dict[str, Path | None] = field(default_factory=dict)
     entries: dict[Path, set[str]] = field(default_factory=dict)
     waiting: list[str] = field(default_factory=list)
+    closures: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
 
     def listed(self, folder: Path) -> set[str]:
         """Names of what lies in a folder."""
@@ -121,19 +123,20 @@ class Tree:
         except (SyntaxError, ValueError) as error:
             raise EvidenceError(f"{path} is no Python ({error})") from None
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-        everything = syntax.all_imported(tree, package)
+        nodes = list(ast.walk(tree))
+        everything = syntax.all_imported(nodes, package)
         self.imports[module] = everything
-        renamed = self.stand_ins(tree, everything)
+        renamed = self.stand_ins(nodes, everything)
 
         def say(statement) -> list[str]:
             return [self.said(each, each.bound in renamed) for each in syntax.imported(statement, package)]
 
-        digest = hashlib.sha256(syntax.canonical(tree, say, renamed).encode())
+        digest = hashlib.sha256(syntax.canonical(tree, say, renamed, nodes).encode())
         if path.with_suffix(".c").exists():  # code in C of the same name belongs to it
             digest.update(path.with_suffix(".c").read_bytes())
         return digest.hexdigest()
 
-    def stand_ins(self, tree, everything: list[syntax.Imported]) -> dict[str, str]:
+    def stand_ins(self, nodes: list[ast.AST], everything: list[syntax.Imported]) -> dict[str, str]:
         """Names in a file that stand for one module of this project and for nothing else, with the text that replaces them."""
         meant: dict[str, set[str | None]] = {}
         for each in everything:
@@ -141,7 +144,7 @@ class Tree:
             whole = target is not None and target not in ASIDE and (each.name is None or target != each.module)
             dotted = each.name is None and each.bound != each.module.rpartition(".")[2]
             meant.setdefault(each.bound, set()).add(f"Module({self.digest(target)})" if whole and not dotted else None)
-        for name in syntax.bound_otherwise(tree):
+        for name in syntax.bound_otherwise(nodes):
             meant.pop(name, None)
         return {name: text for name, (text, *others) in meant.items() if text is not None and not others}
 
@@ -156,6 +159,12 @@ class Tree:
 
     def closure(self, modules: tuple[str, ...]) -> list[str]:
         """The modules given and all that they import from this project, with the packages that hold them; `ASIDE` apart."""
+        if modules not in self.closures:
+            self.closures[modules] = self.reach(modules)
+        return self.closures[modules]
+
+    def reach(self, modules: tuple[str, ...]) -> list[str]:
+        """`closure`, not remembered."""
         found: set[str] = set()
         waiting = list(modules)
         while waiting:
@@ -214,6 +223,18 @@ def check_unedited(made: dict) -> None:
             raise EvidenceError(f"{path} was edited while this ran, so nothing was written: give the same command again")
 
 
+@functools.cache
+def sum_of(path: Path, inode: int, bytes_: int, written: int) -> str:
+    """SHA-256 of a file that was last written then, nanoseconds; read once by this process."""
+    return files.sha256(path)
+
+
+def file_sum(path: Path) -> str:
+    """SHA-256 of a file as it lies there now."""
+    now = path.stat()
+    return sum_of(path, now.st_ino, now.st_size, now.st_mtime_ns)
+
+
 def input_digest(name: str, root: Path) -> str:
     """SHA-256 of an input's bytes; of evidence, of its run and its values alone, so that its making may be renewed.
 
@@ -229,7 +250,7 @@ def input_digest(name: str, root: Path) -> str:
             return values_digest([content["run"], values])
         except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
             return "unreadable"
-    return files.sha256(path)
+    return file_sum(path)
 
 
 def depends(recipe: Recipe, root: Path = files.ROOT, source: Tree | None = None) -> dict:
@@ -265,7 +286,7 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
             return "it was changed by hand"
         for output in recipe.outputs:
             path = Path(root) / output
-            if not path.is_file() or files.sha256(path) != content["values"]["sha256"].get(output):
+            if not path.is_file() or file_sum(path) != content["values"]["sha256"].get(output):
                 return f"{output} is missing or was changed by hand"
         held, wanted = content["values"].get("episodes", 0), getattr(recipe.run, "episodes", 0)
         if Path(root) == files.ROOT and 0 < held < wanted:

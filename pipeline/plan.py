@@ -152,7 +152,9 @@ def tidy() -> None:
     A process killed at its very end leaves such work. What another process is making is let be.
     """
     every = [*recipes.TRAINED.values(), *recipes.rebuilt(), *recipes.rebuilt("hub")]
-    left = {work: recipe for recipe in every for work in recipe.progress() if work.exists()}
+    begun = {path.name for path in (*evidence.workshop().glob("*/*"), *(evidence.workshop().parent / "training").glob("*"))}
+    suspected = [recipe for recipe in every if any(name.startswith(recipe.name) for name in begun)]
+    left = {work: recipe for recipe in suspected for work in recipe.progress() if work.exists()}
     waiting = {work for work, recipe in left.items() if fingerprints.stale(recipe)}
     for work in {*left, *evidence.workshop().glob("*/*")} - waiting:
         if not being_made(work.parent.name, left[work].name if work in left else work.name.rpartition("_")[0]):

@@ -39,7 +39,7 @@ def parse(source: bytes) -> ast.Module:
         isinstance(node, ast.ImportFrom) and node.module == "typing" and any(each.name == CHECKING for each in node.names)
         for node in tree.body
     )
-    if checking and CHECKING not in bound_otherwise(tree):
+    if checking and CHECKING not in bound_otherwise(list(ast.walk(tree))):
         tree.body = [node for node in tree.body if not is_for_types(node)]
     return tree
 
@@ -61,16 +61,16 @@ def imported(statement: ast.Import | ast.ImportFrom, package: str) -> Iterator[I
             yield Imported(module, alias.name, alias.asname or alias.name)
 
 
-def all_imported(tree: ast.Module, package: str) -> list[Imported]:
-    """What all import statements of a file bind, wherever they stand."""
-    statements = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+def all_imported(nodes: list[ast.AST], package: str) -> list[Imported]:
+    """What all import statements among a file's nodes bind, wherever they stand."""
+    statements = (node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
     return [each for statement in statements for each in imported(statement, package)]
 
 
-def bound_otherwise(tree: ast.Module) -> set[str]:
-    """Names that a file binds in any way but by an import: assignments, arguments, functions, classes, handlers, patterns."""
+def bound_otherwise(nodes: list[ast.AST]) -> set[str]:
+    """Names that a file's nodes bind in any way but by an import: by assignment, as an argument, function, class or pattern."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             names.add(node.id)
         elif isinstance(node, ast.Global | ast.Nonlocal):
@@ -120,11 +120,11 @@ def outermost(node: ast.AST) -> Iterator[ast.AST]:
             yield from outermost(child)
 
 
-def reads_docstrings(tree: ast.Module) -> bool:
+def reads_docstrings(nodes: list[ast.AST]) -> bool:
     """Whether a file looks at docstrings, other than to head the help of its command line: then they may decide a value."""
     helped = {
         id(part)
-        for call in ast.walk(tree)
+        for call in nodes
         if isinstance(call, ast.Call) and says_help(call)
         for dropped in (*call.args, *(keyword.value for keyword in call.keywords if keyword.arg in HELP))
         if not has_effects(dropped)
@@ -133,12 +133,17 @@ def reads_docstrings(tree: ast.Module) -> bool:
     looks = ("__doc__", "getdoc")
     return any(
         getattr(node, "id", getattr(node, "attr", None)) in looks and id(node) not in helped
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Name | ast.Attribute)
     )
 
 
-def canonical(tree: ast.Module, say: Callable[[ast.Import | ast.ImportFrom], list[str]], renamed: dict[str, str]) -> str:
+def canonical(
+    tree: ast.Module,
+    say: Callable[[ast.Import | ast.ImportFrom], list[str]],
+    renamed: dict[str, str],
+    nodes: list[ast.AST] | None = None,
+) -> str:
     """A file as text that depends on what it does alone.
 
     Python's minor version does not matter: fields that are empty are left out, since newer versions add empty ones.
@@ -147,9 +152,11 @@ def canonical(tree: ast.Module, say: Callable[[ast.Import | ast.ImportFrom], lis
         tree: the file; it is not changed.
         say: gives for an import statement one text for each name it binds.
         renamed: names that stand for modules of this project, and the text to put in their place.
+        nodes: all nodes of the tree, where they are at hand.
     """
-    annotated = not any(each == Imported("__future__", "annotations", "annotations") for each in all_imported(tree, ""))
-    documented = reads_docstrings(tree)
+    nodes = list(ast.walk(tree)) if nodes is None else nodes
+    annotated = Imported("__future__", "annotations", "annotations") not in all_imported(nodes, "")
+    documented = reads_docstrings(nodes)
 
     def body(statements: list[ast.stmt], in_class: bool) -> str:
         texts: list[str] = []
