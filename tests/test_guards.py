@@ -6,18 +6,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from pipeline import PipelineError, collect, compare, environments, evidence, files, guards, pool, recipes, runs
+from pipeline import PipelineError, collect, compare, environments, evidence, files, fingerprints, guards, pool, recipes, runs
 from pipeline.evidence import Recipe
 
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A project that holds nothing yet."""
+    code = fingerprints.tree(files.ROOT)
+    monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(Recipe.path, "__defaults__", (tmp_path,))
     monkeypatch.setattr(Recipe.work, "__defaults__", (tmp_path,))
     monkeypatch.setattr(evidence.write, "__defaults__", (tmp_path, None))
-    monkeypatch.setattr(evidence, "sources", lambda modules: {})
     return tmp_path
 
 

@@ -11,6 +11,7 @@ from pipeline import (
     collect_study,
     evidence,
     files,
+    fingerprints,
     recipes,
     runs,
     studies,
@@ -145,8 +146,8 @@ def test_what_a_study_left_is_whole_and_of_the_run_as_it_stands(name):
     recipe = recipes.STUDIES[name]
     content = evidence.read(recipe.path())
     assert content["run"] == evidence.fields(recipe.run)
-    assert content["made"]["values_sha256"] == evidence.values_digest(content["values"])
+    assert content["made"]["sha256"] == evidence.sealed(content)
     assert all(files.sha256(files.ROOT / output) == content["values"]["sha256"][output] for output in recipe.outputs)
     for dataset in recipe.inputs:
         if dataset.startswith("results/datasets/"):
-            assert evidence.file_digest(dataset) == content["made"]["inputs"][dataset]
+            assert fingerprints.input_digest(dataset, files.ROOT) == content["made"]["inputs"][dataset]

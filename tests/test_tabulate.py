@@ -143,4 +143,5 @@ def test_of_a_string_of_evidence_nothing_acts_on_the_page(monkeypatch, tmp_path,
     (tmp_path / "evil.md.j2").write_text("{% macro cell(x) %}<br>{{ x }}{% endmacro %}| {{ cell(word) }} | {{ word }} |\n")
     monkeypatch.setattr(tabulate, "TEMPLATES", tmp_path)
     monkeypatch.setattr(tabulate.provenance, "rows", lambda data: [])
+    monkeypatch.setattr(tabulate.provenance, "renewed", lambda data: {})
     assert tabulate.render("evil", {"word": evil}) == f"| <br>{shown} | {shown} |\n"
