@@ -347,6 +347,7 @@ def forged(forgery: Forgery, kept: Path):
                     was.stat().st_mtime,
                 ):
                     shutil.copy2(was, path)
+        tabulate.results.cache_clear()
 
 
 def name_machine(kept: Path) -> None:

@@ -72,7 +72,8 @@ class Piece:
 def everything() -> list[Recipe]:
     """All evidence that is committed, and what others measured where there is some."""
     here = [*recipes.TRAINED.values(), *recipes.rebuilt()]
-    return here + [recipe for recipe in recipes.rebuilt("hub") if recipe.path().exists()]
+    sometimes = (*recipes.STUDIES.values(), *recipes.rebuilt("hub"))
+    return here + [recipe for recipe in sometimes if recipe.path().exists()]
 
 
 def check_files() -> Iterator[str]:
@@ -143,7 +144,7 @@ def check_picture(recipe: Recipe, values: dict) -> Iterator[str]:
 
 def check_checkpoints() -> Iterator[str]:
     """Checkpoints: as their sums say, as the evidence of their training says, and of the run whose name they bear."""
-    for name, recipe in recipes.TRAINED.items():
+    for name, recipe in {**recipes.TRAINED, **recipes.STUDIES}.items():
         folder = files.ROOT / "checkpoints" / name
         if recipe.kind != "training" or not folder.exists():
             continue

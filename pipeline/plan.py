@@ -151,7 +151,7 @@ def tidy() -> None:
 
     A process killed at its very end leaves such work. What another process is making is let be.
     """
-    every = [*recipes.TRAINED.values(), *recipes.rebuilt(), *recipes.rebuilt("hub")]
+    every = [*recipes.TRAINED.values(), *recipes.STUDIES.values(), *recipes.rebuilt(), *recipes.rebuilt("hub")]
     begun = {path.name for path in (*evidence.workshop().glob("*/*"), *(evidence.workshop().parent / "training").glob("*"))}
     suspected = [recipe for recipe in every if any(name.startswith(recipe.name) for name in begun)]
     left = {work: recipe for recipe in suspected for work in recipe.progress() if work.exists()}
