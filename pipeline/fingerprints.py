@@ -272,8 +272,14 @@ def depends(recipe: Recipe, root: Path = files.ROOT, source: Tree | None = None)
 
 def fingerprint(recipe: Recipe, made: dict) -> str:
     """One SHA-256 of the run's fields and of all that its evidence depends on; names of modules apart, which may move."""
+    return told_fingerprint({"run": fields(recipe.run), "made": made})
+
+
+def told_fingerprint(content: dict) -> str:
+    """The fingerprint that a piece of evidence should have, by what it says of its making."""
+    made = content["made"]
     return values_digest(
-        [fields(recipe.run), made["holds"], made["inputs"], sorted(set(made["sources"].values())), made["versions"]]
+        [content["run"], made["holds"], made["inputs"], sorted(set(made["sources"].values())), made["versions"]]
     )
 
 
@@ -282,7 +288,7 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
     try:
         content = read(recipe.path(root))
         made = content["made"]
-        if sealed(content) != made["sha256"]:
+        if sealed(content) != made["sha256"] or told_fingerprint(content) != made["fingerprint"]:
             return "it was changed by hand"
         for output in recipe.outputs:
             path = Path(root) / output

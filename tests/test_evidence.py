@@ -125,6 +125,7 @@ def test_a_changed_input_is_named(recipe, tmp_path):
     path = recipe.path(tmp_path)
     content = json.loads(path.read_text(encoding="utf-8"))
     content["made"]["inputs"]["LICENSE"] = "0" * 64
+    content["made"]["fingerprint"] = fingerprints.told_fingerprint(content)
     content["made"]["sha256"] = evidence.sealed(content)
     path.write_text(json.dumps(content))
     assert fingerprints.stale(recipe, tmp_path) == "changed: LICENSE"
@@ -139,6 +140,13 @@ def test_another_version_of_a_package_is_named(recipe, tmp_path, monkeypatch):
 def test_a_number_edited_by_hand_is_noticed(recipe, tmp_path):
     path = evidence.write(recipe, {"x": 1.25}, tmp_path)
     path.write_text(path.read_text(encoding="utf-8").replace("1.25", "1.35"))
+    assert fingerprints.stale(recipe, tmp_path) == "it was changed by hand"
+
+
+def test_a_fingerprint_that_does_not_follow_from_the_making_is_noticed_though_the_digest_was_made_anew(recipe, tmp_path):
+    path = evidence.write(recipe, {"x": 1.25}, tmp_path)
+    content = evidence.read(path)
+    evidence.write_sealed(path, {**content, "made": {**content["made"], "fingerprint": "0" * 64}})
     assert fingerprints.stale(recipe, tmp_path) == "it was changed by hand"
 
 

@@ -8,8 +8,20 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline import runs
-from pipeline.summaries import compare, difference, paired, pool, slopes, summarise_returns, summarise_solved
+from pipeline import files, runs
+from pipeline.evidence import Recipe
+from pipeline.summaries import (
+    compare,
+    derived,
+    difference,
+    paired,
+    pool,
+    rolled_out,
+    slopes,
+    summarise_returns,
+    summarise_solved,
+    trained,
+)
 
 EVALUATION = runs.Evaluation("toy", "random_actions", episodes=3, shard_episodes=3, first_seed=7)
 SOLVING = runs.Solving("toy", "random_steps", "go_to_local_s7n5", episodes=4, shard_episodes=4, first_seed=7)
@@ -197,3 +209,47 @@ def test_two_evaluations_are_compared_in_pairs():
 def test_a_summary_counts_seeds_from_the_runs_first():
     later = dataclasses.replace(EVALUATION, first_seed=1000)
     assert summarise_returns(later, [0.0, 0.0])["seeds"] == [1000, 1001]
+
+
+def test_a_rollout_tells_how_many_steps_it_took_what_they_earned_and_how_far_it_came():
+    states = {"positions": np.array([[0.5, 9.0], [1.0, 9.0], [3.25, 9.0]]), "rewards": np.array([1.0, -0.5, 2.0])}
+    assert rolled_out(states) == {"steps": 3, "return": 2.5, "distance_m": 2.75}
+
+
+def test_what_a_training_came_to_is_the_last_point_of_its_curve():
+    curve = [{"updates": 10, "loss": 3.0, "held_out_loss": 4.0}, {"updates": 20, "loss": 1.0, "held_out_loss": 2.0}]
+    values = {"updates": 20, "parameters": 7, "loss": 9.0, "held_out_loss": 2.0, "curve": curve}
+    assert trained(values) == {**values, "loss": 1.0}
+    # a training that went on counts its own updates, and its curve those of before as well
+    assert trained({**values, "updates": 5})["updates"] == 5
+    assert trained({"steps": 0, "curve": []}) == {"steps": 0, "curve": []}
+
+
+def made(kind: str, run) -> Recipe:
+    return Recipe("toy", kind, "a verb", run, ())
+
+
+def test_values_of_each_kind_are_derived_from_what_was_played_rounded_and_with_the_sums_of_files_beside_them(tmp_path):
+    returns = derived(made("evaluations", EVALUATION), {"returns": [1.0, 2.0, 4.5], "sha256": {"a": "b"}}, tmp_path)
+    assert returns["return_mean"] == 2.5 and returns["sha256"] == {"a": "b"}
+    assert returns["score_mean"] == round((2.5 - RANDOM) * SCALE, 4)
+    played = {"success": [1, 0], "length": [3, 49]}
+    solved = derived(made("solved", SOLVING), {**played, "solved": 2, "length_mean": 1.0}, tmp_path)
+    assert (solved["solved"], solved["length_mean"], "sha256" in solved) == (1, 26.0, False)
+    assert derived(made("training", None), {"loss": 9.0, "curve": [{"loss": 1.00004}]}, tmp_path)["loss"] == 1.0
+    assert derived(made("attention", None), {"share": 1.0}, tmp_path) is None
+
+
+def test_pools_and_comparisons_are_derived_from_the_evidence_below_the_folder_they_are_written_to(tmp_path):
+    for name, values in (("one", [0.0, 2.0]), ("other", [1.0, 3.0])):
+        content = {"run": {"target_return": 1.0}, "made": {}, "values": {"returns": values, "seeds": [7, 8]}}
+        files.write_json(tmp_path / "results" / "evaluations" / f"{name}.json", content)
+    pooled = derived(made("pooled", runs.Pool("toy", ("one", "other"))), {}, tmp_path)
+    assert pooled["seed_means"] == [1.0, 2.0] and pooled["return_mean"] == 1.5
+    apart = derived(made("compared", runs.PairedDifference("toy", "one", "other")), {"return": "forged"}, tmp_path)
+    assert apart["return"] == {"mean": -1.0, "low": -1.0, "high": -1.0} and apart["episodes"] == 2
+    states = {"positions": np.array([[0.0], [1.5]]), "rewards": np.array([1.0, 2.0])}
+    recipe = Recipe("toy", "rollouts", "a verb", None, (), outputs=("results/rollouts/toy.npz",))
+    (tmp_path / "results" / "rollouts").mkdir()
+    np.savez(tmp_path / "results" / "rollouts" / "toy.npz", **states)
+    assert derived(recipe, {"return": 99.0}, tmp_path) == {"steps": 2, "return": 3.0, "distance_m": 1.5}
