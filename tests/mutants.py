@@ -44,11 +44,9 @@ FUNCTIONS = (  # module.x_function, or module.x, class and method with separator
     "pipeline.tabulate.x_fixed__*",
     "pipeline.tabulate.x_interval__*",
     "pipeline.tabulate.x_share__*",
-    "pipeline.reproduce.x_same_numbers__*",
-    "pipeline.reproduce.x_intervals__*",
-    "pipeline.reproduce.x_judge_values__*",
-    "pipeline.reproduce.x_judge_latency__*",
-    "pipeline.reproduce.x_judge_rollout__*",
+    "pipeline.judging.x_same_numbers__*",
+    "pipeline.judging.x_intervals__*",
+    "pipeline.judging.x_judge_values__*",
 )
 
 
