@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pipeline import PipelineError, checkpoints, command, episodes, evidence, files, recipes
+from pipeline import PipelineError, checkpoints, command, episodes, evidence, files, guards, recipes
 from pipeline.collect import collect, draw_contexts, statistics
 from pipeline.episodes import Episodes
 from pipeline.models.gaussian_policy import GaussianPolicyModel
@@ -98,13 +98,13 @@ def coverage(returns: np.ndarray) -> dict:
     }
 
 
-def play(run, path, work) -> tuple[Episodes, str, np.ndarray]:
+def play(run, work) -> tuple[Episodes, str, np.ndarray]:
     """Play what `work` does not hold yet; returns the episodes, what their label is called, and the labels (episode,)."""
     if hasattr(run, "factors"):
         policy = BehaviourPolicy(checkpoints.load(run.behaviour, GaussianPolicyModel))
-        whole = collect(run, Throttled(policy, run.factors, run.first_seed), path, work)
+        whole = collect(run, Throttled(policy, run.factors, run.first_seed), work)
         return whole, "factor", np.resize(run.factors, run.episodes)
-    whole = collect(run, AlongTraining(kept_policies(run), run.first_seed, run.shard_episodes), path, work)
+    whole = collect(run, AlongTraining(kept_policies(run), run.first_seed, run.shard_episodes), work)
     shards = run.episodes // run.shard_episodes
     order = interleaved(run.episodes, shards)
     return whole[order], "trained_steps", (order // run.shard_episodes + 1) * run.interval_steps
@@ -117,7 +117,8 @@ def main() -> None:
     run = recipe.run
     torch.set_num_threads(1)
     path, work = files.ROOT / "data" / f"{run.name}.hdf5", recipe.work()
-    whole, label, labels = play(run, path, work)
+    whole, label, labels = play(run, work)
+    guards.refuse_other_dataset(recipe, episodes.sha256(whole))
     attributes = {"name": run.name, "environment": run.environment, "first_seed": run.first_seed, label: labels}
     episodes.write(path, whole, attributes)
     checkpoints.write_tensors(files.ROOT / recipes.contexts_file(run.contexts_name), draw_contexts(whole, run))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import collect, demonstrate, environments, episodes, runs
+from pipeline import collect, collect_study, demonstrate, environments, episodes, runs, studies
 from pipeline.demonstrations import Demonstrations
 from pipeline.episodes import Episodes
 from tests.stubs import WORLD, Follower, World
@@ -38,19 +38,18 @@ def test_shards_part_the_seeds_of_a_collection():
 
 
 def test_a_collection_is_its_shards_one_after_the_other_and_resumes_where_one_is_missing(world, tmp_path):
-    policy, path, work = Follower(action_dim=6), tmp_path / "data.hdf5", tmp_path / "work"
+    policy, work = Follower(action_dim=6), tmp_path / "work"
     work.mkdir()
-    whole = collect.collect(RUN, policy, path, work)
+    whole = collect.collect(RUN, policy, work)
     # seed s sees s + t and earns 10 (t + 1) + (s + t) / 100
     assert whole.observations[..., 0].tolist() == [[10, 11, 12], [11, 12, 13], [12, 13, 14], [13, 14, 15]]
     expected = [[10.1, 20.11, 30.12], [10.11, 20.12, 30.13], [10.12, 20.13, 30.14], [10.13, 20.14, 30.15]]
     assert whole.rewards == pytest.approx(np.array(expected)) and whole.rewards.dtype == np.float32
     assert whole.actions[3, 2].tolist() == pytest.approx([0.15] * 6)
     assert policy.begun == [[10, 11], [12, 13]]
-    assert episodes.sha256(episodes.read(path)) == episodes.sha256(whole)
     (work / "shard_000.hdf5").unlink()
     again = Follower(action_dim=6)
-    assert episodes.sha256(collect.collect(RUN, again, path, work)) == episodes.sha256(whole)
+    assert episodes.sha256(collect.collect(RUN, again, work)) == episodes.sha256(whole)
     assert again.begun == [[10, 11]]
 
 
@@ -126,3 +125,15 @@ def test_statistics_of_two_demonstrations():
         "length_max": 3,
         "action_shares": {"left": 0.0, "right": 0.0, "forward": 0.5, "pickup": 0.25, "drop": 0.0, "toggle": 0.25},
     }
+
+
+def test_a_throttled_collection_plays_its_shards_with_a_factor_for_each_episode(world, monkeypatch, tmp_path):
+    run = studies.ThrottledCollection(
+        "toy", "follower", environment=WORLD, episodes=4, shard_episodes=2, first_seed=10, factors=(0.0, 0.5)
+    )
+    monkeypatch.setattr(collect_study.checkpoints, "load", lambda *words: None)
+    monkeypatch.setattr(collect_study, "BehaviourPolicy", lambda model: Follower(action_dim=6))
+    whole, label, labels = collect_study.play(run, tmp_path)
+    assert label == "factor" and labels.tolist() == [0.0, 0.5, 0.0, 0.5]
+    # seed s sees s + t, and its policy does a hundredth of that
+    assert whole.actions[:, 2, 0].tolist() == pytest.approx([0.0, 0.065, 0.0, 0.075])
