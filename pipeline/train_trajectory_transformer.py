@@ -135,10 +135,11 @@ def main() -> None:
     recipe = command.find(arguments.name, recipes.TRAJECTORY_TRAININGS)
     earlier = arguments.earlier
     run = going_on(recipe.run) if earlier else recipe.run
-    guards.refuse_lesser_training(replace(recipe, run=run), earlier)
     torch.set_num_threads(1)
     begun_from, work = beginning(recipe, earlier)
     learn, held_out = training.dataset(run)
+    begin(run, learn, earlier)  # another architecture is refused before what it saw is counted
+    guards.refuse_lesser_training(replace(recipe, run=run), earlier)
     model, discretizer, curve = train(run, learn, held_out, earlier, work)
     tokens_before = model.config.tokens_seen - run.updates * run.batch_size * model.config.block_size
     values = {

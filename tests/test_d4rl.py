@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline import PipelineError, d4rl, downloads, episodes, evidence, fetch_dataset, files, hub, recipes, runs
+from pipeline import PipelineError, d4rl, downloads, episodes, evidence, fetch_dataset, files, fingerprints, hub, recipes, runs
 from pipeline.downloads import DownloadError
 from pipeline.episodes import EpisodesError
 from tests import small_hub
@@ -22,12 +22,13 @@ def served(tmp_path, monkeypatch):
     """A server with a small file in D4RL's layout, and a project that knows no sum of it."""
     serving = small_hub.SmallHub(plain={PLACE: small_hub.d4rl(steps=50)}).start()
     run = replace(runs.D4RL_MEDIUM, address=serving.endpoint + PLACE, episode_steps=50, known=None)
+    code = fingerprints.tree(files.ROOT)
+    monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(hub, "LOCK", tmp_path / "hub.lock")
     monkeypatch.setattr(recipes, "DATASETS", recipes.named(recipes.published_dataset, (run,)))
     monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
     monkeypatch.setattr(evidence.write, "__defaults__", (tmp_path, None))
-    monkeypatch.setattr(evidence, "sources", lambda modules: {})
     monkeypatch.setattr(downloads, "PAUSE", 0)
     hub.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
     yield serving

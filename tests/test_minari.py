@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from pipeline import PipelineError, episodes, evidence, fetch_dataset, files, hub, minari_files, recipes, runs
+from pipeline import PipelineError, episodes, evidence, fetch_dataset, files, fingerprints, hub, minari_files, recipes, runs
 from pipeline.episodes import EpisodesError
 from tests import small_hub
 
@@ -19,11 +19,12 @@ STEPS = 50
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A project that has seen no dataset, and a folder of Minari's."""
+    code = fingerprints.tree(files.ROOT)
+    monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(hub, "LOCK", tmp_path / "hub.lock")
     monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
     monkeypatch.setattr(evidence.write, "__defaults__", (tmp_path, None))
-    monkeypatch.setattr(evidence, "sources", lambda modules: {})
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
     hub.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
     return tmp_path / "minari" / RUN.identifier
