@@ -19,12 +19,6 @@ EVALUATE = Scenario(
     ("pipeline.evaluate", "local_random_halfcheetah"), forget("results/evaluations/local_random_halfcheetah.json")
 )
 # Writes in place, with a moment between two halves that the drill's hook takes for a write.
-HALF_BY_HALF = """    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb", buffering=0) as file:
-        file.write(content[: len(content) // 2])
-        __import__("sys").audit("os.remove", str(path), -1)
-        file.write(content[len(content) // 2 :])
-"""
 
 
 @pytest.mark.parametrize(("name", "ending"), [("collect", signal.SIGKILL), ("train", signal.SIGTERM)])
@@ -128,14 +122,6 @@ def test_where_the_file_system_knows_no_locks_work_goes_on_and_says_so(tmp_path,
     (tmp_path / "locks" / "kind_name").touch()
     assert plan.being_made("kind", "name"), "what another process may be making is let be"
     assert not plan.being_made("kind", "other")
-
-
-def test_the_drill_catches_a_writer_that_is_not_atomic(own_toy, toy):
-    own_toy.edit("pipeline/files.py", "    write_whole(path, lambda temporary: temporary.write_bytes(content))\n", HALF_BY_HALF)
-    SCENARIOS["train"].undo(own_toy)
-    assert strike(own_toy, SCENARIOS["train"].words, Kill(signal.SIGKILL, write=5))
-    found = complaints(own_toy, SCENARIOS["train"].words, toy)
-    assert found and found[0].startswith("does not finish"), found
 
 
 def test_the_drill_catches_bytes_that_differ_and_files_that_are_left(own_toy, toy):
