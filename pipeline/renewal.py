@@ -5,8 +5,8 @@
 
 The commit is looked up whose code made the evidence. Its code and today's run side by side, in this environment: each result at
 toy size to its very end, and at full size for a while (`pipeline.probe`); all bytes must be equal, and every statement that
-changed must have run. Then the new digests are written, and below `made.renewed` what was run, between which commits, with what
-outcome, on which processor. What follows from what was played is computed again in full, as at every check.
+changed, came or went must have run. Then the new digests are written, and below `made.renewed` what was run, between which
+commits, with what outcome, on which processor. What follows from what was played is computed again in full, as at every check.
 
 Refused, each in a sentence: evidence whose run, inputs or versions changed; a statement that changed and did not run, unless it
 leads to nothing but an error, or stands in a function that nothing names; other bytes; code in C that compiles to other bytes,
@@ -223,19 +223,33 @@ def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> lis
     return missed
 
 
-def missed_lines(recipe: Recipe, made: dict, old: Path, new: Path, ran: dict[str, list[int]]) -> list[str]:
-    """Places, as file:line, in the source of a result that changed since it was made and that the probe did not run."""
+Lines = dict[str, list[int]]  # that ran, by file
+
+
+def missed_lines(recipe: Recipe, made: dict, old: Path, new: Path, ran_then: Lines, ran_now: Lines) -> list[str]:
+    """Places, as file:line, in the source of a result that changed since it was made and that the probes did not run: what is
+    new or other must have run in today's code, and what is gone in the earlier.
+    """
     before, after = fingerprints.Tree(old), fingerprints.Tree(new)
-    kept, missed = set(made["sources"].values()), []
-    used = named([syntax.parse(after.locate(module).read_bytes()) for module in after.closure(recipe.modules)])
-    for module, digest in after.sources(recipe.modules).items():
-        if digest in kept:
-            continue
-        path = after.locate(module)
-        name = path.relative_to(new).as_posix()
-        earlier = before.locate(module)
-        missed += [f"{name}:{line}" for line in not_run(earlier, path, set(ran.get(name, ())), used)]
-    return missed
+    then, now = made["sources"], after.sources(recipe.modules)
+    missed = unproven(before, after, [module for module in now if now[module] not in then.values()], list(now), ran_now)
+    gone = [module for module in then if module in now and then[module] not in now.values()]
+    return missed + [f"{place} as it was" for place in unproven(after, before, gone, list(then), ran_then)]
+
+
+def unproven(
+    other: fingerprints.Tree, tree: fingerprints.Tree, modules: list[str], all_modules: list[str], ran: Lines
+) -> list[str]:
+    """Places in modules of a checkout that another one has not, and that did not run. A function that no module names, of all
+    that belong to the result, cannot run.
+    """
+    used = named([syntax.parse(path.read_bytes()) for module in all_modules if (path := tree.locate(module))])
+    places = []
+    for module in modules:
+        path = tree.locate(module)
+        name = path.relative_to(tree.root).as_posix()
+        places += [f"{name}:{line}" for line in not_run(other.locate(module), path, set(ran.get(name, ())), used)]
+    return places
 
 
 def code_in_c(recipe: Recipe, old: Path, new: Path) -> list[str]:
@@ -326,7 +340,7 @@ def verify(stale: Stale, old: Path, new: Path, before: dict, after: dict) -> str
     for part, words in (("toy", "at toy size"), ("prefix", "at full size")):
         if before[part] != after[part]:
             raise RenewalError(f"today's code gives other bytes {words}: make it again")
-    missed = missed_lines(recipe, stale.content["made"], old, new, after["lines"])
+    missed = missed_lines(recipe, stale.content["made"], old, new, before["lines"], after["lines"])
     if missed:
         raise RenewalError(f"changed and did not run: {', '.join(missed[:4])}{' …' if missed[4:] else ''}")
     if changed := code_in_c(recipe, old, new):

@@ -70,6 +70,28 @@ def test_wording_comments_and_layout_are_no_change(tmp_path):
     assert missed(tmp_path, new, set()) == []
 
 
+def project(folder, text: str) -> fingerprints.Tree:
+    """A checkout of one module."""
+    (folder / "pipeline").mkdir(parents=True)
+    (folder / "pipeline" / "play.py").write_text(text)
+    return fingerprints.Tree(folder)
+
+
+def test_a_statement_that_went_must_have_run_as_it_was(tmp_path):
+    text = OLD + "\n\nplay(len, 3)\n"
+    then = project(tmp_path / "then", text)
+    now = project(tmp_path / "now", text.replace("            total -= 1\n", "            pass\n"))
+    made = {"sources": then.sources(("pipeline.play",))}
+    recipe = dataclasses.replace(RECIPE, modules=("pipeline.play",))
+
+    def missed(lines: list[int]) -> list[str]:
+        ran = {"pipeline/play.py": lines}
+        return renewal.missed_lines(recipe, made, then.root, now.root, ran, ran)
+
+    assert missed([3, 4, 5, 7, 8]) == ["pipeline/play.py:6 as it was"]
+    assert missed([3, 4, 5, 6, 7, 8]) == []
+
+
 def content_of(recipe) -> dict:
     """A piece of the repository's evidence, as it would be if it were current."""
     content = evidence.read(recipe.path())
