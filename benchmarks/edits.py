@@ -84,15 +84,10 @@ def copy(folder: Path) -> Path:
     return folder
 
 
-def every() -> list:
-    """All recipes whose values code computes."""
-    return [*recipes.TRAINED.values(), *recipes.rebuilt()]
-
-
 def digests(folder: Path) -> dict[str, set[str]]:
     """The digests that each result depends on, by kind and name, by the code in a folder."""
     tree = fingerprints.Tree(folder)
-    return {f"{each.kind}/{each.name}": set(tree.sources(each.modules).values()) for each in every()}
+    return {f"{each.kind}/{each.name}": set(tree.sources(each.modules).values()) for each in recipes.everything()}
 
 
 def apply(edit: Edit, folder: Path) -> None:
@@ -116,7 +111,7 @@ def stale_after(change: Callable[[Path], None]) -> set[str]:
 
 def main() -> None:
     """Print the table."""
-    print(f"of {len(every())} results stale by")
+    print(f"of {len(recipes.everything())} results stale by")
     print(f"{len(stale_after(move)):5}  a module moved and renamed")
     for edit in (*HARMLESS, *REAL):
         stale = stale_after(lambda folder, edit=edit: apply(edit, folder))

@@ -16,8 +16,6 @@ import argparse
 import json
 import random
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -71,7 +69,7 @@ class Piece:
 
 def everything() -> list[Recipe]:
     """All evidence that is committed, and what others measured where there is some."""
-    here = [*recipes.TRAINED.values(), *recipes.rebuilt()]
+    here = recipes.everything()
     sometimes = (*recipes.STUDIES.values(), *recipes.rebuilt("hub"))
     return here + [recipe for recipe in sometimes if recipe.path().exists()]
 
@@ -254,10 +252,10 @@ def steps_of(recipe: Recipe, dice: random.Random) -> judging.Verdict:
 def remade(recipe: Recipe) -> judging.Verdict:
     """Make a piece of evidence or a picture again, elsewhere, and hold it against what is committed."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [sys.executable, "-m", recipe.verb, recipe.name, "--into", folder]
-        done = subprocess.run(words, cwd=files.ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return judging.BAD, (done.stderr.strip().splitlines() or ["no message"])[-1]
+        try:
+            command.run_verb([recipe.verb, recipe.name, "--into", folder], "it cannot be made again")
+        except PipelineError as error:
+            return judging.BAD, str(error)
         return judging.judge(recipe, Path(folder))
 
 

@@ -8,6 +8,7 @@ import fcntl
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterable
@@ -166,6 +167,20 @@ def end_interrupted(*_) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(130)
+
+
+def run_verb(words: list[str], failed: str, folder: Path = files.ROOT) -> str:
+    """Run `python -m <words>` with a checkout's code, in a process that ends with this one; returns what it printed.
+
+    Raises:
+        PipelineError: it failed; the message begins with `failed` and ends with the verb's own.
+    """
+    environment = {**os.environ, PARENT: str(os.getpid())}
+    words = [sys.executable, "-m", *words]
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PipelineError(f"{failed}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+    return done.stdout
 
 
 def run(main: Callable[[], None]) -> None:

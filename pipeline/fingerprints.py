@@ -283,12 +283,22 @@ def told_fingerprint(content: dict) -> str:
     )
 
 
+def tampered(content: dict) -> bool:
+    """Whether a piece of evidence is not what its own digests say."""
+    made = content["made"]
+    return sealed(content) != made["sha256"] or told_fingerprint(content) != made["fingerprint"]
+
+
+def follows(recipe: Recipe, values: dict, root: Path) -> bool:
+    """Whether all that should follow from what was played does."""
+    return summaries.derived(recipe, values, root) in (None, values)
+
+
 def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
     """Why the evidence at hand does not hold, in a few words; None where it holds."""
     try:
         content = read(recipe.path(root))
-        made = content["made"]
-        if sealed(content) != made["sha256"] or told_fingerprint(content) != made["fingerprint"]:
+        if tampered(content):
             return "it was changed by hand"
         for output in recipe.outputs:
             path = Path(root) / output
@@ -300,7 +310,7 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
         changed = changes(recipe, content, root)
         if changed:
             return f"changed: {', '.join(changed)}"
-        return None if summaries.derived(recipe, content["values"], root) in (None, content["values"]) else UNFOUNDED
+        return None if follows(recipe, content["values"], root) else UNFOUNDED
     except EvidenceError as error:
         return "missing" if "is missing" in str(error) else str(error)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 
-from pipeline import PipelineError, command, evidence, files, fingerprints, processes, recipes, summaries
+from pipeline import PipelineError, command, evidence, files, fingerprints, processes, recipes
 from pipeline.evidence import Recipe
 
 
@@ -29,8 +29,7 @@ def trained_evidence_problems() -> list[str]:
         path = recipe.path().relative_to(files.ROOT)
         try:
             content = evidence.read(recipe.path())
-            sound = evidence.sealed(content) == content["made"]["sha256"]
-            sound &= summaries.derived(recipe, content["values"], files.ROOT) in (None, content["values"])
+            sound = not fingerprints.tampered(content) and fingerprints.follows(recipe, content["values"], files.ROOT)
             sums = content["values"]["sha256"] if recipe.outputs else {}
             wrong = [name for name in recipe.outputs if fingerprints.input_digest(name, files.ROOT) != sums[name]]
         except (PipelineError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -94,7 +93,7 @@ def unsound(recipe: Recipe, content: dict) -> str | None:
             return "its digests are not its own"
         if made["inputs"].keys() != set(recipe.inputs) or not made["sources"]:
             return "it does not say what it was made from"
-        if summaries.derived(recipe, values, files.ROOT) not in (None, values):
+        if not fingerprints.follows(recipe, values, files.ROOT):
             return fingerprints.UNFOUNDED
     except (PipelineError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return "it does not say what it was made from, or what was found"
@@ -151,7 +150,7 @@ def tidy() -> None:
 
     A process killed at its very end leaves such work. What another process is making is let be.
     """
-    every = [*recipes.TRAINED.values(), *recipes.STUDIES.values(), *recipes.rebuilt(), *recipes.rebuilt("hub")]
+    every = [*recipes.everything(), *recipes.STUDIES.values(), *recipes.rebuilt("hub")]
     begun = {path.name for path in (*evidence.workshop().glob("*/*"), *(evidence.workshop().parent / "training").glob("*"))}
     suspected = [recipe for recipe in every if any(name.startswith(recipe.name) for name in begun)]
     left = {work: recipe for recipe in suspected for work in recipe.progress() if work.exists()}

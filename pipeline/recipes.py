@@ -516,6 +516,11 @@ def rebuilt(source: str = "local") -> list[Recipe]:
     return [recipe for task, registry in SOURCES[source].items() if task != "train" for recipe in registry.values()]
 
 
+def everything() -> list[Recipe]:
+    """All whose evidence is in git, whatever anyone has fetched: what is trained, then what `doit` makes."""
+    return [*TRAINED.values(), *rebuilt()]
+
+
 ANYWHERE = {
     runs.DecisionTransformerTraining: training,
     runs.BehaviourCloningTraining: training,

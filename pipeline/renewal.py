@@ -75,7 +75,7 @@ def check_eligible(recipe: Recipe, content: dict) -> None:
     made = content["made"]
     if recipe.kind in NEVER:
         raise RenewalError("times are measured, never renewed" if recipe.kind == "latency" else "it is made again in seconds")
-    if evidence.sealed(content) != made["sha256"]:
+    if fingerprints.tampered(content):
         raise RenewalError("it was changed by hand")
     for output in recipe.outputs:
         path = files.ROOT / output
@@ -311,16 +311,13 @@ def first_shard(recipe: Recipe, folder: Path) -> None:
     """Play an evaluation's first shard with a checkout's code, whole, and hold it against what is recorded.
 
     Raises:
-        RenewalError: it cannot be played, or comes out otherwise.
+        PipelineError: it cannot be played, or comes out otherwise.
     """
     if recipe.kind != "evaluations":
         raise RenewalError("code in C changed: make it again")
     into = folder / "build" / "shard"
-    words = [sys.executable, "-m", recipe.verb, recipe.name, "--into", str(into), "--shards", "1"]
-    environment = {**os.environ, command.PARENT: str(os.getpid())}
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RenewalError(f"its first shard cannot be played: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+    words = [recipe.verb, recipe.name, "--into", str(into), "--shards", "1"]
+    command.run_verb(words, "its first shard cannot be played", folder)
     again = evidence.read(recipe.path(into))["values"]["returns"]
     recorded = evidence.read(recipe.path())["values"]["returns"][: len(again)]
     if again != recorded:
@@ -373,7 +370,7 @@ def wanted(names: list[str]) -> list[Recipe]:
     Raises:
         RenewalError: there is no result of a name.
     """
-    every = {f"{each.kind}/{each.name}": each for each in [*recipes.TRAINED.values(), *recipes.rebuilt()]}
+    every = {f"{each.kind}/{each.name}": each for each in recipes.everything()}
     if unknown := [name for name in names if name not in every]:
         raise RenewalError(f"there is no result {unknown[0]!r}: name it as kind/name, as `python -m pipeline.plan` does")
     if names:

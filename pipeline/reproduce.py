@@ -16,8 +16,6 @@ import itertools
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -43,21 +41,7 @@ def judge(recipe: Recipe) -> judging.Verdict:
 
 def step_by_step(recipe: Recipe) -> dict:
     """What `pipeline.replay` finds of a recorded episode, in a process of its own."""
-    return json.loads(run_verb(["pipeline.replay", recipe.name], f"{recipe.kind}/{recipe.name} could not be replayed"))
-
-
-def run_verb(words: list[str], failed: str) -> str:
-    """Run `python -m <words>` in a process that ends with this one; returns what it printed.
-
-    Raises:
-        PipelineError: it failed; the message ends with its own.
-    """
-    environment = {**os.environ, command.PARENT: str(os.getpid())}
-    words = [sys.executable, "-m", *words]
-    done = subprocess.run(words, cwd=files.ROOT, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise PipelineError(f"{failed}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
-    return done.stdout
+    return json.loads(command.run_verb(["pipeline.replay", recipe.name], f"{recipe.kind}/{recipe.name} could not be replayed"))
 
 
 def in_whole(recipe: Recipe, every_shard: bool) -> bool:
@@ -89,7 +73,8 @@ def again(recipe: Recipe, every_shard: bool) -> float:
         return 0.0
     shards = [] if in_whole(recipe, every_shard) else ["--shards", "1"]
     began = time.perf_counter()
-    run_verb([recipe.verb, recipe.name, "--into", str(INTO), *shards], f"{recipe.kind}/{recipe.name} could not be made again")
+    words = [recipe.verb, recipe.name, "--into", str(INTO), *shards]
+    command.run_verb(words, f"{recipe.kind}/{recipe.name} could not be made again")
     return time.perf_counter() - began
 
 

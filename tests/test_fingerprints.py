@@ -19,7 +19,7 @@ from pipeline.evidence import EvidenceError, Recipe
 from pipeline.fingerprints import Tree
 
 CODE = Tree(files.ROOT)
-EVERY = edits.every()
+EVERY = recipes.everything()
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,7 @@ def content_of(recipe) -> dict:
 
 def refused(recipe, content: dict) -> str:
     """The reason why evidence cannot be renewed."""
+    content["made"]["fingerprint"] = fingerprints.told_fingerprint(content)
     content["made"]["sha256"] = evidence.sealed(content)
     with pytest.raises(RenewalError) as caught:
         renewal.check_eligible(recipe, content)
@@ -116,6 +117,7 @@ RECIPE = recipes.EVALUATIONS["local_random_halfcheetah"]
 def test_source_alone_may_have_changed():
     content = content_of(RECIPE)
     content["made"]["sources"] = {"pipeline.evaluate": "0" * 64}
+    content["made"]["fingerprint"] = fingerprints.told_fingerprint(content)
     content["made"]["sha256"] = evidence.sealed(content)
     renewal.check_eligible(RECIPE, content)
 
