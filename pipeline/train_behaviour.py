@@ -10,6 +10,7 @@ at the same bytes as an undisturbed one. After each interval the policy, sampled
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 from pipeline import PipelineError, checkpoints, command, environments, evidence, files, recipes, runs
+from pipeline.evidence import Recipe
 from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.policies.behaviour import BehaviourPolicy
 
@@ -93,11 +95,33 @@ def measure(agent, run: runs.Behaviour) -> list[float]:
     return [round(float(total), 3) for total in episodes["rewards"].sum(axis=1)]
 
 
-def train(run: runs.Behaviour, work: Path) -> tuple[GaussianPolicyModel, list[dict]]:
-    """Train until the policy's mean return first reaches `target_return - tolerance`; return the policy and its learning curve.
+def reached(run: runs.Behaviour, curve: list[dict]) -> bool:
+    """Whether the policy's mean return has reached `target_return - tolerance`.
 
-    Progress is kept in `work` after each interval. Raises PipelineError when `maximum_steps` pass
-    without reaching the level.
+    Raises:
+        PipelineError: `maximum_steps` have passed without reaching it.
+    """
+    if curve and curve[-1]["return_mean"] >= run.target_return - run.tolerance:
+        return True
+    if len(curve) * run.interval_steps >= run.maximum_steps:
+        raise PipelineError(f"{run.name} did not reach a return of {run.target_return} in {run.maximum_steps} steps")
+    return False
+
+
+def train(
+    run: runs.Behaviour,
+    work: Path,
+    ended: Callable[[runs.Behaviour, list[dict]], bool] = reached,
+    keep: Callable[[object, int], dict] = lambda agent, steps: {},
+) -> tuple[GaussianPolicyModel, list[dict]]:
+    """Train until it has ended; return the policy and its learning curve. Progress is kept in `work` after each interval.
+
+    Args:
+        ended: whether training is over, by its curve so far.
+        keep: given the agent and the steps it has taken after an interval, what else that point of the curve tells.
+
+    Raises:
+        PipelineError: whatever `ended` raises.
     """
     agent = make_agent(run)
     saved, curve = work / "state.safetensors", []
@@ -107,18 +131,12 @@ def train(run: runs.Behaviour, work: Path) -> tuple[GaussianPolicyModel, list[di
             curve = metadata["curve"]
             restore(agent, tensors)
     with tqdm(total=run.maximum_steps, initial=len(curve) * run.interval_steps, unit="step", desc=run.name) as bar:
-        while not curve or curve[-1]["return_mean"] < run.target_return - run.tolerance:
-            if len(curve) * run.interval_steps >= run.maximum_steps:
-                raise PipelineError(f"{run.name} did not reach a return of {run.target_return} in {run.maximum_steps} steps")
+        while not ended(run, curve):
             train_interval(agent, run, len(curve))
             returns = measure(agent, run)
-            curve.append(
-                {
-                    "steps": (len(curve) + 1) * run.interval_steps,
-                    "return_mean": round(float(np.mean(returns)), 3),
-                    "returns": returns,
-                }
-            )
+            steps = (len(curve) + 1) * run.interval_steps
+            point = {"steps": steps, "return_mean": round(float(np.mean(returns)), 3), "returns": returns}
+            curve.append({**point, **keep(agent, steps)})
             checkpoints.write_tensors(saved, agent_state(agent), {"run": evidence.fields(run), "curve": curve})
             bar.update(run.interval_steps)
             bar.set_postfix(mean_return=round(curve[-1]["return_mean"]))
@@ -140,6 +158,16 @@ def card(run: runs.Behaviour, curve: list[dict]) -> str:
     )
 
 
+def finish(recipe: Recipe, model: GaussianPolicyModel, curve: list[dict], card: str, work: Path) -> None:
+    """Write the checkpoint, then its evidence, then forget the working state."""
+    checkpoints.write_model(files.ROOT / "checkpoints" / recipe.name, model, card)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    evidence.write(
+        recipe, {"steps": curve[-1]["steps"], "parameters": parameters, "return_mean": curve[-1]["return_mean"], "curve": curve}
+    )
+    shutil.rmtree(work)
+
+
 def main() -> None:
     """Train, write the checkpoint, then its evidence, then forget the working state."""
     parser = command.parser(__doc__, recipes.BEHAVIOURS)
@@ -147,12 +175,7 @@ def main() -> None:
     torch.set_num_threads(1)
     work = files.ROOT / "build" / "training" / recipe.name
     model, curve = train(recipe.run, work)
-    checkpoints.write_model(files.ROOT / "checkpoints" / recipe.name, model, card(recipe.run, curve))
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    evidence.write(
-        recipe, {"steps": curve[-1]["steps"], "parameters": parameters, "return_mean": curve[-1]["return_mean"], "curve": curve}
-    )
-    shutil.rmtree(work)
+    finish(recipe, model, curve, card(recipe.run, curve), work)
 
 
 if __name__ == "__main__":

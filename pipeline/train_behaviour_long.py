@@ -8,16 +8,12 @@ policies are kept in `data/<name>/`, one file for each interval; a killed run re
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import numpy as np
 import torch
-from tqdm import tqdm
 
-from pipeline import checkpoints, command, evidence, files, recipes
+from pipeline import checkpoints, command, files, recipes, train_behaviour
 from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
-from pipeline.train_behaviour import actor_model, agent_state, make_agent, measure, restore, train_interval
 
 
 def kept_policy(name: str, steps: int, root: Path = files.ROOT) -> Path:
@@ -36,31 +32,23 @@ def read_policy(path: Path, hidden_sizes: tuple[int, ...]) -> GaussianPolicyMode
     return model.eval()
 
 
+def ended(run, curve: list[dict]) -> bool:
+    """Whether all of a training's steps are taken."""
+    return len(curve) * run.interval_steps >= run.maximum_steps
+
+
 def train(run, work: Path, root: Path = files.ROOT) -> tuple[GaussianPolicyModel, list[dict]]:
     """Train to `maximum_steps`; return the last policy and the learning curve, in which each point names its policy's sha256.
 
     Progress is kept in `work` after each interval, the interval's policy below `root` before it.
     """
-    agent = make_agent(run)
-    saved, curve = work / "state.safetensors", []
-    if saved.exists():
-        tensors, metadata = checkpoints.read_tensors(saved)
-        if metadata["run"] == evidence.fields(run):
-            curve = metadata["curve"]
-            restore(agent, tensors)
-    with tqdm(total=run.maximum_steps, initial=len(curve) * run.interval_steps, unit="step", desc=run.name) as bar:
-        while len(curve) * run.interval_steps < run.maximum_steps:
-            train_interval(agent, run, len(curve))
-            returns = measure(agent, run)
-            steps = (len(curve) + 1) * run.interval_steps
-            policy = kept_policy(run.name, steps, root)
-            checkpoints.write_tensors(policy, actor_model(agent, run).state_dict())
-            mean = round(float(np.mean(returns)), 3)
-            curve.append({"steps": steps, "return_mean": mean, "returns": returns, "policy_sha256": files.sha256(policy)})
-            checkpoints.write_tensors(saved, agent_state(agent), {"run": evidence.fields(run), "curve": curve})
-            bar.update(run.interval_steps)
-            bar.set_postfix(mean_return=round(mean))
-    return actor_model(agent, run), curve
+
+    def keep(agent, steps: int) -> dict:
+        policy = kept_policy(run.name, steps, root)
+        checkpoints.write_tensors(policy, train_behaviour.actor_model(agent, run).state_dict())
+        return {"policy_sha256": files.sha256(policy)}
+
+    return train_behaviour.train(run, work, ended, keep)
 
 
 def card(run, curve: list[dict]) -> str:
@@ -84,12 +72,7 @@ def main() -> None:
     torch.set_num_threads(1)
     work = files.ROOT / "build" / "training" / recipe.name
     model, curve = train(recipe.run, work)
-    checkpoints.write_model(files.ROOT / "checkpoints" / recipe.name, model, card(recipe.run, curve))
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    evidence.write(
-        recipe, {"steps": curve[-1]["steps"], "parameters": parameters, "return_mean": curve[-1]["return_mean"], "curve": curve}
-    )
-    shutil.rmtree(work)
+    train_behaviour.finish(recipe, model, curve, card(recipe.run, curve), work)
 
 
 if __name__ == "__main__":

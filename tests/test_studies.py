@@ -9,6 +9,7 @@ import torch
 from pipeline import (
     checkpoints,
     collect_study,
+    environments,
     evidence,
     files,
     fingerprints,
@@ -16,6 +17,7 @@ from pipeline import (
     runs,
     studies,
     train,
+    train_behaviour,
     train_behaviour_long,
     train_study,
 )
@@ -151,3 +153,25 @@ def test_what_a_study_left_is_whole_and_of_the_run_as_it_stands(name):
     for dataset in recipe.inputs:
         if dataset.startswith("results/datasets/"):
             assert fingerprints.input_digest(dataset, files.ROOT) == content["made"]["inputs"][dataset]
+
+
+def test_a_long_training_passes_through_the_policy_that_a_shorter_one_stops_at_and_resumes_to_the_same(monkeypatch, tmp_path):
+    monkeypatch.setitem(environments.EPISODE_STEPS, runs.ENVIRONMENT, 10)
+    small = {"hidden_sizes": (4,), "random_steps": 15, "interval_steps": 20, "evaluation_episodes": 2, "batch_size": 8}
+    stopped = replace(runs.BEHAVIOUR, **small, target_return=-1e9)
+    goes_on = replace(studies.LONG, **small, maximum_steps=40)
+    model, curve = train_behaviour.train(stopped, tmp_path / "stopped")
+    _, long = train_behaviour_long.train(goes_on, tmp_path / "long", tmp_path)
+    assert [point["steps"] for point in curve] == [20] and [point["steps"] for point in long] == [20, 40]
+    assert curve[0]["returns"] == long[0]["returns"]
+    kept = [train_behaviour_long.kept_policy(goes_on.name, steps, tmp_path) for steps in (20, 40)]
+    assert [files.sha256(path) for path in kept] == [point["policy_sha256"] for point in long]
+    read = train_behaviour_long.read_policy(kept[0], (4,)).state_dict()
+    assert all(torch.equal(tensor, read[name]) for name, tensor in model.state_dict().items())
+    # killed after its first interval, and given again
+    train_behaviour_long.train(replace(goes_on, maximum_steps=20), tmp_path / "again", tmp_path / "there")
+    tensors, kept_curve = checkpoints.read_tensors(tmp_path / "again" / "state.safetensors")
+    checkpoints.write_tensors(
+        tmp_path / "again" / "state.safetensors", tensors, {**kept_curve, "run": evidence.fields(goes_on)}
+    )
+    assert train_behaviour_long.train(goes_on, tmp_path / "again", tmp_path / "there")[1] == long
