@@ -24,9 +24,9 @@ from pipeline import (
     checkpoints,
     command,
     discretization,
-    episodes,
     evidence,
     files,
+    guards,
     recipes,
     train,
     train_trajectory_transformer,
@@ -53,14 +53,9 @@ def read(run) -> Episodes:
     """The run's dataset, its returns shuffled over episodes where the run says so.
 
     Raises:
-        PipelineError: the dataset cannot be read, or is not the one its evidence describes.
+        PipelineError: as `training.whole_dataset`.
     """
-    whole = episodes.read(files.ROOT / "data" / f"{run.data}.hdf5")
-    known = evidence.read(recipes.COLLECTIONS[run.data].path())["values"]["arrays_sha256_of_dataset"]
-    if episodes.sha256(whole) != known:
-        raise PipelineError(
-            f"data/{run.data}.hdf5 is not the dataset that results/datasets/{run.data}.json describes: collect it again"
-        )
+    whole = training.whole_dataset(run)
     return shuffled(whole, run.seed) if getattr(run, "shuffled_returns", False) else whole
 
 
@@ -164,6 +159,7 @@ def main() -> None:
     parser = command.parser(__doc__, list(recipes.STUDY_TRAININGS))
     recipe = command.find(parser.parse_args().name, recipes.STUDY_TRAININGS)
     run = recipe.run
+    guards.refuse_lesser_training(recipe)
     torch.set_num_threads(1)
     trajectories = run.method == "trajectory_transformer"
     model, found = (learn_trajectories if trajectories else learn)(recipe)
