@@ -214,7 +214,7 @@ def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> lis
         if function:
             first = node.body[0].lineno
         elif getattr(node, "body", None):
-            last = max(first, node.body[0].lineno - 1)
+            last = node.body[0].lineno  # which ran only where the head did
         functions = (*each.within, node.name) if function else each.within
         dead = any(name not in used and not name.startswith("__") for name in functions)
         idle = isinstance(node, ast.Pass | ast.Global | ast.Nonlocal | ast.ClassDef | ast.Import | ast.ImportFrom)

@@ -160,14 +160,20 @@ def canonical(
 
     def body(statements: list[ast.stmt], in_class: bool) -> str:
         texts: list[str] = []
-        block: list[str] = []  # imports that follow one another, whose order is the alphabet's
+        block: list[ast.Import | ast.ImportFrom] = []  # imports that follow one another
         for statement in statements:
             if isinstance(statement, ast.Import | ast.ImportFrom):
-                block += say(statement)
+                block.append(statement)
                 continue
-            texts += [*sorted(block), write(statement, in_class)]
+            texts += [*imports(block), write(statement, in_class)]
             block = []
-        return f"[{','.join([*texts, *sorted(block)])}]"
+        return f"[{','.join([*texts, *imports(block)])}]"
+
+    def imports(block: list[ast.Import | ast.ImportFrom]) -> list[str]:
+        """Their order matters only where one name is bound twice."""
+        said = [text for statement in block for text in say(statement)]
+        bound = [each.bound for statement in block for each in imported(statement, "")]
+        return sorted(said) if len(set(bound)) == len(bound) else said
 
     def fields(node: ast.AST, in_class: bool) -> Iterator[tuple[str, object]]:
         for name in node._fields:

@@ -160,6 +160,12 @@ def test_no_docstring_makes_anything_stale(code, word, module):
         ("def f():\n    raise E(g())\n", "def f():\n    raise E(h())\n"),
         ("def f():\n    raise E('one')\n", "def f():\n    raise F('one')\n"),
         ("x.add_argument('--n', default=1, help='n')\n", "x.add_argument('--n', default=2, help='n')\n"),
+        ("x.add_argument('--n', help=f())\n", "x.add_argument('--n', help=g())\n"),
+        ("from a import b\nfrom a import c as b\n", "from a import c as b\nfrom a import b\n"),
+        (
+            "from __future__ import annotations\n\nclass A:\n    x: int = 1\n",
+            "from __future__ import annotations\n\nclass A:\n    x: float = 1\n",
+        ),
         ("x = 'a'\n", "x = 'b'\n"),
         ("if TYPE_CHECKING:\n    x = 1\n", "if TYPE_CHECKING:\n    x = 2\n"),
         (
@@ -174,6 +180,32 @@ def test_programs_that_may_give_other_values_have_other_digests(tmp_path, one, o
     more = {"a__b": "one = 1\n", "a__c": "one = 2\n"}
     digests = [write(tmp_path / name, main=text, **more).digest("main") for name, text in (("1", one), ("2", other))]
     assert digests[0] != digests[1]
+
+
+def test_annotations_of_functions_are_no_part_of_a_module_that_does_not_evaluate_them(tmp_path):
+    text = "from __future__ import annotations\n\n\ndef f(x: {0}) -> {0}:\n    y: {0} = x\n    return y\n"
+    assert len({write(tmp_path / kind, main=text.format(kind)).digest("main") for kind in ("int", "float")}) == 1
+
+
+def test_a_name_that_may_stand_for_either_of_two_modules_is_neither(tmp_path):
+    text = "from a import b as d\nfrom a import c as e\nfrom a import b\n\nif x:\n    from a import c as b\ny = {}.one\n"
+    more = {"a__b": "one = 1\n", "a__c": "one = 2\n"}
+    assert len({write(tmp_path / name, main=text.format(name), **more).digest("main") for name in "bde"}) == 3
+
+
+def test_relative_imports_and_the_packages_above_a_module_belong_to_it(tmp_path):
+    write(tmp_path, a__b__c="from .. import d\nfrom .e import y\n", a__b__e="y = 1\n", a__d="z = 1\n")
+    (tmp_path / "a" / "__init__.py").write_text("x = 1\n")
+    (tmp_path / "a" / "b" / "__init__.py").write_text("from . import c\n")
+    tree = Tree(tmp_path)
+    assert tree.closure(("a.d",)) == ["a", "a.d"]
+    assert tree.closure(("a.b.c",)) == ["a", "a.b", "a.b.c", "a.b.e", "a.d"]
+
+
+def test_a_fingerprint_does_not_depend_on_where_modules_lie():
+    made = {"holds": [], "inputs": {}, "sources": {"one": "1", "two": "2"}, "versions": {}}
+    moved = {**made, "sources": {"elsewhere.two": "2", "one": "1", "a_copy": "1"}}
+    assert fingerprints.told_fingerprint({"run": {}, "made": made}) == fingerprints.told_fingerprint({"run": {}, "made": moved})
 
 
 def test_what_only_a_type_checker_reads_is_no_part_of_a_module(tmp_path):
@@ -317,5 +349,8 @@ def test_the_first_module_that_changed_is_named(tmp_path):
     changed = {**then, "pipeline.files": "0" * 64, "pipeline.evidence": "1" * 64, "pipeline.evaluate": "2" * 64}
     assert fingerprints.changed_sources(changed, then) == ["source of pipeline.files"]
     assert fingerprints.changed_sources(then, then) == []
+    fewer = {name: digest for name, digest in then.items() if name != "pipeline.files"}
+    assert fingerprints.changed_sources(fewer, then) == ["source of pipeline.files"]
+    assert fingerprints.changed_sources(then, fewer) == ["source of pipeline.files"]
     moved = {f"elsewhere.{name}": digest for name, digest in then.items()}
     assert fingerprints.changed_sources(moved, then) == []

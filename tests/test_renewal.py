@@ -238,6 +238,11 @@ def test_statements_know_the_functions_they_lie_in_and_whether_they_only_fail():
     assert found == {1: (False, ()), 2: (False, ("f",)), 3: (True, ("f",)), 4: (True, ("f",)), 5: (False, ("f",))}
 
 
+def test_all_that_leads_to_an_error_alone_only_fails_however_deep_it_lies():
+    tree = syntax.parse(b"def f(x):\n    if x:\n        for y in x:\n            z = y\n        raise E(z)\n    return 1\n")
+    assert {each.node.lineno for each in renewal.statements(tree) if each.fails} == {3, 4, 5}
+
+
 def test_a_commit_is_found_by_the_digests_of_its_code(tmp_path, monkeypatch):
     root = tmp_path / "project"
     (root / "pipeline").mkdir(parents=True)
@@ -258,5 +263,7 @@ def test_a_commit_is_found_by_the_digests_of_its_code(tmp_path, monkeypatch):
     history = renewal.History(tmp_path / "history")
     for name, digest in commits:
         assert history.maker({"sources": {"pipeline.returns": digest}}) == name
+    with pytest.raises(RenewalError, match="no commit holds the code"):
+        history.maker({"sources": {"pipeline.returns": commits[0][1], "pipeline.other": "0" * 64}})
     with pytest.raises(RenewalError, match="no commit holds the code"):
         history.maker({"sources": {"pipeline.returns": "0" * 64}})
