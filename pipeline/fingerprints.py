@@ -123,7 +123,7 @@ class Tree:
         except (SyntaxError, ValueError) as error:
             raise EvidenceError(f"{path} is no Python ({error})") from None
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-        nodes = list(ast.walk(tree))
+        nodes = syntax.walk(tree)
         everything = syntax.all_imported(nodes, package)
         self.imports[module] = everything
         renamed = self.stand_ins(nodes, everything)

@@ -79,14 +79,11 @@ def shown(value):
     return Markup(" ".join(value.splitlines()).translate(ACTING))
 
 
-def render(name: str, data: dict) -> str:
-    """One table as Markdown.
-
-    Raises:
-        TableError: there is no such template, or it names something that the results do not have.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+@functools.cache
+def environment(templates: Path) -> jinja2.Environment:
+    """What reads the templates of a folder: each is compiled once."""
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -94,10 +91,21 @@ def render(name: str, data: dict) -> str:
         autoescape=True,
         finalize=shown,
     )
-    environment.filters |= {"fixed": fixed, "interval": interval, "share": share}
+    found.filters |= {"fixed": fixed, "interval": interval, "share": share}
+    return found
+
+
+def render(name: str, data: dict) -> str:
+    """One table as Markdown.
+
+    Raises:
+        TableError: there is no such template, or it names something that the results do not have.
+    """
     try:
-        return environment.get_template(f"{name}.md.j2").render(
-            **data, runs=runs, provenance=provenance.rows(data), renewals=provenance.renewed(data)
+        return (
+            environment(TEMPLATES)
+            .get_template(f"{name}.md.j2")
+            .render(**data, runs=runs, provenance=provenance.rows(data), renewals=provenance.renewed(data))
         )
     except jinja2.TemplateNotFound:
         raise TableError(f"there is no table named {name!r}; known: {', '.join(NAMES)}") from None
