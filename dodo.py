@@ -1,6 +1,6 @@
 """The task graph of the post. `doit list` reads it out; `doit` brings everything up to date.
 
-Evidence is current when what it was made from is what it was (`pipeline.evidence`), not when doit remembers having made it: so
+Evidence is current when what it was made from is what it was (`pipeline.evidence.records`), not when doit remembers having made it: so
 a fresh clone is current too. Heavy work runs in processes of its own, one torch thread each; `doit -n 2` uses two.
 """
 
@@ -11,7 +11,11 @@ import sys
 from doit import get_var
 from doit.exceptions import TaskFailed
 
-from pipeline import PipelineError, command, files, fingerprints, guards, plan, recipes, tabulate
+from pipeline import PipelineError, files
+from pipeline.evidence import fingerprints, recipes
+from pipeline.graph import command, plan
+from pipeline.learning import guards
+from pipeline.show import tabulate
 
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
 signal.signal(signal.SIGINT, command.end_interrupted)

@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from pipeline import machines
+from pipeline.evidence import machines
 
 ROUNDS = 7
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.collecting
 
-What is timed is what `pipeline.collect` does for a shard, the policy and the simulators, without writing.
+What is timed is what `pipeline.measures.collect` does for a shard, the policy and the simulators, without writing.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from concurrent.futures import ProcessPoolExecutor
 import torch
 
 from benchmarks import machine, median, take_turns
-from pipeline import checkpoints, command, environments, runs
-from pipeline.models.gaussian_policy import GaussianPolicyModel
+from pipeline.evidence import checkpoints
+from pipeline.graph import command
+from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
 from pipeline.policies.behaviour import BehaviourPolicy
 from pipeline.policies.random_actions import RandomPolicy
+from pipeline.study import runs
+from pipeline.worlds import environments
 
 STEPS, WORKERS = 100, 2
 EPISODES = runs.MEDIUM.shard_episodes

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import command, files, fingerprints, recipes
+from pipeline import files
+from pipeline.evidence import fingerprints, recipes
+from pipeline.graph import command
 
 
 class Edit(NamedTuple):
@@ -32,9 +34,14 @@ def move(folder: Path) -> None:
     (folder / "pipeline" / "search" / "__init__.py").write_text('"""Search."""\n')
     (folder / "pipeline" / "planning.py").rename(folder / "pipeline" / "search" / "beams.py")
     path = folder / "pipeline" / "policies" / "trajectory_transformer.py"
-    text = path.read_text(encoding="utf-8").replace("from pipeline.planning import", "from pipeline.search.beams import")
+    text = path.read_text(encoding="utf-8").replace(
+        "from pipeline.methods.trajectory_transformer.planning import", "from pipeline.search.beams import"
+    )
     text = text.replace("discretization, files, planning, runs", "discretization, files, runs")
-    text = text.replace("from pipeline.models.decoding", "from pipeline.search import beams\nfrom pipeline.models.decoding")
+    text = text.replace(
+        "from pipeline.methods.trajectory_transformer.decoding",
+        "from pipeline.search import beams\nfrom pipeline.methods.trajectory_transformer.decoding",
+    )
     path.write_text(text.replace("planning.", "beams."), encoding="utf-8")
 
 

@@ -26,23 +26,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline import (
-    PipelineError,
-    arrays,
-    check_evidence,
-    checkpoints,
-    command,
-    evidence,
-    files,
-    fingerprints,
-    judging,
-    machines,
-    recipes,
-    reproduce,
-    summaries,
-    tabulate,
-)
-from pipeline.evidence import Recipe
+from pipeline import PipelineError, files
+from pipeline.evidence import arrays, checkpoints, fingerprints, machines, recipes, records
+from pipeline.evidence.records import Recipe
+from pipeline.graph import check_evidence, command, judging, reproduce
+from pipeline.show import tabulate
+from pipeline.statistics import summaries
 
 SAMPLES = 2000  # of which shares tell how likely a minute's sample holds a piece
 
@@ -70,9 +59,9 @@ def edit(name: str, change: Callable[[dict], None]) -> Callable[[], None]:
 
     def forge() -> None:
         path = files.ROOT / "results" / f"{name}.json"
-        content = evidence.read(path)
+        content = records.read(path)
         change(content)
-        evidence.write_sealed(path, content)
+        records.write_sealed(path, content)
 
     return forge
 
@@ -135,8 +124,8 @@ def paint(name: str) -> Callable[[], None]:
             images[0].save(path, save_all=True, append_images=images[1:], duration=shown[1:])
         else:
             images[0].save(path)
-        put("values bytes", path.stat().st_size)(content := evidence.read(recipe.path()))
-        evidence.write_sealed(recipe.path(), content)
+        put("values bytes", path.stat().st_size)(content := records.read(recipe.path()))
+        records.write_sealed(recipe.path(), content)
 
     return forge
 
@@ -153,8 +142,8 @@ def publish() -> None:
     run = recipes.EVALUATIONS["hub_dt_halfcheetah_6000"]
     values = summaries.summarise_returns(run.run, [11_953.0] * 10)
     made = {"fingerprint": "0" * 64, "holds": [], "inputs": {}, "sources": {}, "versions": {}}
-    content = {"run": evidence.fields(run.run), "made": made, "values": evidence.plain({**values, "score_mean": 99.9})}
-    evidence.write_sealed(run.path(), content)
+    content = {"run": records.fields(run.run), "made": made, "values": records.plain({**values, "score_mean": 99.9})}
+    records.write_sealed(run.path(), content)
 
 
 def replace_text(name: str, old: str, new: str) -> Callable[[], None]:
@@ -174,7 +163,7 @@ def cell() -> None:
     """A number in a table."""
     path = tabulate.target("headline")
     text = path.read_text()
-    number = json.dumps(evidence.read(known("evaluations/local_dt_halfcheetah_6000").path())["values"]["score_mean"])[:4]
+    number = json.dumps(records.read(known("evaluations/local_dt_halfcheetah_6000").path())["values"]["score_mean"])[:4]
     path.write_text(text.replace(number, "49.9", 1))
 
 
@@ -313,7 +302,7 @@ def bring_up_to_date(forgery: Forgery) -> None:
     """Recompute what a careful forger would: sums, what follows from what was played, inputs, fingerprints, seals, tables."""
     for recipe in check_evidence.everything():
         if recipe.path().exists() and (forgery.derive or recipe is not forgery.recipe):
-            content = evidence.read(recipe.path())
+            content = records.read(recipe.path())
             made, values = content["made"], content["values"]
             if recipe.outputs:
                 values["sha256"] = {name: files.sha256(files.ROOT / name) for name in recipe.outputs}
@@ -321,8 +310,8 @@ def bring_up_to_date(forgery: Forgery) -> None:
                 values = summaries.derived(recipe, values, files.ROOT) or values
             made["inputs"] = {name: fingerprints.input_digest(name, files.ROOT) for name in recipe.inputs}
             made["fingerprint"] = fingerprints.fingerprint(recipe, made)
-            if evidence.sealed({**content, "values": values}) != made["sha256"]:
-                evidence.write_sealed(recipe.path(), {**content, "values": values})
+            if records.sealed({**content, "values": values}) != made["sha256"]:
+                records.write_sealed(recipe.path(), {**content, "values": values})
     if forgery.derive:
         for name in tabulate.NAMES:
             tabulate.write(name)
@@ -353,15 +342,15 @@ def forged(forgery: Forgery, kept: Path):
 def name_machine(kept: Path) -> None:
     """Have evidence that names no machine name this one, as `make reproduce` does where it finds it identical (`--stamp`)."""
     for recipe in recipes.measured():
-        content = evidence.read(recipe.path())
+        content = records.read(recipe.path())
         if recipe.kind != "latency" and machines.rounds_alike(content["made"]) is None:
-            evidence.write_sealed(recipe.path(), {**content, "made": {**content["made"], **machines.of(content["made"])}})
+            records.write_sealed(recipe.path(), {**content, "made": {**content["made"], **machines.of(content["made"])}})
             shutil.copy2(recipe.path(), recipe.path(kept))
 
 
 def by_doit() -> set[str]:
     """What the check of each `doit` says is stale, or wrong."""
-    from pipeline import plan
+    from pipeline.graph import plan
 
     said = {f"{recipe.kind}/{recipe.name}" for recipe in check_evidence.everything() if unsound(fingerprints.stale(recipe))}
     said |= {name for name in tabulate.NAMES if not tabulate.current(name)}

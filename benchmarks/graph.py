@@ -14,7 +14,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import machine, median, take_turns
-from pipeline import PipelineError, command, files, fingerprints, recipes
+from pipeline import PipelineError, files
+from pipeline.evidence import fingerprints, recipes
+from pipeline.graph import command
 
 
 def run(folder: Path, *words: str) -> str:
@@ -46,7 +48,7 @@ def main() -> None:
         folder = Path(temporary)
         clone = folder / "clone"
         run(files.ROOT, "git", "clone", "--quiet", "--local", str(files.ROOT), str(clone))
-        stale = run(clone, sys.executable, "-m", "pipeline.plan")
+        stale = run(clone, sys.executable, "-m", "pipeline.graph.plan")
         if stale:
             raise PipelineError(f"the last commit is not up to date: {stale.splitlines()[0]}")
         seconds = take_turns(

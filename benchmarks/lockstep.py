@@ -22,8 +22,11 @@ import torch
 from transformers import DecisionTransformerModel
 
 from benchmarks import machine, median, take_turns
-from pipeline import command, environments, files, runs
+from pipeline import files
+from pipeline.graph import command
 from pipeline.policies import decision_transformer
+from pipeline.study import runs
+from pipeline.worlds import environments
 
 EPISODES, WORKERS = 70, 2
 PUBLISHED_STEPS, LOCKSTEP_STEPS = 60, 30

@@ -17,11 +17,12 @@ import numpy as np
 import torch
 
 from benchmarks import machine, median, take_turns
-from pipeline import command, planning
-from pipeline.discretization import QuantileDiscretizer
-from pipeline.models.decoding import Decoder
-from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
-from pipeline.planning import Search
+from pipeline.graph import command
+from pipeline.methods.trajectory_transformer import planning
+from pipeline.methods.trajectory_transformer.decoding import Decoder
+from pipeline.methods.trajectory_transformer.discretization import QuantileDiscretizer
+from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, TrajectoryTransformerModel
+from pipeline.methods.trajectory_transformer.planning import Search
 
 EPISODES, PRODUCT_SIZES = 8, (256, 512, 1024)
 

@@ -15,9 +15,11 @@ import numpy as np
 import torch
 
 from benchmarks import machine, median, take_turns
-from pipeline import command, levels, refinement
-from pipeline.levels import Views
-from pipeline.models.leap import MASK, LeapConfig, LeapModel
+from pipeline.graph import command
+from pipeline.methods.leap import refinement
+from pipeline.methods.leap.model import MASK, LeapConfig, LeapModel
+from pipeline.worlds import levels
+from pipeline.worlds.levels import Views
 
 EPISODES = 64
 LEVELS = ("go_to_local_s8n7", "go_to_obj_maze_s4_open")

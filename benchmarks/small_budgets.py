@@ -16,10 +16,11 @@ from unittest import mock
 import numpy as np
 import torch
 
-from pipeline import discretization, training
-from pipeline.models import trajectory_transformer
-from pipeline.models.trajectory_transformer import KINDS, Batches
-from pipeline.runs import TRAJECTORY_TRANSFORMER
+from pipeline.learning import training
+from pipeline.methods.trajectory_transformer import discretization
+from pipeline.methods.trajectory_transformer import model as trajectory_transformer
+from pipeline.methods.trajectory_transformer.model import KINDS, Batches
+from pipeline.study.runs import TRAJECTORY_TRANSFORMER
 
 PUBLISHED = replace(TRAJECTORY_TRANSFORMER, batch_size=64, learning_rate=6e-4, precision="float32", dropout=0.1)
 LADDER = (

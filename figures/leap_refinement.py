@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from figures import style
-from pipeline import grids
+from pipeline.worlds import grids
 
 SHOWN = (0, 1, 5, 30)  # actions chosen again
 SIGNS = {0: "↺", 1: "↻", 2: "↑", 3: "P", 4: "D", 5: "T"}  # left, right, forward, pickup, drop, toggle

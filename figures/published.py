@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from pipeline.runs import untwin
+from pipeline.study.runs import untwin
 
 Draw = Callable[[Figure, dict], None]
 

@@ -16,7 +16,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pipeline import arrays, command, evidence, files, recipes
+from pipeline import files
+from pipeline.evidence import arrays, recipes, records
+from pipeline.graph import command
 
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 INK, GREY, PALE = "#222222", "#767676", "#D9D9D9"
@@ -28,7 +30,7 @@ def data_of(recipe) -> dict[str, dict]:
     known = {f"{made.kind}/{made.name}": made for registry in recipes.EVIDENCE.values() for made in registry.values()}
     data = {}
     for name in recipe.run.reads:
-        content = evidence.read(known[name].path())
+        content = records.read(known[name].path())
         data[name] = {"run": content["run"], **content["values"]}
         if any(output.endswith(".npz") for output in known[name].outputs):
             data[name]["arrays"] = arrays.read(known[name])
@@ -66,7 +68,7 @@ def make(name: str, draw: Callable[[Figure, dict], None], width: float, height: 
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png", metadata={"Software": None})
         files.write_bytes(root / recipe.outputs[0], buffer.getvalue())
-        evidence.write(recipe, picture_facts(buffer.getvalue()), root)
+        records.write(recipe, picture_facts(buffer.getvalue()), root)
 
     command.run(main)
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 
-from pipeline import command, evidence, files, published, recipes
+from pipeline import files
+from pipeline.evidence import recipes, records
+from pipeline.graph import command
+from pipeline.hub import published
 
 
 def describe(run) -> dict:
@@ -33,7 +36,7 @@ def main() -> None:
     parser = command.parser(__doc__, recipes.FETCHES)
     recipe = command.find(parser.parse_args().name, recipes.FETCHES)
     published.ensure(recipe.name)
-    evidence.write(recipe, describe(recipe.run))
+    records.write(recipe, describe(recipe.run))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline import processes
+from pipeline.evidence import processes
 
 ROOT = Path(__file__).resolve().parent.parent
 

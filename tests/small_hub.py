@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from transformers import DecisionTransformerConfig, DecisionTransformerModel
 
-from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
-from pipeline.runs import PUBLISHED_DECISION_TRANSFORMER as DT
-from pipeline.runs import PUBLISHED_TRAJECTORY_TRANSFORMER as TT
+from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, TrajectoryTransformerModel
+from pipeline.study.runs import PUBLISHED_DECISION_TRANSFORMER as DT
+from pipeline.study.runs import PUBLISHED_TRAJECTORY_TRANSFORMER as TT
 
 DT_CONFIG = {
     "act_dim": 6, "action_tanh": True, "activation_function": "relu", "architectures": ["DecisionTransformerModel"],

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import attend
+from pipeline.measures import attend
 
 TYPES = ["return", "state", "action"] * 2
 # rows: return, state, action, return, state, action

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import checkpoints, runs, train, train_td3_bc
-from pipeline.episodes import Episodes
-from pipeline.models import behaviour_cloning, deterministic_policy, td3_bc
+from pipeline.data.episodes import Episodes
+from pipeline.evidence import checkpoints
+from pipeline.learning import train
+from pipeline.methods import deterministic_policy
+from pipeline.methods.behaviour_cloning import model as behaviour_cloning
+from pipeline.methods.td3_bc import model as td3_bc
+from pipeline.methods.td3_bc import train as train_td3_bc
 from pipeline.policies.deterministic import DeterministicPolicy
+from pipeline.study import runs
 
 CLONING = replace(
     runs.BEHAVIOUR_CLONING,

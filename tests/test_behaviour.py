@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import PipelineError, environments, runs, train_behaviour
-from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
+from pipeline import PipelineError
+from pipeline.methods.soft_actor_critic import train as train_behaviour
+from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.policies.behaviour import BehaviourPolicy
 from pipeline.policies.behaviour_mode import BehaviourMode
+from pipeline.study import runs
+from pipeline.worlds import environments
 
 RUN = replace(
     runs.BEHAVIOUR,

@@ -6,8 +6,12 @@ import random
 import pytest
 
 from benchmarks import forgeries
-from pipeline import PipelineError, check_evidence, evidence, fingerprints, judging, plan, recipes, summaries, tabulate
-from pipeline.check_evidence import Piece
+from pipeline import PipelineError
+from pipeline.evidence import fingerprints, recipes, records
+from pipeline.graph import check_evidence, judging, plan
+from pipeline.graph.check_evidence import Piece
+from pipeline.show import tabulate
+from pipeline.statistics import summaries
 
 HUB = recipes.EVALUATIONS["hub_dt_halfcheetah_6000"]
 
@@ -50,9 +54,9 @@ def test_every_shard_of_a_cheap_evaluation_is_a_piece():
 def test_a_shard_is_held_against_its_own_episodes(monkeypatch):
     recipe = recipes.SOLVINGS["local_random_go_to_local_s7n5"]
     assert check_evidence.shard(recipe, 3)[0] == "identical"
-    content = evidence.read(recipe.path())
+    content = records.read(recipe.path())
     content["values"]["length"][160] -= 1
-    monkeypatch.setattr(evidence, "read", lambda path: content)
+    monkeypatch.setattr(records, "read", lambda path: content)
     monkeypatch.setattr(judging, "rounds_alike", lambda content: True)
     assert check_evidence.shard(recipe, 3)[0] == "not reproduced"
     assert check_evidence.shard(recipe, 2)[0] == "identical"
@@ -100,12 +104,12 @@ def published(**made) -> dict:
     """Evidence of a published checkpoint as it should be, but for what is given."""
     inputs = {name: "1" * 64 for name in HUB.inputs}
     content = {
-        "run": evidence.fields(HUB.run),
-        "made": {"holds": [], "inputs": inputs, "sources": {"pipeline.evaluate": "2" * 64}, "versions": {}, **made},
-        "values": evidence.plain(summaries.summarise_returns(HUB.run, [4000.0, 4100.0])),
+        "run": records.fields(HUB.run),
+        "made": {"holds": [], "inputs": inputs, "sources": {"pipeline.measures.evaluate": "2" * 64}, "versions": {}, **made},
+        "values": records.plain(summaries.summarise_returns(HUB.run, [4000.0, 4100.0])),
     }
     content["made"] = {"fingerprint": fingerprints.fingerprint(HUB, content["made"]), **content["made"]}
-    content["made"]["sha256"] = evidence.sealed(content)
+    content["made"]["sha256"] = records.sealed(content)
     return content
 
 
@@ -116,7 +120,7 @@ def test_a_published_checkpoints_result_stands_only_with_digests_of_its_own():
     forged = published()
     forged["values"]["score_mean"] = 99.9
     assert plan.unsound(HUB, forged) == "its digests are not its own"
-    forged["made"]["sha256"] = evidence.sealed(forged)
+    forged["made"]["sha256"] = records.sealed(forged)
     assert "does not" in plan.unsound(HUB, forged)
     assert plan.unsound(HUB, {"run": {}, "made": {}, "values": {}}) is not None
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipeline import checkpoints, files
-from pipeline.checkpoints import CheckpointError
-from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
-from pipeline.runs import BEHAVIOUR, DECISION_TRANSFORMER
+from pipeline import files
+from pipeline.evidence import checkpoints
+from pipeline.evidence.checkpoints import CheckpointError
+from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
+from pipeline.study.runs import BEHAVIOUR, DECISION_TRANSFORMER
 
 
 @pytest.fixture

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import collect, collect_study, demonstrate, environments, episodes, runs, studies
-from pipeline.demonstrations import Demonstrations
-from pipeline.episodes import Episodes
+from pipeline.data import episodes
+from pipeline.data.demonstrations import Demonstrations
+from pipeline.data.episodes import Episodes
+from pipeline.measures import collect, collect_study, demonstrate
+from pipeline.study import runs, studies
+from pipeline.worlds import environments
 from tests.stubs import WORLD, Follower, World
 
 RUN = runs.Collection(

@@ -11,12 +11,14 @@ import time
 
 import pytest
 
-from pipeline import command, evidence, files, plan, processes
+from pipeline import files
+from pipeline.evidence import processes, records
+from pipeline.graph import command, plan
 from tests import drill
 from tests.drill import SCENARIOS, Kill, Scenario, complaints, forget, strike, undone
 
 EVALUATE = Scenario(
-    ("pipeline.evaluate", "local_random_halfcheetah"), forget("results/evaluations/local_random_halfcheetah.json")
+    ("pipeline.measures.evaluate", "local_random_halfcheetah"), forget("results/evaluations/local_random_halfcheetah.json")
 )
 # Writes in place, with a moment between two halves that the drill's hook takes for a write.
 
@@ -42,9 +44,9 @@ def test_doit_killed_alone_takes_its_children_with_it_and_finishes_to_the_same_b
 
 def test_a_reproduction_that_is_killed_goes_on_from_there(toy, tmp_path):
     victim = toy.copy(tmp_path / "trial")
-    with open(victim.root / "pipeline/runs.py", "a", encoding="utf-8") as file:
+    with open(victim.root / "pipeline/study/runs.py", "a", encoding="utf-8") as file:
         file.write("POOLS = ATTENTIONS = LATENCIES = PLAN_LATENCIES = ROLLOUTS = IMAGINATIONS = FIGURES = ()\n")
-    running = victim.start("pipeline.reproduce", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    running = victim.start("pipeline.graph.reproduce", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     results = victim.root / "build/reproduce/results"
     while not any(results.rglob("*.json")):
         assert running.poll() is None, "the reproduction ended before it had written anything"
@@ -53,7 +55,7 @@ def test_a_reproduction_that_is_killed_goes_on_from_there(toy, tmp_path):
     running.wait()
     first = next(results.rglob("*.json"))
     written = first.stat().st_mtime_ns
-    done = victim.run("pipeline.reproduce")
+    done = victim.run("pipeline.graph.reproduce")
     assert done.returncode == 0, done.stderr
     assert first.stat().st_mtime_ns == written, "what was made before the kill is not made again"
     assert victim.leftovers() == []
@@ -118,16 +120,16 @@ def test_where_the_file_system_knows_no_locks_work_goes_on_and_says_so(tmp_path,
     assert command.lock(tmp_path / "locks" / "a", "waiting") is False
     command.LOCKS.pop(tmp_path / "locks" / "a").close()
     assert "is on a file system without locks" in capsys.readouterr().err
-    monkeypatch.setattr(evidence, "workshop", lambda: tmp_path / "work")
+    monkeypatch.setattr(records, "workshop", lambda: tmp_path / "work")
     (tmp_path / "locks" / "kind_name").touch()
     assert plan.being_made("kind", "name"), "what another process may be making is let be"
     assert not plan.being_made("kind", "other")
 
 
 def test_the_drill_catches_bytes_that_differ_and_files_that_are_left(own_toy, toy):
-    own_toy.edit("pipeline/evaluate.py", "    shutil.rmtree(work)\n", "")
+    own_toy.edit("pipeline/measures/evaluate.py", "    shutil.rmtree(work)\n", "")
     own_toy.edit(
-        "pipeline/evaluate.py",
+        "pipeline/measures/evaluate.py",
         "first_seed + episode for episode in range(first,",
         "first_seed - episode for episode in range(first,",
     )

@@ -9,9 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline import PipelineError, d4rl, downloads, episodes, evidence, fetch_dataset, files, fingerprints, hub, recipes, runs
-from pipeline.downloads import DownloadError
-from pipeline.episodes import EpisodesError
+from pipeline import PipelineError, files
+from pipeline.data import d4rl, downloads, episodes
+from pipeline.data.downloads import DownloadError
+from pipeline.data.episodes import EpisodesError
+from pipeline.evidence import fingerprints, recipes, records
+from pipeline.hub import client, fetch_dataset
+from pipeline.study import runs
 from tests import small_hub
 
 NAME, PLACE = runs.D4RL_MEDIUM.name, "/gym_mujoco_v2/halfcheetah_medium-v2.hdf5"
@@ -25,12 +29,12 @@ def served(tmp_path, monkeypatch):
     code = fingerprints.tree(files.ROOT)
     monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
-    monkeypatch.setattr(hub, "LOCK", tmp_path / "hub.lock")
+    monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")
     monkeypatch.setattr(recipes, "DATASETS", recipes.named(recipes.published_dataset, (run,)))
     monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
-    monkeypatch.setattr(evidence.write, "__defaults__", (tmp_path, None))
+    monkeypatch.setattr(records.write, "__defaults__", (tmp_path, None))
     monkeypatch.setattr(downloads, "PAUSE", 0)
-    hub.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
+    client.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
     yield serving
     serving.stop()
 
@@ -46,7 +50,7 @@ def original():
 
 
 def record() -> dict:
-    return json.loads(hub.LOCK.read_text(encoding="utf-8"))["datasets"]
+    return json.loads(client.LOCK.read_text(encoding="utf-8"))["datasets"]
 
 
 def test_a_dataset_is_fetched_once_recorded_at_first_sight_and_described(served, monkeypatch, capsys):

@@ -6,10 +6,10 @@ import torch
 from transformers import DecisionTransformerConfig, DecisionTransformerModel
 
 from pipeline import PipelineError
-from pipeline.episodes import Episodes
-from pipeline.models.decision_transformer import Batches
+from pipeline.data.episodes import Episodes
+from pipeline.methods.decision_transformer.model import Batches
 from pipeline.policies.decision_transformer import DecisionTransformerPolicy
-from pipeline.runs import DECISION_TRANSFORMER
+from pipeline.study.runs import DECISION_TRANSFORMER
 
 STEPS, TARGET = 30, 6000.0
 

@@ -6,8 +6,13 @@ import h5py
 import numpy as np
 import pytest
 
-from pipeline import PipelineError, demonstrate, demonstrations, evidence, levels, recipes, runs
-from pipeline.demonstrations import DemonstrationsError
+from pipeline import PipelineError
+from pipeline.data import demonstrations
+from pipeline.data.demonstrations import DemonstrationsError
+from pipeline.evidence import recipes, records
+from pipeline.measures import demonstrate
+from pipeline.study import runs
+from pipeline.worlds import levels
 
 RUN = dataclasses.replace(runs.DEMONSTRATIONS[1], episodes=6, shard_episodes=3)
 
@@ -95,7 +100,7 @@ def test_a_collection_resumes_at_its_last_shard_and_repeats(tmp_path, monkeypatc
 
 
 def test_statistics_are_those_of_the_episodes(whole):
-    values = evidence.plain(demonstrate.statistics(whole))
+    values = records.plain(demonstrate.statistics(whole))
     assert values["episodes"] == 6 and values["transitions"] == len(whole.actions)
     assert values["length_mean"] == round(len(whole.actions) / 6, 4)
     assert sum(values["action_shares"].values()) == pytest.approx(1, abs=1e-3)
@@ -143,5 +148,5 @@ def test_arrays_that_mean_nothing_are_refused(stored, name, change, complaint):
 
 @pytest.mark.parametrize("name", recipes.DEMONSTRATIONS)
 def test_the_evidence_shows_all_episodes(name):
-    values = evidence.read(recipes.DEMONSTRATIONS[name].path())["values"]
+    values = records.read(recipes.DEMONSTRATIONS[name].path())["values"]
     assert values["level"] == recipes.DEMONSTRATIONS[name].run.level and values["episodes"] == 550

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline import checkpoints, discretization
-from pipeline.checkpoints import CheckpointError
-from pipeline.discretization import DiscretizerError, QuantileDiscretizer
-from pipeline.episodes import Episodes
+from pipeline.data.episodes import Episodes
+from pipeline.evidence import checkpoints
+from pipeline.evidence.checkpoints import CheckpointError
+from pipeline.methods.trajectory_transformer import discretization
+from pipeline.methods.trajectory_transformer.discretization import DiscretizerError, QuantileDiscretizer
 
 
 def test_thresholds_of_a_small_column_are_those_found_by_hand():

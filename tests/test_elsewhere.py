@@ -6,23 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline import (
-    PipelineError,
-    command,
-    environments,
-    episodes,
-    evaluate,
-    evidence,
-    fetch_dataset,
-    files,
-    fingerprints,
-    hub,
-    recipes,
-    runs,
-    train,
-    train_td3_bc,
-    train_trajectory_transformer,
-)
+from pipeline import PipelineError, files
+from pipeline.data import episodes
+from pipeline.evidence import fingerprints, recipes, records
+from pipeline.graph import command
+from pipeline.hub import client, fetch_dataset
+from pipeline.learning import train
+from pipeline.measures import evaluate
+from pipeline.methods.td3_bc import train as train_td3_bc
+from pipeline.methods.trajectory_transformer import train as train_trajectory_transformer
+from pipeline.study import runs
+from pipeline.worlds import environments
 from tests import small_hub
 
 DATASETS = {"local": runs.MEDIUM.name, "d4rl": runs.D4RL_MEDIUM.name, "minari": runs.MINARI[1].name}
@@ -43,9 +37,9 @@ def house(tmp_path, monkeypatch):
     code = fingerprints.tree(files.ROOT)
     monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
-    monkeypatch.setattr(hub, "LOCK", tmp_path / "hub.lock")
-    monkeypatch.setattr(evidence.Recipe.path, "__defaults__", (tmp_path,))
-    monkeypatch.setattr(evidence.write, "__defaults__", (tmp_path, None))
+    monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")
+    monkeypatch.setattr(records.Recipe.path, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(records.write, "__defaults__", (tmp_path, None))
     monkeypatch.setattr(command, "claim", lambda recipe, root: None)
     monkeypatch.setattr(recipes, "TRAININGS", recipes.named(recipes.training, (TRAININGS["dt"], TRAININGS["bc"])))
     monkeypatch.setattr(recipes, "VALUE_TRAININGS", recipes.named(recipes.value_training, (TRAININGS["td3bc"],)))
@@ -54,7 +48,7 @@ def house(tmp_path, monkeypatch):
     for registry in (recipes.DATASETS, recipes.COLLECTIONS):
         monkeypatch.setitem(registry, random_numbers.name, random_numbers)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
-    hub.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
+    client.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
     small_hub.minari(tmp_path / "minari" / runs.MINARI[1].identifier, steps=STEPS)
     (tmp_path / "d4rl.hdf5").write_bytes(small_hub.d4rl(steps=STEPS))
     call(monkeypatch, fetch_dataset, runs.MINARI[1].identifier)
@@ -69,7 +63,7 @@ def collected(root) -> None:
     shapes = {"observations": (3, STEPS, 17), "actions": (3, STEPS, 6), "rewards": (3, STEPS)}
     whole = episodes.Episodes(**{name: generator.uniform(-1, 1, shape).astype(np.float32) for name, shape in shapes.items()})
     episodes.write(root / "data" / f"{runs.MEDIUM.name}.hdf5", whole, {})
-    evidence.write(
+    records.write(
         replace(recipes.COLLECTIONS[runs.MEDIUM.name], outputs=()), {"arrays_sha256_of_dataset": episodes.sha256(whole)}
     )
 
@@ -85,7 +79,7 @@ def test_every_training_learns_from_every_kind_of_dataset(house, monkeypatch, me
     name, data = TRAININGS[method].name, DATASETS[kind]
     call(monkeypatch, VERBS[method], name, "--data", data)
     made = json.loads((house / "results" / "training" / f"{name}_on_{data}.json").read_text(encoding="utf-8"))
-    assert made["run"] == evidence.fields(replace(TRAININGS[method], name=f"{name}_on_{data}", data=data))
+    assert made["run"] == records.fields(replace(TRAININGS[method], name=f"{name}_on_{data}", data=data))
     described = f"results/datasets/{data}.json"
     assert made["made"]["inputs"] == {described: fingerprints.input_digest(described, files.ROOT)}
     assert [path.name for path in (house / "checkpoints").iterdir()] == [f"{name}_on_{data}"]
@@ -111,7 +105,7 @@ def test_what_was_trained_elsewhere_plays_under_a_name_of_its_own(house, monkeyp
 
 def test_a_dataset_that_was_not_fetched_is_named_with_the_command_that_fetches_it(house):
     (house / "data" / f"{DATASETS['d4rl']}.hdf5").unlink()
-    with pytest.raises(PipelineError, match="python -m pipeline.collect d4rl_halfcheetah_medium_v2"):
+    with pytest.raises(PipelineError, match="python -m pipeline.measures.collect d4rl_halfcheetah_medium_v2"):
         command.find(f"{TRAININGS['dt'].name}_on_{DATASETS['d4rl']}", recipes.TRAININGS)
 
 

@@ -7,8 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from pipeline import PipelineError, arrays, environments, files, recipes
+from pipeline import PipelineError, files
+from pipeline.evidence import arrays, recipes
 from pipeline.policies.random_actions import RandomPolicy
+from pipeline.worlds import environments
 
 
 @pytest.mark.parametrize("name", recipes.SOURCES["local"]["roll_out"])

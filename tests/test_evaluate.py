@@ -10,7 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline import PipelineError, environments, evaluate, runs
+from pipeline import PipelineError
+from pipeline.measures import evaluate
+from pipeline.study import runs
+from pipeline.worlds import environments
 from tests.stubs import WORLD, Follower, World
 
 RUN = runs.Evaluation("toy", "follower", environment=WORLD, episodes=5, shard_episodes=2, first_seed=100)

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import evidence, files, fingerprints, recipes, runs, syntax
-from pipeline.evidence import EvidenceError, Recipe
+from pipeline import files
+from pipeline.evidence import fingerprints, recipes, records, syntax
+from pipeline.evidence.records import EvidenceError, Recipe
+from pipeline.study import runs
 
 SOURCE = '''"""A module."""
 import math
@@ -33,7 +35,7 @@ class Toy:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return Recipe("toy", "toys", "pipeline.toy", Toy(), ("pipeline.returns",), ("LICENSE",))
+    return Recipe("toy", "toys", "pipeline.toy", Toy(), ("pipeline.data.returns",), ("LICENSE",))
 
 
 def source_digest(source: str) -> str:
@@ -97,7 +99,7 @@ def works(python: str) -> bool:
 
 
 def test_sources_follow_imports_and_leave_out_what_computes_nothing():
-    found = fingerprints.tree(files.ROOT).sources(("pipeline.evaluate", "pipeline.policies.decision_transformer"))
+    found = fingerprints.tree(files.ROOT).sources(("pipeline.measures.evaluate", "pipeline.policies.decision_transformer"))
     wanted = {"evaluate", "environments", "policies.decision_transformer", "checkpoints", "evidence"}
     assert {f"pipeline.{name}" for name in wanted} <= found.keys()
     assert not found.keys() & fingerprints.ASIDE.keys()
@@ -107,7 +109,7 @@ def test_sources_follow_imports_and_leave_out_what_computes_nothing():
 
 
 def test_evidence_just_written_holds(recipe, tmp_path):
-    evidence.write(recipe, {"x": 1.0}, tmp_path)
+    records.write(recipe, {"x": 1.0}, tmp_path)
     assert fingerprints.stale(recipe, tmp_path) is None
 
 
@@ -116,37 +118,37 @@ def test_missing_evidence_is_stale(recipe, tmp_path):
 
 
 def test_a_changed_run_is_named(recipe, tmp_path):
-    evidence.write(recipe, {"x": 1.0}, tmp_path)
+    records.write(recipe, {"x": 1.0}, tmp_path)
     assert fingerprints.stale(dataclasses.replace(recipe, run=Toy(rate=0.6)), tmp_path) == "changed: run's rate"
 
 
 def test_a_changed_input_is_named(recipe, tmp_path):
-    evidence.write(recipe, {"x": 1.0}, tmp_path)
+    records.write(recipe, {"x": 1.0}, tmp_path)
     path = recipe.path(tmp_path)
     content = json.loads(path.read_text(encoding="utf-8"))
     content["made"]["inputs"]["LICENSE"] = "0" * 64
     content["made"]["fingerprint"] = fingerprints.told_fingerprint(content)
-    content["made"]["sha256"] = evidence.sealed(content)
+    content["made"]["sha256"] = records.sealed(content)
     path.write_text(json.dumps(content))
     assert fingerprints.stale(recipe, tmp_path) == "changed: LICENSE"
 
 
 def test_another_version_of_a_package_is_named(recipe, tmp_path, monkeypatch):
-    evidence.write(recipe, {"x": 1.0}, tmp_path)
+    records.write(recipe, {"x": 1.0}, tmp_path)
     monkeypatch.setattr(fingerprints, "public_version", lambda package: "9.9.9")
     assert "numpy" in fingerprints.stale(recipe, tmp_path) and "9.9.9" in fingerprints.stale(recipe, tmp_path)
 
 
 def test_a_number_edited_by_hand_is_noticed(recipe, tmp_path):
-    path = evidence.write(recipe, {"x": 1.25}, tmp_path)
+    path = records.write(recipe, {"x": 1.25}, tmp_path)
     path.write_text(path.read_text(encoding="utf-8").replace("1.25", "1.35"))
     assert fingerprints.stale(recipe, tmp_path) == "it was changed by hand"
 
 
 def test_a_fingerprint_that_does_not_follow_from_the_making_is_noticed_though_the_digest_was_made_anew(recipe, tmp_path):
-    path = evidence.write(recipe, {"x": 1.25}, tmp_path)
-    content = evidence.read(path)
-    evidence.write_sealed(path, {**content, "made": {**content["made"], "fingerprint": "0" * 64}})
+    path = records.write(recipe, {"x": 1.25}, tmp_path)
+    content = records.read(path)
+    records.write_sealed(path, {**content, "made": {**content["made"], "fingerprint": "0" * 64}})
     assert fingerprints.stale(recipe, tmp_path) == "it was changed by hand"
 
 
@@ -154,7 +156,7 @@ def test_an_output_changed_by_hand_is_noticed(recipe, tmp_path):
     with_output = dataclasses.replace(recipe, outputs=("images/toy.png",))
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "toy.png").write_bytes(b"picture")
-    evidence.write(with_output, {}, tmp_path)
+    records.write(with_output, {}, tmp_path)
     assert fingerprints.stale(with_output, tmp_path) is None
     (tmp_path / "images" / "toy.png").write_bytes(b"Picture")
     assert "images/toy.png" in fingerprints.stale(with_output, tmp_path)
@@ -173,13 +175,13 @@ def test_what_is_not_evidence_is_stale_and_never_an_exception(recipe, tmp_path, 
 def test_a_directory_in_the_place_of_evidence_is_replaced(recipe, tmp_path):
     recipe.path(tmp_path).mkdir(parents=True)
     assert "directory" in fingerprints.stale(recipe, tmp_path)
-    evidence.write(recipe, {"x": 1.0}, tmp_path)
+    records.write(recipe, {"x": 1.0}, tmp_path)
     assert fingerprints.stale(recipe, tmp_path) is None
 
 
 def test_numbers_that_are_not_finite_are_never_written(recipe, tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
-        evidence.write(recipe, {"x": float("nan")}, tmp_path)
+        records.write(recipe, {"x": float("nan")}, tmp_path)
     assert not recipe.path(tmp_path).exists()
     assert list(tmp_path.rglob("*.part*")) == []
 
@@ -190,7 +192,7 @@ def test_numbers_that_are_not_finite_are_never_written(recipe, tmp_path):
     )
 )
 def test_plain_values_have_no_exponents_for_yaml_to_misread(values):
-    text = json.dumps(evidence.plain(values if isinstance(values, list) else [values]))
+    text = json.dumps(records.plain(values if isinstance(values, list) else [values]))
     assert not any(
         "e" in token
         for token in text.replace("[", " ").replace("]", " ").replace(",", " ").split()
@@ -200,15 +202,15 @@ def test_plain_values_have_no_exponents_for_yaml_to_misread(values):
 
 def test_a_missing_file_is_an_error_that_names_the_cure(tmp_path):
     with pytest.raises(EvidenceError, match="is missing: `doit` makes it"):
-        evidence.read(tmp_path / "nothing.json")
+        records.read(tmp_path / "nothing.json")
 
 
 @pytest.mark.parametrize("registry", recipes.SOURCES["local"].values(), ids=recipes.SOURCES["local"])
 def test_every_result_in_the_repository_is_whole(registry):
     for recipe in registry.values():
-        content = evidence.read(recipe.path())
-        assert evidence.sealed(content) == content["made"]["sha256"], recipe.name
-        assert content["run"] == evidence.fields(recipe.run), recipe.name
+        content = records.read(recipe.path())
+        assert records.sealed(content) == content["made"]["sha256"], recipe.name
+        assert content["run"] == records.fields(recipe.run), recipe.name
 
 
 def test_every_result_that_doit_makes_is_current():

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 import pipeline
 from benchmarks import edits
-from pipeline import evidence, files, fingerprints, recipes, runs
-from pipeline.evidence import EvidenceError, Recipe
-from pipeline.fingerprints import Tree
+from pipeline import files
+from pipeline.evidence import fingerprints, recipes, records
+from pipeline.evidence.fingerprints import Tree
+from pipeline.evidence.records import EvidenceError, Recipe
+from pipeline.study import runs
 
 CODE = Tree(files.ROOT)
 EVERY = recipes.everything()
@@ -228,16 +230,16 @@ def test_an_encoding_that_hides_a_line_hides_nothing(tmp_path):
 
 def test_a_package_comes_before_a_module_of_its_name_as_python_has_it(tmp_path):
     tree = write(tmp_path, pipeline__returns="x = 1\n", pipeline__returns__more="x = 2\n")
-    assert tree.locate("pipeline.returns").name == "returns.py", "a folder without __init__.py comes after the file"
+    assert tree.locate("pipeline.data.returns").name == "returns.py", "a folder without __init__.py comes after the file"
     (tmp_path / "pipeline" / "returns" / "__init__.py").write_text("x = 3\n")
-    assert Tree(tmp_path).locate("pipeline.returns") == tmp_path / "pipeline" / "returns" / "__init__.py"
+    assert Tree(tmp_path).locate("pipeline.data.returns") == tmp_path / "pipeline" / "returns" / "__init__.py"
 
 
 def test_a_compiled_module_in_the_place_of_source_is_refused(tmp_path):
     write(tmp_path, pipeline__returns="x = 1\n")
     (tmp_path / "pipeline" / "returns.cpython-311-x86_64-linux-gnu.so").write_bytes(b"")
-    with pytest.raises(EvidenceError, match="would be imported in the place of pipeline.returns"):
-        Tree(tmp_path).digest("pipeline.returns")
+    with pytest.raises(EvidenceError, match="would be imported in the place of pipeline.data.returns"):
+        Tree(tmp_path).digest("pipeline.data.returns")
 
 
 def test_a_file_in_the_root_that_shadows_a_library_counts(tmp_path):
@@ -336,17 +338,22 @@ def test_moving_pictures_hold_the_runs_they_show():
 
 
 def test_code_edited_while_it_runs_writes_nothing(tmp_path, monkeypatch):
-    recipe = Recipe("toy", "toys", "pipeline.toy", runs.Figure("toy"), ("pipeline.returns",))
+    recipe = Recipe("toy", "toys", "pipeline.toy", runs.Figure("toy"), ("pipeline.data.returns",))
     path = files.ROOT / "pipeline" / "returns.py"
     monkeypatch.setitem(pipeline.SOURCE, path, "0" * 64)
     with pytest.raises(EvidenceError, match="returns.py was edited while this ran"):
-        evidence.write(recipe, {"x": 1.0}, tmp_path)
+        records.write(recipe, {"x": 1.0}, tmp_path)
     assert not recipe.path(tmp_path).exists()
 
 
 def test_the_first_module_that_changed_is_named(tmp_path):
-    then = CODE.sources(("pipeline.evaluate",))
-    changed = {**then, "pipeline.files": "0" * 64, "pipeline.evidence": "1" * 64, "pipeline.evaluate": "2" * 64}
+    then = CODE.sources(("pipeline.measures.evaluate",))
+    changed = {
+        **then,
+        "pipeline.files": "0" * 64,
+        "pipeline.evidence.records": "1" * 64,
+        "pipeline.measures.evaluate": "2" * 64,
+    }
     assert fingerprints.changed_sources(changed, then) == ["source of pipeline.files"]
     assert fingerprints.changed_sources(then, then) == []
     fewer = {name: digest for name, digest in then.items() if name != "pipeline.files"}

@@ -6,8 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from pipeline import PipelineError, collect, compare, environments, evidence, files, fingerprints, guards, pool, recipes, runs
-from pipeline.evidence import Recipe
+from pipeline import PipelineError, files
+from pipeline.evidence import fingerprints, recipes, records
+from pipeline.evidence.records import Recipe
+from pipeline.learning import guards
+from pipeline.measures import collect, compare, pool
+from pipeline.study import runs
+from pipeline.worlds import environments
 
 
 @pytest.fixture
@@ -18,7 +23,7 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(Recipe.path, "__defaults__", (tmp_path,))
     monkeypatch.setattr(Recipe.work, "__defaults__", (tmp_path,))
-    monkeypatch.setattr(evidence.write, "__defaults__", (tmp_path, None))
+    monkeypatch.setattr(records.write, "__defaults__", (tmp_path, None))
     return tmp_path
 
 
@@ -48,7 +53,9 @@ def test_a_dataset_that_came_out_otherwise_overwrites_nothing_and_is_kept_under_
     record(monkeypatch, name, 0.1)
     record(monkeypatch, name, 0.1)
     before = snapshot(house)
-    with pytest.raises(PipelineError, match=f"nothing was written: `python -m pipeline.collect {name}_here` keeps") as error:
+    with pytest.raises(
+        PipelineError, match=f"nothing was written: `python -m pipeline.measures.collect {name}_here` keeps"
+    ) as error:
         record(monkeypatch, name, np.nextafter(np.float32(0.1), np.float32(1)))
     assert "\n" not in str(error.value) and snapshot(house) == before
     record(monkeypatch, f"{name}_here", 0.2)
@@ -58,7 +65,7 @@ def test_a_dataset_that_came_out_otherwise_overwrites_nothing_and_is_kept_under_
 
 def test_another_run_of_the_same_name_may_replace_a_dataset(house):
     recipe = replace(recipes.RECORDINGS[runs.MEDIUM.name], outputs=())
-    evidence.write(recipe, {"arrays_sha256_of_dataset": "a" * 64})
+    records.write(recipe, {"arrays_sha256_of_dataset": "a" * 64})
     guards.refuse_other_dataset(recipe, "a" * 64)
     guards.refuse_other_dataset(replace(recipe, run=replace(recipe.run, episodes=2000)), "b" * 64)
     with pytest.raises(PipelineError, match="came out with sha256 bbbbbbbbbbbb… where .* describes aaaaaaaaaaaa…"):
@@ -99,7 +106,7 @@ def test_a_training_from_nothing_is_refused_where_more_was_seen_and_going_on_is_
 @pytest.mark.parametrize("registry", ["TRAININGS", "VALUE_TRAININGS", "LEAP_TRAININGS"])
 def test_a_shorter_training_never_overwrites_a_longer_one(house, registry):
     recipe = next(iter(getattr(recipes, registry).values()))
-    checkpoint(house, recipe.name, training=evidence.fields(recipe.run))
+    checkpoint(house, recipe.name, training=records.fields(recipe.run))
     guards.refuse_lesser_training(recipe)
     shorter = replace(recipe, run=replace(recipe.run, updates=recipe.run.updates - 1))
     with pytest.raises(PipelineError, match="windows, and this training would put .*: remove .* first"):

@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from pipeline import PipelineError, d4rl, demonstrations, episodes, files, hdf5, minari_files
+from pipeline import PipelineError, files
+from pipeline.data import d4rl, demonstrations, episodes, hdf5, minari_files
 from tests import small_hub
 
 STEPS = 20

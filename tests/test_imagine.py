@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import environments, imagine, runs
-from pipeline.planning import Plans, Search
+from pipeline.measures import imagine
+from pipeline.methods.trajectory_transformer.planning import Plans, Search
+from pipeline.study import runs
+from pipeline.worlds import environments
 from tests.stubs import WORLD, OneWorld
 
 PLACES = np.arange(10.0, 16)  # of a rollout's six steps; their variance is 35 / 12

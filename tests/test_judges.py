@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pipeline.judging import intervals, judge_values, same_numbers
+from pipeline.graph.judging import intervals, judge_values, same_numbers
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline import environments, levels, runs, time_actions, time_plans
+from pipeline.measures import time_actions, time_plans
+from pipeline.study import runs
+from pipeline.worlds import environments, levels
 from tests.stubs import WORLD, Follower, World
 
 ACTIONS = runs.Latency("toy", "follower", "none", environment=WORLD, actions=4, warmup_actions=2)

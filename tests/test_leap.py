@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import levels, runs, train_leap
-from pipeline.demonstrations import Demonstrations
-from pipeline.levels import Views
-from pipeline.models import leap
-from pipeline.models.grid_cloning import GridCloningConfig, GridCloningModel
-from pipeline.models.leap import MASK, PAD, LeapConfig, LeapModel
-from pipeline.train_leap import Drawer
+from pipeline.data.demonstrations import Demonstrations
+from pipeline.methods.leap import model as leap
+from pipeline.methods.leap import train as train_leap
+from pipeline.methods.leap.grid_cloning import GridCloningConfig, GridCloningModel
+from pipeline.methods.leap.model import MASK, PAD, LeapConfig, LeapModel
+from pipeline.methods.leap.train import Drawer
+from pipeline.study import runs
+from pipeline.worlds import levels
+from pipeline.worlds.levels import Views
 
 torch.set_num_threads(1)
 TINY = {"hidden_size": 16, "layers": 2, "heads": 2, "channels": 8, "horizon": 4}

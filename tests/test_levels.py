@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from minigrid.utils.baby_ai_bot import BabyAIBot
 
-from pipeline import PipelineError, levels, runs
+from pipeline import PipelineError
 from pipeline.policies.random_steps import RandomSteps
+from pipeline.study import runs
+from pipeline.worlds import levels
 
 DOORS = {
     "go_to_local_s7n5": set(),

@@ -7,7 +7,8 @@ import sys
 import pytest
 import torch
 
-from pipeline import files, machines
+from pipeline import files
+from pipeline.evidence import machines
 
 ELSEWHERE = {"processor": "another", "arithmetic": "0" * 16}
 
@@ -39,7 +40,7 @@ def test_only_evidence_that_depends_on_torch_names_its_machine_and_only_planners
     assert machines.of({"versions": {"numpy": "2"}, "sources": {}}) == {}
     made = machines.of({"versions": {"torch": "2"}, "sources": {}})
     assert made == {"machine": {"processor": machines.processor(), "arithmetic": machines.arithmetic()}}
-    planned = machines.of({"versions": {"torch": "2"}, "sources": {"pipeline.models.decoding": "0"}})
+    planned = machines.of({"versions": {"torch": "2"}, "sources": {"pipeline.methods.trajectory_transformer.decoding": "0"}})
     assert planned["machine"].keys() == {"processor", "arithmetic", "compiler"}
 
 

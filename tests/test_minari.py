@@ -8,8 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from pipeline import PipelineError, episodes, evidence, fetch_dataset, files, fingerprints, hub, minari_files, recipes, runs
-from pipeline.episodes import EpisodesError
+from pipeline import PipelineError, files
+from pipeline.data import episodes, minari_files
+from pipeline.data.episodes import EpisodesError
+from pipeline.evidence import fingerprints, recipes, records
+from pipeline.hub import client, fetch_dataset
+from pipeline.study import runs
 from tests import small_hub
 
 RUN = runs.MINARI[1]
@@ -22,11 +26,11 @@ def house(tmp_path, monkeypatch):
     code = fingerprints.tree(files.ROOT)
     monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
-    monkeypatch.setattr(hub, "LOCK", tmp_path / "hub.lock")
+    monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")
     monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
-    monkeypatch.setattr(evidence.write, "__defaults__", (tmp_path, None))
+    monkeypatch.setattr(records.write, "__defaults__", (tmp_path, None))
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
-    hub.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
+    client.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
     return tmp_path / "minari" / RUN.identifier
 
 
@@ -43,7 +47,7 @@ def test_a_dataset_is_had_by_its_name_there_and_said_not_to_be_d4rls(house, monk
     assert f"{RUN.identifier} is Minari's, not D4RL's: recorded in HalfCheetah-v5" in said.err
     assert "seen for the first time" in said.out
     assert whole.observations.shape == (3, STEPS, 17) and whole.actions.shape == (3, STEPS, 6)
-    entry = json.loads(hub.LOCK.read_text(encoding="utf-8"))["datasets"][RUN.name]
+    entry = json.loads(client.LOCK.read_text(encoding="utf-8"))["datasets"][RUN.name]
     assert entry["sha256"] == files.sha256(path) and entry["arrays_sha256"] == episodes.sha256(whole)
     known = json.loads((files.ROOT / "results" / "datasets" / f"{RUN.name}.json").read_text(encoding="utf-8"))
     assert known["run"]["environment"] == "HalfCheetah-v5" and known["values"]["transitions"] == 3 * STEPS
@@ -88,7 +92,9 @@ def test_what_is_no_such_dataset_is_one_sentence_and_not_recorded(house, monkeyp
     path = small_hub.minari(house, steps=STEPS, **changes)
     with pytest.raises(EpisodesError, match=said) as error:
         fetch(monkeypatch)
-    assert "\n" not in str(error.value) and path.exists() and json.loads(hub.LOCK.read_text(encoding="utf-8"))["datasets"] == {}
+    assert (
+        "\n" not in str(error.value) and path.exists() and json.loads(client.LOCK.read_text(encoding="utf-8"))["datasets"] == {}
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 something else"])
@@ -149,7 +155,7 @@ def test_collect_hands_over_to_the_verb_that_fetches_and_says_what_to_install(tm
     """The one word of the command line, with Minari's library hidden."""
     (tmp_path / "minari.py").write_text("raise ImportError\n")
     surroundings = {**os.environ, "MINARI_DATASETS_PATH": str(tmp_path), "PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-m", "pipeline.collect", RUN.identifier]
+    command = [sys.executable, "-m", "pipeline.measures.collect", RUN.identifier]
     done = subprocess.run(command, cwd=recipes.__file__.rsplit("/", 2)[0], env=surroundings, capture_output=True, text=True)
     assert done.returncode == 1 and "`pip install minari` and give the same command again" in done.stderr
     assert "Traceback" not in done.stderr

@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import runs, tokens, train_td3_bc
-from pipeline.episodes import Episodes
-from pipeline.models import behaviour_cloning, decision_transformer, deterministic_policy, td3_bc
+from pipeline.data import normalisation
+from pipeline.data.episodes import Episodes
+from pipeline.methods import deterministic_policy
+from pipeline.methods.behaviour_cloning import model as behaviour_cloning
+from pipeline.methods.decision_transformer import model as decision_transformer
+from pipeline.methods.td3_bc import model as td3_bc
+from pipeline.methods.td3_bc import train as train_td3_bc
 from pipeline.policies.decision_transformer import DecisionTransformerPolicy
 from pipeline.policies.deterministic import DeterministicPolicy
+from pipeline.study import runs
 
 MEAN, STD = [3.0, 10.0], [2.000001, 1e-6]
 WHOLE = Episodes(
@@ -36,15 +41,15 @@ def close(numbers):
 
 
 def test_statistics_are_over_all_transitions_of_all_episodes():
-    mean, std = tokens.observation_statistics(WHOLE.observations)
+    mean, std = normalisation.observation_statistics(WHOLE.observations)
     assert mean.tolist() == MEAN and std == close(STD)
     assert (mean.dtype, std.dtype) == (np.float32, np.float32)
-    assert tokens.observation_statistics(WHOLE.observations[0])[0].tolist() == MEAN, "one episode, (step, dimension)"
+    assert normalisation.observation_statistics(WHOLE.observations[0])[0].tolist() == MEAN, "one episode, (step, dimension)"
 
 
 def test_statistics_are_summed_in_double_precision():
     # 2**24 + 1 is no float32: there the ones would be lost
-    mean, _ = tokens.observation_statistics(np.array([[[2.0**24], [1.0], [1.0], [1.0]]], dtype=np.float32))
+    mean, _ = normalisation.observation_statistics(np.array([[[2.0**24], [1.0], [1.0], [1.0]]], dtype=np.float32))
     assert mean.tolist() == [np.float32((2**24 + 3) / 4)]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline import patterns
+from pipeline.statistics import patterns
 
 TRANSITIONS = 3
 TYPES = (["observation"] * 2 + ["action"] * 2 + ["reward", "value"]) * TRANSITIONS

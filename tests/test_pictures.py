@@ -9,7 +9,10 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
 from figures import style
-from pipeline import PipelineError, animate, evidence, files, recipes, runs
+from pipeline import PipelineError, files
+from pipeline.evidence import recipes, records
+from pipeline.show import animate
+from pipeline.study import runs
 
 PICTURES = sorted((files.ROOT / "images").glob("*.*"))
 
@@ -23,7 +26,7 @@ def test_no_picture_is_blank(path):
 @pytest.mark.parametrize("name", [name for task in recipes.DRAWN for name in recipes.SOURCES["local"][task]])
 def test_the_page_is_told_each_pictures_true_size(name):
     recipe = recipes.PICTURES[name]
-    values = evidence.read(recipe.path())["values"]
+    values = records.read(recipe.path())["values"]
     for output in recipe.outputs:
         with Image.open(files.ROOT / output) as image:
             assert image.size == (values["width"], values["height"])
@@ -63,7 +66,7 @@ def test_a_gif_keeps_saturated_colours():
 
 
 def test_without_an_opengl_library_there_is_one_sentence_and_the_cure(monkeypatch):
-    from pipeline import environments
+    from pipeline.worlds import environments
 
     def fail(*arguments, **options):
         raise AttributeError("'NoneType' object has no attribute 'glGetError'")

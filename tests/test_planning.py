@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import planning
-from pipeline.discretization import QuantileDiscretizer
-from pipeline.models.decoding import Decoder
-from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
-from pipeline.planning import PlanningError, Plans, Search
+from pipeline.methods.trajectory_transformer import planning
+from pipeline.methods.trajectory_transformer.decoding import Decoder
+from pipeline.methods.trajectory_transformer.discretization import QuantileDiscretizer
+from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, TrajectoryTransformerModel
+from pipeline.methods.trajectory_transformer.planning import PlanningError, Plans, Search
 
 TINY = {"n_layer": 2, "n_head": 2, "n_embd": 16}
 SMALL_TRANSITIONS = {"observation_dim": 3, "action_dim": 2, "transition_dim": 7, "vocab_size": 12, "block_size": 69}

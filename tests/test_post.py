@@ -6,7 +6,9 @@ import re
 
 import pytest
 
-from pipeline import files, recipes, tabulate
+from pipeline import files
+from pipeline.evidence import recipes
+from pipeline.show import tabulate
 
 TEXT = (files.ROOT / "index.md").read_text(encoding="utf-8")
 ASSIGNS = dict(re.findall(r"{%-? assign (\w+) = ([\w.]+(?:\[\d+\])?) -?%}", TEXT))

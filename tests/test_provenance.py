@@ -1,6 +1,6 @@
 """Where numbers come from, on a tree of results small enough to solve by hand."""
 
-from pipeline import provenance, tabulate
+from pipeline.show import provenance, tabulate
 
 PLAYED = {"gymnasium": "1.4.0", "mujoco": "4.0.0", "torch": "2.13.0"}
 

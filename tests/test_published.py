@@ -9,11 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import checkpoints, discretization, environments, episodes, files, hub, policies, published, runs
-from pipeline.episodes import Episodes
-from pipeline.hub import HubError
-from pipeline.planning import Search
+from pipeline import files, policies
+from pipeline.data import episodes
+from pipeline.data.episodes import Episodes
+from pipeline.evidence import checkpoints
+from pipeline.hub import client, published
+from pipeline.hub.client import HubError
+from pipeline.methods.trajectory_transformer import discretization
+from pipeline.methods.trajectory_transformer.planning import Search
 from pipeline.policies.decision_transformer import DecisionTransformerPolicy
+from pipeline.study import runs
+from pipeline.worlds import environments
 from tests import small_hub
 
 DT, TT = runs.PUBLISHED_DECISION_TRANSFORMER, runs.PUBLISHED_TRAJECTORY_TRANSFORMER
@@ -138,10 +144,10 @@ def house(tmp_path, monkeypatch, dt_files, tt_files):
     serving.publish(DT.repository, dt_files)
     serving.publish(TT.repository, tt_files)
     monkeypatch.setattr(files, "ROOT", tmp_path)
-    monkeypatch.setattr(hub, "LOCK", tmp_path / "hub.lock")
-    monkeypatch.setattr(hub, "download", lambda run: downloads.append(run.name) or served[run.name])
+    monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")
+    monkeypatch.setattr(client, "download", lambda run: downloads.append(run.name) or served[run.name])
     monkeypatch.setattr(checkpoints.load, "__defaults__", (None, tmp_path))
-    hub.LOCK.write_text(serving.lock())
+    client.LOCK.write_text(serving.lock())
     downloads = serving.requests
     return serving
 
@@ -160,7 +166,7 @@ def test_a_fetched_checkpoint_is_a_checkpoint_like_any_other_and_is_fetched_once
     assert house.requests == [DT.name]
     checkpoints.verify(published.folder(DT))
     card = (published.folder(DT) / "README.md").read_text(encoding="utf-8")
-    assert card.startswith(f"# {DT.name}\n") and hub.pin(DT).commit in card and "861,080 parameters" in card
+    assert card.startswith(f"# {DT.name}\n") and client.pin(DT).commit in card and "861,080 parameters" in card
     policy = policies.module("decision_transformer").load(runs.HUB_EVALUATIONS[0])
     assert policy.context_length == 20 and policy.return_scale == 1000 and policy.target_return == runs.TARGETS[0]
     for name, tensor in dt.state_dict().items():
@@ -169,12 +175,12 @@ def test_a_fetched_checkpoint_is_a_checkpoint_like_any_other_and_is_fetched_once
 
 def test_a_lock_that_was_renewed_fetches_again_and_an_emptied_one_is_an_error(house):
     published.ensure(DT.name)
-    lock = json.loads(hub.LOCK.read_text(encoding="utf-8"))
+    lock = json.loads(client.LOCK.read_text(encoding="utf-8"))
     lock["checkpoints"][DT.repository]["commit"] = "a" * 40
-    hub.LOCK.write_text(json.dumps(lock))
+    client.LOCK.write_text(json.dumps(lock))
     published.ensure(DT.name)
     assert house.requests == [DT.name] * 2
-    hub.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
+    client.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
     with pytest.raises(HubError, match="make lock-hub"):
         published.ensure(DT.name)
 
@@ -190,10 +196,10 @@ def test_a_fetched_checkpoint_that_was_damaged_is_fetched_again(house):
 
 
 def test_the_bins_of_the_trajectory_transformer_are_made_from_the_dataset_it_was_trained_on(house):
-    with pytest.raises(HubError, match=f"ships no thresholds.*python -m pipeline.fetch_dataset {TT.data}"):
+    with pytest.raises(HubError, match=f"ships no thresholds.*python -m pipeline.hub.fetch_dataset {TT.data}"):
         published.ensure(TT.name)
     whole = dataset(files.ROOT)
-    hub.record("datasets", TT.data, {"sha256": "0" * 64, "arrays_sha256": episodes.sha256(whole)})
+    client.record("datasets", TT.data, {"sha256": "0" * 64, "arrays_sha256": episodes.sha256(whole)})
     published.ensure(TT.name)
     found = discretization.read(published.folder(TT) / discretization.FILE)
     assert np.array_equal(found.thresholds, discretization.fit(published.learned_columns(whole)).thresholds)
@@ -216,7 +222,7 @@ def test_the_bins_leave_out_the_datasets_last_transition_as_the_authors_reader_d
 
 
 def test_bins_are_not_made_from_another_dataset_nor_from_none(house):
-    hub.record("datasets", TT.data, {"sha256": "0" * 64, "arrays_sha256": "1" * 64})
+    client.record("datasets", TT.data, {"sha256": "0" * 64, "arrays_sha256": "1" * 64})
     with pytest.raises(HubError, match=r"hdf5 is missing.*fetch_dataset"):
         published.ensure(TT.name)
     dataset(files.ROOT)

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import PipelineError, grids, levels, refine, runs, walk
-from pipeline.models import leap
-from pipeline.models.leap import ACTIONS, MASK
+from pipeline import PipelineError
+from pipeline.measures import refine, walk
+from pipeline.methods.leap import model as leap
+from pipeline.methods.leap.model import ACTIONS, MASK
+from pipeline.methods.leap.refinement import Refinement
 from pipeline.policies.leap import LeapPolicy
-from pipeline.refinement import Refinement
+from pipeline.study import runs
+from pipeline.worlds import grids, levels
 from tests.test_leap import make_model, make_views
 
 torch.set_num_threads(1)  # other processes share the cores

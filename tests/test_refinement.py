@@ -8,10 +8,10 @@ import pytest
 import torch
 from scipy import stats
 
-from pipeline import refinement
-from pipeline.models import leap
-from pipeline.models.leap import ACTIONS, MASK, PAD
-from pipeline.refinement import RefinementError, energy, refine
+from pipeline.methods.leap import model as leap
+from pipeline.methods.leap import refinement
+from pipeline.methods.leap.model import ACTIONS, MASK, PAD
+from pipeline.methods.leap.refinement import RefinementError, energy, refine
 from tests.test_leap import make_model, make_views
 
 CONSTANT = (1.0, 1.0)

@@ -9,8 +9,10 @@ import subprocess
 
 import pytest
 
-from pipeline import evidence, files, fingerprints, recipes, renewal, syntax
-from pipeline.renewal import RenewalError
+from pipeline import files
+from pipeline.evidence import fingerprints, recipes, records, syntax
+from pipeline.graph import renewal
+from pipeline.graph.renewal import RenewalError
 
 OLD = '''def play(policy, steps):
     """Play."""
@@ -94,18 +96,18 @@ def test_a_statement_that_went_must_have_run_as_it_was(tmp_path):
 
 def content_of(recipe) -> dict:
     """A piece of the repository's evidence, as it would be if it were current."""
-    content = evidence.read(recipe.path())
+    content = records.read(recipe.path())
     depends = fingerprints.depends(recipe)
     made = {key: value for key, value in content["made"].items() if key != "renewed"}
     content["made"] = {**made, **depends, "fingerprint": fingerprints.fingerprint(recipe, depends)}
-    content["made"]["sha256"] = evidence.sealed(content)
+    content["made"]["sha256"] = records.sealed(content)
     return content
 
 
 def refused(recipe, content: dict) -> str:
     """The reason why evidence cannot be renewed."""
     content["made"]["fingerprint"] = fingerprints.told_fingerprint(content)
-    content["made"]["sha256"] = evidence.sealed(content)
+    content["made"]["sha256"] = records.sealed(content)
     with pytest.raises(RenewalError) as caught:
         renewal.check_eligible(recipe, content)
     return str(caught.value)
@@ -116,9 +118,9 @@ RECIPE = recipes.EVALUATIONS["local_random_halfcheetah"]
 
 def test_source_alone_may_have_changed():
     content = content_of(RECIPE)
-    content["made"]["sources"] = {"pipeline.evaluate": "0" * 64}
+    content["made"]["sources"] = {"pipeline.measures.evaluate": "0" * 64}
     content["made"]["fingerprint"] = fingerprints.told_fingerprint(content)
-    content["made"]["sha256"] = evidence.sealed(content)
+    content["made"]["sha256"] = records.sealed(content)
     renewal.check_eligible(RECIPE, content)
 
 
@@ -148,7 +150,7 @@ def test_times_are_never_renewed():
 def test_a_third_renewal_is_refused():
     content = content_of(RECIPE)
     content["made"]["renewed"] = [{}]
-    content["made"]["sha256"] = evidence.sealed(content)
+    content["made"]["sha256"] = records.sealed(content)
     renewal.check_eligible(RECIPE, content)
     content["made"]["renewed"] = [{}, {}]
     assert "renewed 2 times already" in refused(RECIPE, content)
@@ -162,8 +164,8 @@ def test_what_was_changed_by_hand_is_refused():
 
 
 def test_edited_code_must_be_committed_first(monkeypatch):
-    monkeypatch.setattr(renewal, "git", lambda *words: " M pipeline/returns.py\n")
-    with pytest.raises(RenewalError, match="pipeline/returns.py is changed and not committed"):
+    monkeypatch.setattr(renewal, "git", lambda *words: " M pipeline/data/returns.py\n")
+    with pytest.raises(RenewalError, match="pipeline/data/returns.py is changed and not committed"):
         renewal.check_clean()
 
 
@@ -193,18 +195,20 @@ def test_code_that_says_the_same_in_other_words_renews_a_result_of_every_kind_an
     toy, commit = history
     before = toy.snapshot()
     toy.edit(
-        "pipeline/environments.py",
+        "pipeline/worlds/environments.py",
         "observations, actions, rewards = [], [], []",
         "observations, actions, rewards = list(), list(), list()",
     )
-    toy.edit("pipeline/train.py", "losses.append(loss.detach())", "losses += [loss.detach()]")
-    toy.edit("pipeline/levels.py", "rewards, lengths = np.zeros(len(seeds))", "rewards, lengths = np.zeros((len(seeds),))")
+    toy.edit("pipeline/learning/train.py", "losses.append(loss.detach())", "losses += [loss.detach()]")
+    toy.edit(
+        "pipeline/worlds/levels.py", "rewards, lengths = np.zeros(len(seeds))", "rewards, lengths = np.zeros((len(seeds),))"
+    )
     commit()
-    assert "3 results renewed, 0 not" in toy.run("pipeline.renewal", *NAMES).stdout
+    assert "3 results renewed, 0 not" in toy.run("pipeline.graph.renewal", *NAMES).stdout
     for name in NAMES:
         made = json.loads((toy.root / "results" / f"{name}.json").read_text())["made"]
         assert "toy size to the end" in made["renewed"][0]["ran"] and made["renewed"][0]["made_by"]
-        assert f"stale: {name}:" not in toy.run("pipeline.plan").stdout
+        assert f"stale: {name}:" not in toy.run("pipeline.graph.plan").stdout
     changed = {name for name, digest in toy.snapshot().items() if before[name] != digest}
     assert changed == {f"results/{name}.json" for name in NAMES}
 
@@ -213,20 +217,22 @@ def test_other_values_in_a_late_step_and_a_branch_that_did_not_run_are_refused(h
     toy, commit = history
     before = toy.snapshot()
     toy.edit(
-        "pipeline/environments.py",
+        "pipeline/worlds/environments.py",
         "            actions.append(action)\n",
         "            actions.append(action * (1.0 - 0.001 * (len(actions) == 35)))\n",
     )
     toy.edit(
-        "pipeline/levels.py",
+        "pipeline/worlds/levels.py",
         "    rewards, lengths = np",
         "    if len(seeds) > 1000:\n        seeds = seeds[::-1]\n    rewards, lengths = np",
     )
     commit()
-    done = toy.run("pipeline.renewal", "rollouts/local_dt_halfcheetah_6000", "datasets/local_halfcheetah_medium", NAMES[2])
+    done = toy.run(
+        "pipeline.graph.renewal", "rollouts/local_dt_halfcheetah_6000", "datasets/local_halfcheetah_medium", NAMES[2]
+    )
     assert done.returncode == 1 and "2 of 3 results were not renewed" in done.stderr
     assert "datasets/local_halfcheetah_medium: today's code gives other bytes at full size" in done.stdout
-    assert f"{NAMES[2]}: changed and did not run: pipeline/levels.py:" in done.stdout
+    assert f"{NAMES[2]}: changed and did not run: pipeline/worlds/levels.py:" in done.stdout
     assert {name for name, digest in toy.snapshot().items() if before[name] != digest} == {
         "results/rollouts/local_dt_halfcheetah_6000.json"
     }
@@ -253,7 +259,7 @@ def test_a_commit_is_found_by_the_digests_of_its_code(tmp_path, monkeypatch):
         (root / "pipeline" / "returns.py").write_text(text)
         renewal.git("add", "--all", folder=root)
         renewal.git(*told, "commit", "--quiet", "--message", "one", folder=root)
-        return renewal.git("rev-parse", "HEAD", folder=root).strip(), fingerprints.Tree(root).digest("pipeline.returns")
+        return renewal.git("rev-parse", "HEAD", folder=root).strip(), fingerprints.Tree(root).digest("pipeline.data.returns")
 
     renewal.git("init", "--quiet", folder=root)
     commits = [commit(f"x = {number}\n") for number in range(3)]
@@ -262,8 +268,8 @@ def test_a_commit_is_found_by_the_digests_of_its_code(tmp_path, monkeypatch):
     monkeypatch.setattr(renewal.git, "__kwdefaults__", {"folder": root})
     history = renewal.History(tmp_path / "history")
     for name, digest in commits:
-        assert history.maker({"sources": {"pipeline.returns": digest}}) == name
+        assert history.maker({"sources": {"pipeline.data.returns": digest}}) == name
     with pytest.raises(RenewalError, match="no commit holds the code"):
-        history.maker({"sources": {"pipeline.returns": commits[0][1], "pipeline.other": "0" * 64}})
+        history.maker({"sources": {"pipeline.data.returns": commits[0][1], "pipeline.other": "0" * 64}})
     with pytest.raises(RenewalError, match="no commit holds the code"):
-        history.maker({"sources": {"pipeline.returns": "0" * 64}})
+        history.maker({"sources": {"pipeline.data.returns": "0" * 64}})

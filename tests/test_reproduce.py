@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import arrays, evidence, files, judging, machines, recipes, replay, reproduce, summaries
+from pipeline import files
+from pipeline.evidence import arrays, machines, recipes, records
+from pipeline.graph import judging, replay, reproduce
+from pipeline.statistics import summaries
 
 EVALUATION = recipes.EVALUATIONS["local_random_halfcheetah"]
 SOLVING = recipes.SOLVINGS["local_random_go_to_local_s7n5"]
@@ -16,11 +19,11 @@ RETURNS = [4700.0, 4750.0, 4800.0, 4650.0, 4725.0, 4775.0, 4690.0, 4810.0, 4740.
 
 
 def evaluated(returns):
-    return evidence.plain(summaries.summarise_returns(EVALUATION.run, returns))
+    return records.plain(summaries.summarise_returns(EVALUATION.run, returns))
 
 
 def solved(success, length):
-    return evidence.plain(summaries.summarise_solved(SOLVING.run, {"success": success, "length": length}))
+    return records.plain(summaries.summarise_solved(SOLVING.run, {"success": success, "length": length}))
 
 
 PUBLISHED = evaluated(RETURNS)
@@ -140,7 +143,7 @@ def test_intervals_that_overlap_are_compatible_wherever_they_lie_in_the_tree(low
 def test_seeds_of_other_means_are_pooled_compatibly_and_other_rows_are_not_reproduced():
     def row(means, episodes=10):
         values = [{"returns": [mean] * episodes} for mean in means]
-        return evidence.plain(summaries.pool(values))
+        return records.plain(summaries.pool(values))
 
     published = row([4700.0, 4750.0, 4800.0])
     assert judging.judge_pool(published, row([4700.0, 4750.0, 4800.0]))[0] == "identical"
@@ -221,10 +224,10 @@ def test_a_short_evaluation_reproduces_its_published_returns_and_forged_ones_do_
     assert reproduce.again(EVALUATION, every_shard=False) > 0
     verdict, detail = reproduce.judge(EVALUATION)
     assert verdict in ("identical", "statistically compatible"), detail
-    content = evidence.read(EVALUATION.path())
+    content = records.read(EVALUATION.path())
 
     def forged(**values) -> judging.Verdict:
-        evidence.write_sealed(EVALUATION.path(committed), {**content, "values": {**content["values"], **values}})
+        records.write_sealed(EVALUATION.path(committed), {**content, "values": {**content["values"], **values}})
         return judging.judge(EVALUATION, again, root=committed)
 
     assert forged()[0] == verdict
@@ -232,7 +235,7 @@ def test_a_short_evaluation_reproduces_its_published_returns_and_forged_ones_do_
     returns = content["values"]["returns"]
     assert forged(**evaluated([*returns[:5], *(value + 3000 for value in returns[5:])]))[0] == "not reproduced"
     assert forged(**evaluated([returns[0] + 5000, *returns[1:]]))[0] == "not reproduced"
-    assert evidence.read(EVALUATION.path()) == content, "what is published is left alone"
+    assert records.read(EVALUATION.path()) == content, "what is published is left alone"
 
 
 def test_only_results_found_identical_that_name_no_machine_are_stamped_and_nothing_else_in_them_changes(tmp_path, monkeypatch):
@@ -246,7 +249,7 @@ def test_only_results_found_identical_that_name_no_machine_are_stamped_and_nothi
     for recipe in moved:
         before[recipe.name] = json.loads((files.ROOT / "results" / "evaluations" / f"{recipe.name}.json").read_text())
         before[recipe.name]["made"].pop("machine", None)
-        evidence.write_sealed(recipe.path(), before[recipe.name])
+        records.write_sealed(recipe.path(), before[recipe.name])
     monkeypatch.setattr(recipes, "measured", lambda source: moved)
     verdicts = [
         {"result": f"evaluations/{name}", "verdict": verdict}
@@ -254,8 +257,8 @@ def test_only_results_found_identical_that_name_no_machine_are_stamped_and_nothi
     ]
     assert reproduce.stamp(verdicts, "local") == 2
     for recipe, stamped in zip(moved, (True, True, False), strict=True):
-        content = evidence.read(recipe.path())
-        assert evidence.sealed(content) == content["made"]["sha256"]
+        content = records.read(recipe.path())
+        assert records.sealed(content) == content["made"]["sha256"]
         assert machines.rounds_alike(content["made"]) is (True if stamped else None)
         assert content["values"] == before[recipe.name]["values"] and content["run"] == before[recipe.name]["run"]
     assert reproduce.stamp(verdicts, "local") == 0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pipeline.returns import normalised_score, returns_to_go
+from pipeline.data.returns import normalised_score, returns_to_go
 
 rewards = arrays.arrays(np.float64, st.integers(1, 30), elements=st.floats(-100, 100))
 

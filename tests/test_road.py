@@ -39,7 +39,7 @@ def test_the_same_road_gone_again_gives_the_same_bytes(own_toy):
 
 
 def test_a_line_of_arithmetic_makes_the_evaluations_run_again_and_nothing_else_that_is_heavy(own_toy):
-    own_toy.edit("pipeline/evaluate.py", "returns = rewards.sum(axis=1)\n", "returns = 2 * rewards.sum(axis=1)\n")
+    own_toy.edit("pipeline/measures/evaluate.py", "returns = rewards.sum(axis=1)\n", "returns = 2 * rewards.sum(axis=1)\n")
     ran = set(own_toy.make("-n", "2"))
     assert ran >= EVALUATIONS
     followers = {"pool:local_toy", "compare:local_toy", "figures:dt_return_asked_got", "tabulate:scores"}
@@ -48,9 +48,11 @@ def test_a_line_of_arithmetic_makes_the_evaluations_run_again_and_nothing_else_t
 
 def test_layout_comments_and_docstrings_make_nothing_run_again(own_toy):
     own_toy.edit(
-        "pipeline/evaluate.py", "returns = rewards.sum(axis=1)\n", "returns = rewards.sum(\n        axis=1,  # time\n    )\n"
+        "pipeline/measures/evaluate.py",
+        "returns = rewards.sum(axis=1)\n",
+        "returns = rewards.sum(\n        axis=1,  # time\n    )\n",
     )
-    own_toy.edit("pipeline/evaluate.py", "Undiscounted returns of one shard's episodes.", "Returns.")
+    own_toy.edit("pipeline/measures/evaluate.py", "Undiscounted returns of one shard's episodes.", "Returns.")
     assert own_toy.make() == []
 
 
@@ -80,7 +82,7 @@ def test_a_table_edited_by_hand_is_filled_again(own_toy):
 
 def test_a_missing_model_is_one_sentence(own_toy):
     (own_toy.root / "checkpoints/local_dt_halfcheetah/model.safetensors").unlink()
-    done = own_toy.run("pipeline.evaluate", "local_dt_halfcheetah_6000")
+    done = own_toy.run("pipeline.measures.evaluate", "local_dt_halfcheetah_6000")
     toys.assert_one_sentence(done, "model.safetensors is missing", "git checkout")
 
 

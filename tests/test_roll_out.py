@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline import environments, roll_out
+from pipeline.measures import roll_out
+from pipeline.worlds import environments
 from tests.stubs import WORLD, Follower, OneWorld
 
 

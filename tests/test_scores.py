@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.proportions import wilson
-from pipeline.scores import interval, t_interval
+from pipeline.statistics.intervals import interval, t_interval
+from pipeline.statistics.proportions import wilson
 
 
 def test_the_t_interval_of_three_values_is_the_textbook_one():

@@ -7,24 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import (
-    PipelineError,
-    evaluate,
-    evidence,
-    files,
-    fingerprints,
-    levels,
-    recipes,
-    runs,
-    solve,
-    summaries,
-)
-from pipeline.models.grid_cloning import GridCloningModel
-from pipeline.models.leap import LeapConfig, LeapModel
+from pipeline import PipelineError, files
+from pipeline.evidence import fingerprints, recipes, records
+from pipeline.measures import evaluate, solve
+from pipeline.methods.leap.grid_cloning import GridCloningModel
+from pipeline.methods.leap.model import LeapConfig, LeapModel
 from pipeline.policies.grid_cloning import GridCloning
 from pipeline.policies.leap import LeapPolicy, untrained
 from pipeline.policies.leap_causal import CausalPolicy
 from pipeline.policies.random_steps import RandomSteps
+from pipeline.statistics import summaries
+from pipeline.study import runs
+from pipeline.worlds import levels
 
 torch.set_num_threads(1)  # other processes share the cores
 
@@ -185,7 +179,7 @@ def test_rivals_play_the_same_alone_as_in_a_batch(policy):
 def test_a_part_of_the_episodes_is_no_whole_evidence(tmp_path, monkeypatch):
     recipe = dataclasses.replace(recipes.SOLVINGS["local_random_go_to_local_s7n5"], run=RUN)
     played = solve.solve(RUN, RandomSteps(), tmp_path / "work", shards=1)
-    evidence.write(recipe, summaries.summarise_solved(RUN, played), tmp_path)
+    records.write(recipe, summaries.summarise_solved(RUN, played), tmp_path)
     assert fingerprints.stale(recipe, tmp_path) is None  # elsewhere a part is what was asked for
     monkeypatch.setattr(files, "ROOT", tmp_path)
     assert fingerprints.stale(recipe, tmp_path) == "it holds 2 of 5 episodes"

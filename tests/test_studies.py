@@ -6,27 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import (
-    checkpoints,
-    collect_study,
-    environments,
-    evidence,
-    files,
-    fingerprints,
-    recipes,
-    runs,
-    studies,
-    train,
-    train_behaviour,
-    train_behaviour_long,
-    train_study,
-)
-from pipeline.collect_study import AlongTraining, Throttled
-from pipeline.episodes import Episodes
-from pipeline.models import return_conditioned_cloning
-from pipeline.models.deterministic_policy import DeterministicPolicyConfig, DeterministicPolicyModel
-from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
+from pipeline import files
+from pipeline.data.episodes import Episodes
+from pipeline.evidence import checkpoints, fingerprints, recipes, records
+from pipeline.learning import train, train_study
+from pipeline.measures import collect_study
+from pipeline.measures.collect_study import AlongTraining, Throttled
+from pipeline.methods.deterministic_policy import DeterministicPolicyConfig, DeterministicPolicyModel
+from pipeline.methods.return_conditioned_cloning import model as return_conditioned_cloning
+from pipeline.methods.soft_actor_critic import train as train_behaviour
+from pipeline.methods.soft_actor_critic import train_long
+from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.policies.return_conditioned import ReturnConditionedPolicy
+from pipeline.study import runs, studies
+from pipeline.worlds import environments
 
 
 class Ones:
@@ -125,10 +118,10 @@ def test_the_rate_stays_at_its_top_after_the_warm_up():
 
 def test_a_kept_policy_is_read_back_as_it_was(tmp_path):
     model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=(4,)))
-    path = train_behaviour_long.kept_policy("long", 2000, tmp_path)
+    path = train_long.kept_policy("long", 2000, tmp_path)
     assert path == tmp_path / "data" / "long" / "steps_002000.safetensors"
     checkpoints.write_tensors(path, model.state_dict())
-    read = train_behaviour_long.read_policy(path, (4,)).state_dict()
+    read = train_long.read_policy(path, (4,)).state_dict()
     assert all(torch.equal(read[name], tensor) for name, tensor in model.state_dict().items())
 
 
@@ -146,9 +139,9 @@ def test_every_study_learns_from_a_dataset_of_this_project_under_a_name_of_its_o
 @pytest.mark.parametrize("name", [name for name, recipe in recipes.STUDIES.items() if recipe.path().exists()])
 def test_what_a_study_left_is_whole_and_of_the_run_as_it_stands(name):
     recipe = recipes.STUDIES[name]
-    content = evidence.read(recipe.path())
-    assert content["run"] == evidence.fields(recipe.run)
-    assert content["made"]["sha256"] == evidence.sealed(content)
+    content = records.read(recipe.path())
+    assert content["run"] == records.fields(recipe.run)
+    assert content["made"]["sha256"] == records.sealed(content)
     assert all(files.sha256(files.ROOT / output) == content["values"]["sha256"][output] for output in recipe.outputs)
     for dataset in recipe.inputs:
         if dataset.startswith("results/datasets/"):
@@ -161,17 +154,15 @@ def test_a_long_training_passes_through_the_policy_that_a_shorter_one_stops_at_a
     stopped = replace(runs.BEHAVIOUR, **small, target_return=-1e9)
     goes_on = replace(studies.LONG, **small, maximum_steps=40)
     model, curve = train_behaviour.train(stopped, tmp_path / "stopped")
-    _, long = train_behaviour_long.train(goes_on, tmp_path / "long", tmp_path)
+    _, long = train_long.train(goes_on, tmp_path / "long", tmp_path)
     assert [point["steps"] for point in curve] == [20] and [point["steps"] for point in long] == [20, 40]
     assert curve[0]["returns"] == long[0]["returns"]
-    kept = [train_behaviour_long.kept_policy(goes_on.name, steps, tmp_path) for steps in (20, 40)]
+    kept = [train_long.kept_policy(goes_on.name, steps, tmp_path) for steps in (20, 40)]
     assert [files.sha256(path) for path in kept] == [point["policy_sha256"] for point in long]
-    read = train_behaviour_long.read_policy(kept[0], (4,)).state_dict()
+    read = train_long.read_policy(kept[0], (4,)).state_dict()
     assert all(torch.equal(tensor, read[name]) for name, tensor in model.state_dict().items())
     # killed after its first interval, and given again
-    train_behaviour_long.train(replace(goes_on, maximum_steps=20), tmp_path / "again", tmp_path / "there")
+    train_long.train(replace(goes_on, maximum_steps=20), tmp_path / "again", tmp_path / "there")
     tensors, kept_curve = checkpoints.read_tensors(tmp_path / "again" / "state.safetensors")
-    checkpoints.write_tensors(
-        tmp_path / "again" / "state.safetensors", tensors, {**kept_curve, "run": evidence.fields(goes_on)}
-    )
-    assert train_behaviour_long.train(goes_on, tmp_path / "again", tmp_path / "there")[1] == long
+    checkpoints.write_tensors(tmp_path / "again" / "state.safetensors", tensors, {**kept_curve, "run": records.fields(goes_on)})
+    assert train_long.train(goes_on, tmp_path / "again", tmp_path / "there")[1] == long

@@ -8,9 +8,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline import files, runs
-from pipeline.evidence import Recipe
-from pipeline.summaries import (
+from pipeline import files
+from pipeline.evidence.records import Recipe
+from pipeline.statistics.summaries import (
     compare,
     derived,
     difference,
@@ -22,6 +22,7 @@ from pipeline.summaries import (
     summarise_solved,
     trained,
 )
+from pipeline.study import runs
 
 EVALUATION = runs.Evaluation("toy", "random_actions", episodes=3, shard_episodes=3, first_seed=7)
 SOLVING = runs.Solving("toy", "random_steps", "go_to_local_s7n5", episodes=4, shard_episodes=4, first_seed=7)

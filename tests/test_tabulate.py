@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import evidence, runs, tabulate
-from pipeline.tabulate import TableError, fixed
+from pipeline.evidence import records
+from pipeline.show import tabulate
+from pipeline.show.tabulate import TableError, fixed
+from pipeline.study import runs
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def measured_from_the_hub() -> dict:
         tree["compared"][run.name] = tree["compared"]["local_tt_k32_over_dt_halfcheetah"]
     tree["fetched"] = {
         run.name: {
-            "run": evidence.fields(run),
+            "run": records.fields(run),
             "made": {"inputs": {}, "versions": {}},
             "values": {"repository": run.repository, "commit": f"{digit}" * 40, "trained_on": run.trained_on},
         }
@@ -126,8 +128,8 @@ def test_a_pipe_among_results_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "results" / "pipe.json")
     with pytest.raises(tabulate.TableError, match=r"pipe.json cannot be read \(it is no file\)"):
         tabulate.results.__wrapped__(tmp_path)
-    with pytest.raises(evidence.EvidenceError, match=r"pipe.json cannot be read \(it is no file\)"):
-        evidence.read(tmp_path / "results" / "pipe.json")
+    with pytest.raises(records.EvidenceError, match=r"pipe.json cannot be read \(it is no file\)"):
+        records.read(tmp_path / "results" / "pipe.json")
 
 
 @pytest.mark.parametrize(

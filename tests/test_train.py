@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import PipelineError, recipes, train, train_td3_bc, train_trajectory_transformer, training
-from pipeline.episodes import Episodes, sha256
-from pipeline.models import behaviour_cloning, decision_transformer
-from pipeline.runs import DECISION_TRANSFORMER, LEAP_GOAL, TRAJECTORY_TRANSFORMER
+from pipeline import PipelineError
+from pipeline.data.episodes import Episodes, sha256
+from pipeline.evidence import recipes
+from pipeline.learning import train, training
+from pipeline.methods.behaviour_cloning import model as behaviour_cloning
+from pipeline.methods.decision_transformer import model as decision_transformer
+from pipeline.methods.td3_bc import train as train_td3_bc
+from pipeline.methods.trajectory_transformer import train as train_trajectory_transformer
+from pipeline.study.runs import DECISION_TRANSFORMER, LEAP_GOAL, TRAJECTORY_TRANSFORMER
 
 RUN = dataclasses.replace(DECISION_TRANSFORMER, updates=1100, warmup_updates=100, learning_rate=1e-3, held_out_episodes=2)
 

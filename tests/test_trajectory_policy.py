@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import PipelineError, arrays, environments, imagine, planning, recipes, runs
-from pipeline.discretization import QuantileDiscretizer
-from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
-from pipeline.planning import Search
+from pipeline import PipelineError
+from pipeline.evidence import arrays, recipes
+from pipeline.measures import imagine
+from pipeline.methods.trajectory_transformer import planning
+from pipeline.methods.trajectory_transformer.discretization import QuantileDiscretizer
+from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, TrajectoryTransformerModel
+from pipeline.methods.trajectory_transformer.planning import Search
 from pipeline.policies import trajectory_transformer as policies
+from pipeline.study import runs
+from pipeline.worlds import environments
 from tests.toy import assert_one_sentence
 
 HALFCHEETAH = "HalfCheetah-v4"
@@ -88,13 +93,15 @@ def test_a_search_that_does_not_fit_is_refused_when_the_policy_is_loaded(policy)
     [("beams=2, horizon=2", "beams=0, horizon=2", ("beams",)), ("beams=2, horizon=2", "beams=2, horizon=9", ("positions",))],
 )
 def test_a_bad_search_ends_an_evaluation_before_it_begins(own_toy, old, new, parts):
-    own_toy.edit("pipeline/runs.py", old, new)
-    assert_one_sentence(own_toy.run("pipeline.evaluate", "local_tt_halfcheetah_k32"), *parts)
+    own_toy.edit("pipeline/study/runs.py", old, new)
+    assert_one_sentence(own_toy.run("pipeline.measures.evaluate", "local_tt_halfcheetah_k32"), *parts)
 
 
 def test_missing_bins_end_an_evaluation_before_it_begins(own_toy):
     (own_toy.root / "checkpoints" / "local_tt_halfcheetah" / "discretizer.safetensors").unlink()
-    assert_one_sentence(own_toy.run("pipeline.evaluate", "local_tt_halfcheetah_k32"), "discretizer.safetensors", "missing")
+    assert_one_sentence(
+        own_toy.run("pipeline.measures.evaluate", "local_tt_halfcheetah_k32"), "discretizer.safetensors", "missing"
+    )
 
 
 def test_recorded_actions_played_from_a_recorded_state_give_what_was_recorded():

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import PipelineError, checkpoints, training
-from pipeline import train_trajectory_transformer as verb
-from pipeline.discretization import QuantileDiscretizer
-from pipeline.episodes import Episodes
-from pipeline.models import trajectory_transformer
-from pipeline.runs import TRAJECTORY_TRANSFORMER
+from pipeline import PipelineError
+from pipeline.data.episodes import Episodes
+from pipeline.evidence import checkpoints
+from pipeline.learning import training
+from pipeline.methods.trajectory_transformer import model as trajectory_transformer
+from pipeline.methods.trajectory_transformer import train as verb
+from pipeline.methods.trajectory_transformer.discretization import QuantileDiscretizer
+from pipeline.study.runs import TRAJECTORY_TRANSFORMER
 from tests.toy import assert_one_sentence
 
 RUN = dataclasses.replace(
@@ -179,7 +181,7 @@ def test_a_checkpoint_is_trained_further_and_its_tokens_add_up(own_toy):
     evidence = own_toy.root / "results" / "training" / "local_tt_halfcheetah.json"
     bins = (card.parent / "discretizer.safetensors").read_bytes()
     once = json.loads(evidence.read_text(encoding="utf-8"))["values"]
-    words = ("pipeline.train_trajectory_transformer", "local_tt_halfcheetah", "--from", "local_tt_halfcheetah")
+    words = ("pipeline.methods.trajectory_transformer.train", "local_tt_halfcheetah", "--from", "local_tt_halfcheetah")
     done = own_toy.run(*words)
     assert done.returncode == 0, done.stderr
     twice = json.loads(evidence.read_text(encoding="utf-8"))["values"]
@@ -192,8 +194,10 @@ def test_a_checkpoint_is_trained_further_and_its_tokens_add_up(own_toy):
     )
     assert (card.parent / "discretizer.safetensors").read_bytes() == bins
     checkpoints.verify(card.parent)
-    own_toy.edit("pipeline/runs.py", "further_updates=2", "further_updates=3")  # says nothing of a checkpoint that is there
-    assert own_toy.run("pipeline.attend", "local_tt_halfcheetah").returncode == 0
+    own_toy.edit(
+        "pipeline/study/runs.py", "further_updates=2", "further_updates=3"
+    )  # says nothing of a checkpoint that is there
+    assert own_toy.run("pipeline.measures.attend", "local_tt_halfcheetah").returncode == 0
     assert own_toy.leftovers() == [] and not list((own_toy.root / "build" / "further").glob("*"))
 
 
@@ -203,10 +207,10 @@ def test_further_training_has_its_own_rate_and_number_of_updates():
 
 
 def test_a_checkpoint_of_another_architecture_is_not_trained_further(own_toy):
-    words = ("pipeline.train_trajectory_transformer", "local_tt_halfcheetah", "--from")
+    words = ("pipeline.methods.trajectory_transformer.train", "local_tt_halfcheetah", "--from")
     before = own_toy.snapshot()
     assert_one_sentence(own_toy.run(*words, "local_dt_halfcheetah"), "local_dt_halfcheetah", "missing keys")
     assert_one_sentence(own_toy.run(*words, "nothing"), "nothing holds no checkpoint")
-    own_toy.edit("pipeline/runs.py", "layers=1, heads=2, width=8", "layers=1, heads=2, width=16")
+    own_toy.edit("pipeline/study/runs.py", "layers=1, heads=2, width=8", "layers=1, heads=2, width=16")
     assert_one_sentence(own_toy.run(*words, "local_tt_halfcheetah"), "another architecture", "is (8,), not (16,)")
     assert own_toy.snapshot() == before

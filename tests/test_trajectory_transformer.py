@@ -20,11 +20,12 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModel
 
-from pipeline import PipelineError, checkpoints
-from pipeline.checkpoints import CheckpointError
-from pipeline.models import decoding
-from pipeline.models.decoding import Decoder
-from pipeline.models.trajectory_transformer import TrajectoryTransformerConfig, TrajectoryTransformerModel
+from pipeline import PipelineError
+from pipeline.evidence import checkpoints
+from pipeline.evidence.checkpoints import CheckpointError
+from pipeline.methods.trajectory_transformer import decoding
+from pipeline.methods.trajectory_transformer.decoding import Decoder
+from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, TrajectoryTransformerModel
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "trajectory_transformer.json").read_text(encoding="utf-8"))
 CONFIG = TrajectoryTransformerConfig.from_dict(GOLDEN["config"])

@@ -1,7 +1,7 @@
 """A toy of the whole project: the same code on runs so small that the road from data to tables takes seconds.
 
 The toy is a copy of the project's code in a folder of its own. Two lines are added to it at the end of two files: shorter
-episodes in `pipeline/environments.py`, smaller runs in `pipeline/runs.py`. Everything else is the project as it stands.
+episodes in `pipeline/worlds/environments.py`, smaller runs in `pipeline/study/runs.py`. Everything else is the project as it stands.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pipeline import checkpoints
-from pipeline.models.gaussian_policy import GaussianPolicyModel
+from pipeline.evidence import checkpoints
+from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
 
 
 class BehaviourPolicy:

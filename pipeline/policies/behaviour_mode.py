@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pipeline import checkpoints
-from pipeline.models.gaussian_policy import GaussianPolicyModel
+from pipeline.evidence import checkpoints
+from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
 from pipeline.policies.behaviour import BehaviourPolicy
 
 

@@ -17,7 +17,9 @@ import torch
 from torch import Tensor
 from transformers import DecisionTransformerModel
 
-from pipeline import PipelineError, checkpoints, runs
+from pipeline import PipelineError
+from pipeline.evidence import checkpoints
+from pipeline.study import runs
 
 TOKEN_TYPES = ("return", "state", "action")
 
@@ -76,7 +78,7 @@ class DecisionTransformerPolicy:
         )
 
     def inputs(self, contexts: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The model's inputs for recorded contexts (see `pipeline.collect.draw_contexts`), the last action still a zero."""
+        """The model's inputs for recorded contexts (see `pipeline.measures.collect.draw_contexts`), the last action still a zero."""
         actions = contexts["actions"].clone()
         actions[:, -1] = 0.0
         return {

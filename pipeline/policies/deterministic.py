@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pipeline import checkpoints, runs
-from pipeline.models.deterministic_policy import DeterministicPolicyModel
+from pipeline.evidence import checkpoints
+from pipeline.methods.deterministic_policy import DeterministicPolicyModel
+from pipeline.study import runs
 
 
 class DeterministicPolicy:

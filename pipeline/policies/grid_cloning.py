@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pipeline import checkpoints, runs
-from pipeline.levels import Views
-from pipeline.models.grid_cloning import GridCloningModel
+from pipeline.evidence import checkpoints
+from pipeline.methods.leap.grid_cloning import GridCloningModel
+from pipeline.study import runs
+from pipeline.worlds.levels import Views
 
 
 class GridCloning:

@@ -13,9 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pipeline import PipelineError, checkpoints, levels, refinement, runs
-from pipeline.levels import Views
-from pipeline.models.leap import LeapModel
+from pipeline import PipelineError
+from pipeline.evidence import checkpoints
+from pipeline.methods.leap import refinement
+from pipeline.methods.leap.model import LeapModel
+from pipeline.study import runs
+from pipeline.worlds import levels
+from pipeline.worlds.levels import Views
 
 REPLANNING = ("plan", "step")
 

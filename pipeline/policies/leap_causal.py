@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline import PipelineError, checkpoints, runs
-from pipeline.levels import Views
-from pipeline.models.leap import MASK, LeapModel
+from pipeline import PipelineError
+from pipeline.evidence import checkpoints
+from pipeline.methods.leap.model import MASK, LeapModel
+from pipeline.study import runs
+from pipeline.worlds.levels import Views
 
 
 class CausalPolicy:

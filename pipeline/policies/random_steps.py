@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.levels import ACTIONS, Views
+from pipeline.worlds.levels import ACTIONS, Views
 
 
 class RandomSteps:

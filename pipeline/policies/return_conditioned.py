@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline import checkpoints, environments
-from pipeline.models.deterministic_policy import DeterministicPolicyModel
+from pipeline.evidence import checkpoints
+from pipeline.methods.deterministic_policy import DeterministicPolicyModel
 from pipeline.policies.deterministic import DeterministicPolicy
+from pipeline.worlds import environments
 
 
 class ReturnConditionedPolicy(DeterministicPolicy):

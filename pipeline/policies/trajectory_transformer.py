@@ -1,7 +1,7 @@
 """Trajectory Transformer as a policy: imagine, choose, take one step, imagine again.
 
 Source: Janner et al. 2021 (arXiv 2106.02039), section 4.3; jannerm/trajectory-transformer:scripts/plan.py. The last transitions
-and the present observation are the context of a beam search (`pipeline.planning`); the first action of the best beam is
+and the present observation are the context of a beam search (`pipeline.methods.trajectory_transformer.planning`); the first action of the best beam is
 played, and everything is planned anew at the next step.
 """
 
@@ -15,11 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline import checkpoints, discretization, files, planning, runs
-from pipeline.discretization import QuantileDiscretizer
-from pipeline.models.decoding import Decoder
-from pipeline.models.trajectory_transformer import KINDS, TrajectoryTransformerModel
-from pipeline.planning import Plans, Search
+from pipeline import files
+from pipeline.evidence import checkpoints
+from pipeline.methods.trajectory_transformer import discretization, planning
+from pipeline.methods.trajectory_transformer.decoding import Decoder
+from pipeline.methods.trajectory_transformer.discretization import QuantileDiscretizer
+from pipeline.methods.trajectory_transformer.model import KINDS, TrajectoryTransformerModel
+from pipeline.methods.trajectory_transformer.planning import Plans, Search
+from pipeline.study import runs
 
 LEAST_SEARCH = Search(beams=1, horizon=1, context=0)  # of a run that only looks at attention
 NO_VALUE = 0  # what stands in a context where a value belongs; no query attends to it

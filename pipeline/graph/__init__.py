@@ -1,0 +1,1 @@
+"""What is stale, made again, and judged."""

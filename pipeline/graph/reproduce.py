@@ -1,0 +1,197 @@
+"""Make the evidence again from the checkpoints in the repository, and hold it against what is published.
+
+    python -m pipeline.graph.reproduce          the first shard of what takes more than a minute, everything else whole
+    python -m pipeline.graph.reproduce --all    every shard
+    python -m pipeline.graph.reproduce --source hub    from the published checkpoints
+
+Writes the same tree as `results/` below `build/reproduce/`, and `verdict.json` beside it. A killed reproduction resumes. Exits
+with 1 when a result is not reproduced (see `pipeline.graph.judging` for what is owed on which machine). What only training could make
+again is marked *not run*. Pictures are drawn again, tables filled again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from tqdm import tqdm
+
+from pipeline import PipelineError, files
+from pipeline.evidence import fingerprints, machines, recipes, records
+from pipeline.evidence.records import Recipe
+from pipeline.graph import command, judging, plan
+from pipeline.show import tabulate
+
+INTO = files.ROOT / "build" / "reproduce"
+SHORT = 60.0  # seconds up to which all episodes are played
+
+
+def judge(recipe: Recipe) -> judging.Verdict:
+    """A verdict on one result, and the figures it rests on; published values that cannot be compared are not reproduced."""
+    if not recipe.path().exists():
+        return "new", "nothing is published in results/ to hold it against"
+    try:
+        return judging.judge(recipe, INTO, lambda: step_by_step(recipe))
+    except (PipelineError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        return judging.BAD, f"what is published cannot be compared ({reason}): was it changed by hand?"
+
+
+def step_by_step(recipe: Recipe) -> dict:
+    """What `pipeline.graph.replay` finds of a recorded episode, in a process of its own."""
+    return json.loads(
+        command.run_verb(["pipeline.graph.replay", recipe.name], f"{recipe.kind}/{recipe.name} could not be replayed")
+    )
+
+
+def in_whole(recipe: Recipe, every_shard: bool) -> bool:
+    """Whether all of a result is to be made again, and not its first shard alone."""
+    return every_shard or recipe.kind not in judging.IN_SHARDS or recipe.seconds <= SHORT
+
+
+def whole(recipe: Recipe) -> bool:
+    """Whether the result at hand holds all of its run's episodes."""
+    return recipe.kind not in judging.IN_SHARDS or records.read(recipe.path(INTO))["values"]["episodes"] == recipe.run.episodes
+
+
+def cost(recipe: Recipe, every_shard: bool) -> float:
+    """About how many seconds of one core making a result again takes."""
+    return recipe.seconds * (1 if in_whole(recipe, every_shard) else min(1, recipe.run.shard_episodes / recipe.run.episodes))
+
+
+def again(recipe: Recipe, every_shard: bool) -> float:
+    """Make one result again in a process of its own, unless an interrupted reproduction did; returns the seconds taken.
+
+    Raises:
+        PipelineError: the verb failed; the message is its own.
+    """
+    if (
+        recipe.kind not in ("pooled", "compared")
+        and fingerprints.stale(recipe, INTO) is None
+        and (not in_whole(recipe, every_shard) or whole(recipe))
+    ):
+        return 0.0
+    shards = [] if in_whole(recipe, every_shard) else ["--shards", "1"]
+    began = time.perf_counter()
+    words = [recipe.verb, recipe.name, "--into", str(INTO), *shards]
+    command.run_verb(words, f"{recipe.kind}/{recipe.name} could not be made again")
+    return time.perf_counter() - began
+
+
+def tried(recipe: Recipe, every_shard: bool) -> tuple[float, str | None]:
+    """`again`, and None; or, where this machine cannot draw what the simulator shows, no seconds and the reason."""
+    try:
+        return again(recipe, every_shard), None
+    except PipelineError as error:
+        if recipe.kind == "pictures" and "OpenGL library" in str(error):
+            return 0.0, str(error)
+        raise
+
+
+def everything(source: str) -> list[Recipe]:
+    """What is made again: a source's evidence that is made from checkpoints, and its pictures."""
+    return recipes.measured(source) + [recipe for task in recipes.DRAWN for recipe in recipes.SOURCES[source][task].values()]
+
+
+def tables() -> list[dict]:
+    """A verdict on each table: whether it says what the results say."""
+    current = {name: tabulate.current(name) for name in tabulate.NAMES}
+    return [
+        {
+            "result": f"tables/{name}",
+            "verdict": "identical" if same else judging.BAD,
+            "detail": "filled anew from results/" if same else "does not say what results/ say: `doit` fills it anew",
+        }
+        for name, same in current.items()
+    ]
+
+
+def trained() -> list[dict]:
+    """What is known of trainings without training again: their evidence is whole, their checkpoints are those it names."""
+    problems = plan.trained_evidence_problems()
+    found = {recipe: [each for each in problems if each.startswith(marks(recipe))] for recipe in recipes.TRAINED.values()}
+    return [
+        {
+            "result": f"{recipe.kind}/{recipe.name}",
+            "verdict": judging.BAD if wrong else "not run",
+            "detail": wrong[0] if wrong else "made by training: `make train`",
+        }
+        for recipe, wrong in found.items()
+    ]
+
+
+def marks(recipe: Recipe) -> tuple[str, ...]:
+    """How a sentence on what is wrong with a training begins."""
+    return tuple(f"{name} " for name in (str(recipe.path().relative_to(files.ROOT)), *recipe.outputs))
+
+
+def stamp(verdicts: list[dict], source: str) -> int:
+    """Have evidence that names no machine name this one, where all that was played again here was identical; how many."""
+    same = {entry["result"] for entry in verdicts if entry["verdict"] == "identical"}
+    count = 0
+    for recipe in recipes.measured(source):
+        content = records.read(recipe.path()) if f"{recipe.kind}/{recipe.name}" in same else None
+        if content is None or machines.rounds_alike(content["made"]) is not None or not (found := machines.of(content["made"])):
+            continue
+        records.write_sealed(recipe.path(), {**content, "made": {**content["made"], **found}})
+        count += 1
+    return count
+
+
+def reproduce(every_shard: bool, source: str = "local") -> list[dict]:
+    """Make everything again, `os.cpu_count()` processes at a time, and judge each result. What reads other results waits for
+    them; latency is measured last, alone.
+    """
+    rebuilt = everything(source)
+    last = ("pooled", "compared", "latency")
+    together = [recipe for recipe in rebuilt if recipe.kind not in last]
+    together.sort(key=lambda recipe: -cost(recipe, every_shard))  # the longest first, so that none is left alone at the end
+    alone = [recipe for kind in last for recipe in rebuilt if recipe.kind == kind]
+    verdicts = []
+    with tqdm(total=len(rebuilt), unit="result") as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
+        timed = zip(together, pool.map(lambda recipe: tried(recipe, every_shard), together), strict=True)
+        for recipe, (seconds, refused) in itertools.chain(timed, ((recipe, tried(recipe, every_shard)) for recipe in alone)):
+            verdict, detail = ("not run", refused) if refused else judge(recipe)
+            verdicts.append(
+                {"result": f"{recipe.kind}/{recipe.name}", "verdict": verdict, "detail": detail, "seconds": round(seconds, 1)}
+            )
+            bar.update()
+    return verdicts + tables() + (trained() if source == "local" else [])
+
+
+def main() -> None:
+    """Say what will be done, do it, print the verdicts, and exit with 1 where one is bad."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="play every shard of every evaluation")
+    parser.add_argument("--source", choices=recipes.SOURCES, default="local", help="whose checkpoints (default: local)")
+    parser.add_argument("--stamp", action="store_true", help="have evidence found identical, that names no machine, name this")
+    arguments = parser.parse_args()
+    every_shard, source = arguments.all, arguments.source
+    command.lock(files.ROOT / "build" / "locks" / "reproduce", "another reproduction is at work: waiting for it")
+    verdict_file = INTO / "verdict.json"
+    if verdict_file.exists():
+        shutil.rmtree(INTO)
+    rebuilt = everything(source)
+    for recipe in rebuilt:  # before anything else, and one at a time: the dataset and the checkpoints they stand on
+        command.fetch_published(recipe)
+    seconds = sum(cost(recipe, every_shard) for recipe in rebuilt) / (os.cpu_count() or 1)
+    print(f"making {len(rebuilt)} results again into {INTO.relative_to(files.ROOT)}/, {plan.minutes(seconds)}", flush=True)
+    verdicts = reproduce(every_shard, source)
+    width = max(len(entry["result"]) for entry in verdicts)
+    for entry in verdicts:
+        print(f"{entry['result']:{width}}  {entry['verdict']:24}  {entry['detail']}")
+    files.write_json(verdict_file, verdicts)
+    if arguments.stamp:
+        print(f"{stamp(verdicts, source)} results now name this machine, on which they were found identical")
+    bad = [entry["result"] for entry in verdicts if entry["verdict"] == judging.BAD]
+    if bad:
+        raise PipelineError(f"{len(bad)} of {len(verdicts)} results were not reproduced: {', '.join(bad)}")
+
+
+if __name__ == "__main__":
+    command.run(main)

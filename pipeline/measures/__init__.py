@@ -1,0 +1,1 @@
+"""Verbs: each makes one kind of evidence."""

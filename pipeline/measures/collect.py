@@ -1,0 +1,135 @@
+"""Collect a dataset by playing the behaviour policy stochastically.
+
+    python -m pipeline.measures.collect local_halfcheetah_medium
+
+Episodes are played in shards of 50, all of a shard in lockstep. A finished shard is kept, so that a killed collection
+resumes; the dataset's SHA-256 over its arrays is the same each time. On a processor that rounds otherwise it is another: then
+nothing is written, and the same name with `_here` at its end collects it beside the one that is kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pipeline import files
+from pipeline.data import episodes
+from pipeline.data.episodes import Episodes
+from pipeline.data.normalisation import observation_statistics
+from pipeline.data.returns import normalised_score, returns_to_go
+from pipeline.evidence import checkpoints, recipes, records
+from pipeline.graph import command
+from pipeline.learning import guards
+from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
+from pipeline.policies.behaviour import BehaviourPolicy
+from pipeline.study import runs
+from pipeline.worlds import environments
+
+
+def shard_seeds(run, shard: int) -> range:
+    """Seeds of the episodes of one shard."""
+    return range(run.first_seed + shard * run.shard_episodes, run.first_seed + (shard + 1) * run.shard_episodes)
+
+
+def play_shard(policy, run, shard: int, tick) -> Episodes:
+    """Play the episodes of one shard in lockstep."""
+    played = environments.play(policy, run.environment, shard_seeds(run, shard), tick=tick)
+    return Episodes(played["observations"], played["actions"], played["rewards"].astype(np.float32))
+
+
+def collect(run, policy, work: Path) -> Episodes:
+    """Play every shard that `work` does not hold yet, and return them all as one dataset."""
+    count = run.episodes // run.shard_episodes
+    shards = [work / f"shard_{shard:03}.hdf5" for shard in range(count)]
+    steps = environments.EPISODE_STEPS[run.environment]
+    done, parts = sum(shard.exists() for shard in shards), []
+    with tqdm(
+        total=run.episodes * steps, initial=done * run.shard_episodes * steps, unit="step", unit_scale=True, desc=run.name
+    ) as bar:
+        for shard, shard_path in enumerate(shards):
+            part = read_shard(shard_path, (run.shard_episodes, steps))
+            if part is None:
+                part = play_shard(policy, run, shard, lambda: bar.update(run.shard_episodes))
+                episodes.write(shard_path, part, {})
+            parts.append(part)
+    return Episodes(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("observations", "actions", "rewards"))
+    )
+
+
+def read_shard(path: Path, shape: tuple[int, int]) -> Episodes | None:
+    """The episodes of a finished shard; None where there is none, or not so many (episode, step) that can be used."""
+    try:
+        found = episodes.read(path)
+    except episodes.EpisodesError:
+        return None
+    return found if found.rewards.shape == shape else None
+
+
+def statistics(whole: Episodes) -> dict:
+    """What the dataset is: size, returns, normalised scores, and each observation dimension's mean and deviation."""
+    returns = whole.returns
+    mean, std = observation_statistics(whole.observations)
+    return {
+        "episodes": len(whole),
+        "steps": whole.rewards.shape[1],
+        "transitions": whole.rewards.size,
+        "return_mean": returns.mean(),
+        "return_sd": returns.std(ddof=1),
+        "return_min": returns.min(),
+        "return_max": returns.max(),
+        "score_mean": normalised_score(returns.mean()),
+        "score_max": normalised_score(returns.max()),
+        "observation_mean": mean,
+        "observation_std": std,
+        "action_std": whole.actions.std(axis=(0, 1)),
+        "arrays_sha256_of_dataset": episodes.sha256(whole),
+    }
+
+
+def draw_contexts(whole: Episodes, run: runs.Collection) -> dict[str, torch.Tensor]:
+    """Fixed windows from the end of the dataset, each from an episode of its own, for looking at attention.
+
+    observations (context, time, observation), actions, rewards (context, time), returns_to_go (context, time),
+    timesteps (context, time), episode (context,).
+    """
+    generator = np.random.default_rng(run.contexts_seed)
+    candidates = np.arange(len(whole) - run.contexts_from_last, len(whole))
+    episode = np.sort(generator.choice(candidates, run.contexts, replace=False))
+    first = generator.integers(whole.rewards.shape[1] - run.context_length + 1, size=run.contexts)
+    step = first[:, None] + np.arange(run.context_length)
+    index = (episode[:, None], step)
+    arrays = {
+        "observations": whole.observations[index],
+        "actions": whole.actions[index],
+        "rewards": whole.rewards[index],
+        "returns_to_go": returns_to_go(whole.rewards)[index].astype(np.float32),
+        "timesteps": step,
+        "episode": episode,
+    }
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def main() -> None:
+    """Collect the dataset; write it, the contexts drawn from it, and its statistics as evidence."""
+    parser = command.parser(__doc__, recipes.COLLECTIONS)
+    recipe = command.find(parser.parse_args().name, recipes.COLLECTIONS)
+    run = recipe.run
+    torch.set_num_threads(1)
+    policy = BehaviourPolicy(checkpoints.load(run.behaviour, GaussianPolicyModel))
+    work = recipe.work()
+    whole = collect(run, policy, work)
+    guards.refuse_other_dataset(recipe, episodes.sha256(whole))
+    about = {"name": run.name, "environment": run.environment, "first_seed": run.first_seed}
+    episodes.write(files.ROOT / "data" / f"{run.name}.hdf5", whole, about)
+    checkpoints.write_tensors(files.ROOT / recipes.contexts_file(run.contexts_name), draw_contexts(whole, run))
+    records.write(recipe, statistics(whole))
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,98 @@
+"""Play a run's episodes and keep every return.
+
+    python -m pipeline.measures.evaluate local_dt_halfcheetah_6000
+
+Episodes are cut into fixed shards; all of a shard are played in lockstep. A finished shard is kept, so that a killed evaluation
+resumes. Which episodes share a shard is part of the run: batched arithmetic rounds differently for other batch sizes, and the
+cheetah amplifies the last digit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pipeline import PipelineError, files, policies
+from pipeline.evidence import recipes, records
+from pipeline.graph import command
+from pipeline.statistics import summaries
+from pipeline.worlds import environments
+
+
+def shard_count(run) -> int:
+    """How many shards a run's episodes make."""
+    return -(-run.episodes // run.shard_episodes)
+
+
+def shard_seeds(run, shard: int) -> list[int]:
+    """Seeds of the episodes of one shard; episode i of every run has seed `first_seed + i`."""
+    first = shard * run.shard_episodes
+    return [run.first_seed + episode for episode in range(first, min(first + run.shard_episodes, run.episodes))]
+
+
+def play_shard(policy, run, shard: int, tick=lambda: None) -> list[float]:
+    """Undiscounted returns of one shard's episodes.
+
+    Raises:
+        PipelineError: a return is not finite.
+    """
+    rewards = environments.play(policy, run.environment, shard_seeds(run, shard), tick=tick)["rewards"]
+    returns = rewards.sum(axis=1)
+    if not np.isfinite(returns).all():
+        raise PipelineError(f"{run.name}: an episode's return is not finite; the policy gave an action that is not a number")
+    return records.plain(returns)
+
+
+def evaluate(run, policy, work: Path, shards: int | None = None) -> list[float]:
+    """Play the first `shards` shards (all by default) that `work` does not hold yet; returns in the order of the seeds."""
+    count = shard_count(run) if shards is None else min(shards, shard_count(run))
+    steps = environments.EPISODE_STEPS[run.environment]
+    returns: list[float] = []
+    with tqdm(total=count * steps, unit="step", desc=run.name) as bar:
+        for shard in range(count):
+            kept = work / f"shard_{shard:03}.json"
+            found = read_shard(kept, len(shard_seeds(run, shard)))
+            if found is None:
+                found = play_shard(policy, run, shard, bar.update)
+                files.write_json(kept, found)
+            else:
+                bar.update(steps)
+            returns += found
+    return returns
+
+
+def read_shard(kept: Path, episodes: int) -> list[float] | None:
+    """The returns of a finished shard; None where there is none, or not as many finite numbers as it has episodes."""
+    try:
+        found = json.loads(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    sound = isinstance(found, list) and len(found) == episodes
+    return found if sound and all(isinstance(value, float) and math.isfinite(value) for value in found) else None
+
+
+def main() -> None:
+    """Evaluate one run into `results/`, or below the folder that `--into` names."""
+    parser = command.parser(__doc__, recipes.EVALUATIONS)
+    parser.add_argument("--shards", type=int, help="play only the first shards (default: all)")
+    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
+    arguments = parser.parse_args()
+    recipe = command.find(arguments.name, recipes.EVALUATIONS, arguments.into)
+    if arguments.shards is not None and arguments.shards < 1:
+        raise PipelineError(f"--shards takes 1 or more, not {arguments.shards}")
+    torch.set_num_threads(1)
+    policy = policies.module(recipe.run.method).load(recipe.run)
+    work = recipe.work(arguments.into)
+    returns = evaluate(recipe.run, policy, work, arguments.shards)
+    records.write(recipe, summaries.derived(recipe, {"returns": returns}, arguments.into), arguments.into)
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    command.run(main)

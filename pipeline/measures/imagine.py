@@ -1,0 +1,132 @@
+"""Hold what a planner imagines against what the simulator does under the same actions.
+
+    python -m pipeline.measures.imagine local_tt_halfcheetah_k32
+
+Along a rollout, plans are made anew from the recorded past. The simulator is put into the state each plan begins in, plays the
+plan's actions, and its observations and rewards are compared with those imagined. Two yardsticks stand beside: that nothing
+will change, and the rounding of the true observations to the planner's own bins.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pipeline import files, policies
+from pipeline.evidence import arrays, recipes, records
+from pipeline.graph import command
+from pipeline.statistics.intervals import interval
+from pipeline.worlds import environments
+
+
+def play_plan(simulator, position: np.ndarray, velocity: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Observations (step, 17) and rewards (step,) after each action (step, 6), from a state."""
+    simulator.reset(seed=0)
+    simulator.unwrapped.set_state(position, velocity)
+    played = [simulator.step(action.astype(np.float32))[:2] for action in actions]
+    return np.array([observation for observation, _ in played]), np.array([reward for _, reward in played])
+
+
+def limbs(simulator, observation: np.ndarray, x: float) -> np.ndarray:
+    """Ends of the cheetah's limbs and trunk (limb, end, (x, z)) in metres, for an observation and the root's x."""
+    model, data = simulator.unwrapped.model, mujoco.MjData(simulator.unwrapped.model)
+    data.qpos[:] = [x, *observation[: model.nq - 1]]
+    mujoco.mj_forward(model, data)
+    capsules = [geom for geom in range(model.ngeom) if model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_CAPSULE]
+    axes = data.geom_xmat[capsules].reshape(-1, 3, 3)[:, :, 2] * model.geom_size[capsules, 1][:, None]
+    centres = data.geom_xpos[capsules]
+    return np.stack([centres - axes, centres + axes], axis=1)[..., [0, 2]]
+
+
+def errors(imagined: np.ndarray, real: np.ndarray, scale: np.ndarray) -> list[dict]:
+    """Root mean square over dimensions of the difference in units of `scale`, for each step ahead: mean, interval over plans.
+
+    imagined, real: (plan, step, dimension).
+    """
+    each = np.sqrt(np.square((imagined - real) / scale).mean(axis=-1))
+    return [interval(step) for step in each.T]
+
+
+def summarise(policy, states: dict[str, np.ndarray], run, environment: str, seed: int) -> tuple[dict, dict[str, np.ndarray]]:
+    """The evidence's values, and one plan's beams as arrays.
+
+    Args:
+        policy: a planner, with `encode`, `plan`, `discretizer` and `action`.
+        states: a rollout (see `pipeline.measures.roll_out.roll_out`).
+    """
+    context = policy.search.context
+    steps = np.arange(max(run.first_step, context), len(states["rewards"]) - policy.search.horizon, run.every)
+    observations = states["observations"]
+    tokens = policy.encode(observations, states["actions"], states["rewards"])
+    past = np.stack([tokens[step - context : step] for step in steps])
+    plans = policy.plan(past, observations[steps], [[seed, int(step)] for step in steps])
+    beams = policy.discretizer.decode(plans.tokens.numpy())
+    best, width = beams[:, 0], observations.shape[1]
+    simulator = environments.make(environment)
+    played = [
+        play_plan(simulator, states["positions"][step], states["velocities"][step], plan[:, policy.action])
+        for step, plan in zip(tqdm(steps, unit="plan", desc=run.name), best, strict=True)
+    ]
+    real, rewards = (np.array(parts) for parts in zip(*played, strict=True))
+    real, imagined, scale = real[:, :-1], best[:, 1:, :width], observations.std(axis=0)
+    still = np.repeat(observations[steps][:, None], real.shape[1], axis=1)
+    rounded = policy.discretizer.decode(policy.discretizer.encode(real))
+    values = {
+        "plans": len(steps),
+        "beams": beams.shape[1],
+        "steps_ahead": list(range(1, real.shape[1] + 1)),
+        "imagined": errors(imagined, real, scale),
+        "nothing_changes": errors(still, real, scale),
+        "rounded_to_bins": errors(rounded, real, scale),
+        "reward_imagined": [interval(step) for step in best[..., -2].T],
+        "reward_real": [interval(step) for step in rewards.T],
+        "reward_error": [interval(step) for step in np.abs(best[..., -2] - rewards).T],
+        "gain_of_best_beam": interval(plans.scores[:, 0].numpy() - plans.scores[:, -1].numpy()),
+    }
+    shown = np.argsort(np.square((imagined - real) / scale)[:, -1].sum(axis=-1))[len(steps) // 2]  # neither luck nor bad luck
+    drawn = draw_beams(simulator, beams[shown], real[shown], plans.scores[shown].numpy(), width)
+    simulator.close()
+    return values, drawn
+
+
+def draw_beams(simulator, beams: np.ndarray, real: np.ndarray, scores: np.ndarray, width: int) -> dict[str, np.ndarray]:
+    """One plan's beams (beam, transition, dimension) as limbs at every step, and what became of the best: x counts from now.
+
+    Returns:
+        limbs (beam, transition, limb, end, 2), limbs_real (transition, limb, end, 2), scores (beam,).
+    """
+    speed = (width - 1) // 2  # the root's forward velocity, after the positions
+    real = np.concatenate([beams[0, :1, :width], real])
+
+    def place(observations: np.ndarray) -> np.ndarray:
+        x = np.concatenate([[0.0], np.cumsum(observations[1:, speed] * simulator.unwrapped.dt)])
+        return np.stack([limbs(simulator, *pair) for pair in zip(observations, x, strict=True)])
+
+    return {
+        "limbs": np.stack([place(beam[:, :width]) for beam in beams]).astype(np.float32),
+        "limbs_real": place(real).astype(np.float32),
+        "scores": scores.astype(np.float32),
+    }
+
+
+def main() -> None:
+    """Write one run's evidence, and the beams of one of its plans beside it."""
+    parser = command.parser(__doc__, recipes.IMAGINATIONS)
+    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
+    arguments = parser.parse_args()
+    recipe = command.find(arguments.name, recipes.IMAGINATIONS, arguments.into)
+    torch.set_num_threads(1)
+    rolled = recipes.ROLLOUTS[recipe.run.rollout]
+    played = recipes.EVALUATIONS[rolled.run.evaluation].run
+    records.read(rolled.path())
+    policy = policies.module(played.method).load(played)
+    values, drawn = summarise(policy, arrays.read(rolled), recipe.run, played.environment, rolled.run.seed)
+    arrays.write(recipe, values, drawn, arguments.into)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,57 @@
+"""Play one episode and keep the simulator's states, so that it can be drawn later, anywhere.
+
+    python -m pipeline.measures.roll_out local_dt_halfcheetah_6000
+
+The actions are kept too: played again from the same seed they must give the same states, which the tests check.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pipeline import files, policies
+from pipeline.evidence import arrays, recipes
+from pipeline.graph import command
+from pipeline.statistics import summaries
+from pipeline.worlds import environments
+
+
+def roll_out(policy, environment: str, seed: int, steps: int) -> dict[str, np.ndarray]:
+    """Positions (step, 9) and velocities (step, 9) before each action, actions (step, 6), observations (step, 17),
+    rewards (step,).
+    """
+    simulator = environments.make(environment)
+    policy.reset([seed])
+    observation, _ = simulator.reset(seed=seed)
+    reward = 0.0
+    kept: dict[str, list] = {name: [] for name in ("positions", "velocities", "observations", "actions", "rewards")}
+    for _ in tqdm(range(steps), unit="step", desc=f"seed {seed}"):
+        data = simulator.unwrapped.data
+        action = np.asarray(policy.act(observation[None].astype(np.float32), np.array([reward])), dtype=np.float32)[0]
+        before = {"positions": data.qpos.copy(), "velocities": data.qvel.copy(), "observations": observation, "actions": action}
+        observation, reward, *_ = simulator.step(action)
+        for name, value in {**before, "rewards": reward}.items():
+            kept[name].append(value)
+    simulator.close()
+    return {name: np.asarray(values) for name, values in kept.items()}
+
+
+def main() -> None:
+    """Roll one run out and write its states."""
+    parser = command.parser(__doc__, recipes.ROLLOUTS)
+    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
+    arguments = parser.parse_args()
+    recipe = command.find(arguments.name, recipes.ROLLOUTS, arguments.into)
+    run = recipe.run
+    torch.set_num_threads(1)
+    played = recipes.EVALUATIONS[run.evaluation].run
+    states = roll_out(policies.module(played.method).load(played), played.environment, run.seed, run.steps)
+    arrays.write(recipe, summaries.rolled_out(states), states, arguments.into)
+
+
+if __name__ == "__main__":
+    command.run(main)

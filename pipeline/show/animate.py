@@ -1,0 +1,201 @@
+"""Draw simulator states as pictures: a still, or a moving picture with a poster for readers who want no motion.
+
+    python -m pipeline.show.animate half_cheetah
+
+Headless: MuJoCo draws by OSMesa (Debian: libosmesa6) unless MUJOCO_GL names another. Nothing is simulated here; the states come
+from `results/rollouts/`. Frames that come out blank are refused.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
+
+from pipeline import PipelineError, files
+from pipeline.evidence import arrays, recipes, records
+from pipeline.graph import command
+
+FRAMES_PER_SECOND = 20  # HalfCheetah's control rate
+COLORS = 32
+FONT_SIZE = 17
+SKY, LIGHT_TILE, DARK_TILE = (255, 255, 255), (238, 241, 245), (214, 221, 230)
+TRACK_LENGTH, TRACK_WIDTH, TILE = (
+    800.0,
+    3.0,
+    1.5,
+)  # meters; the model's own floor ends after 40 m, less than a cheetah runs in an episode
+
+
+def choose_library() -> str:
+    """The OpenGL library that MUJOCO_GL names, OSMesa where it is not set or empty.
+
+    Raises:
+        PipelineError: it names none, or PYOPENGL_PLATFORM names another.
+    """
+    library, platform = os.environ.get("MUJOCO_GL", "").lower() or "osmesa", os.environ.get("PYOPENGL_PLATFORM", "").lower()
+    known = ["osmesa", "egl", "glfw", *{"darwin": ["cgl"], "win32": ["wgl"]}.get(sys.platform, [])]
+    if library not in known:
+        raise PipelineError(f"MUJOCO_GL = {library} cannot draw here: unset it, or name one of {', '.join(known)}")
+    if platform not in ("", library) and library in ("osmesa", "egl"):
+        raise PipelineError(f"PYOPENGL_PLATFORM = {platform} contradicts the {library} that MuJoCo draws by: unset it")
+    return library
+
+
+def open_scene(environment: str, width: int, height: int):
+    """A simulator that is ready to draw its first frame.
+
+    Raises:
+        PipelineError: there is no OpenGL library; MuJoCo looks for one as soon as it is imported.
+    """
+    os.environ["MUJOCO_GL"] = library = choose_library()
+    try:
+        import mujoco
+
+        from pipeline.worlds import environments
+
+        simulator = environments.make(environment, render=True, width=width, height=height)
+        simulator.reset()
+        repaint(simulator.unwrapped.model)
+        viewer = simulator.unwrapped.mujoco_renderer._get_viewer("rgb_array")
+    except Exception as error:  # the bindings' errors differ by library and version
+        raise PipelineError(
+            f"frames cannot be drawn, for want of an OpenGL library ({library}: {error}): "
+            "on Debian `apt-get install libosmesa6`"
+        ) from None
+    for effect in ("SHADOW", "REFLECTION", "HAZE"):  # three times faster without, and smaller pictures
+        viewer.scn.flags[getattr(mujoco.mjtRndFlag, f"mjRND_{effect}")] = 0
+    return simulator
+
+
+def render(
+    environment: str, states: dict[str, np.ndarray], steps: range, width: int, height: int, tick=lambda: None
+) -> list[np.ndarray]:
+    """Frames (height, width, 3) uint8 of recorded positions and velocities, the camera following the body.
+
+    Raises:
+        PipelineError: there is no OpenGL library, or a frame is blank.
+    """
+    simulator = open_scene(environment, width, height)
+    frames = []
+    for step in steps:
+        simulator.unwrapped.set_state(states["positions"][step], states["velocities"][step])
+        frame = simulator.render()
+        if frame.std() == 0:
+            raise PipelineError(f"frame {step} came out blank: another OpenGL context is open in this process")
+        frames.append(frame)
+        tick()
+    simulator.close()
+    return frames
+
+
+def repaint(model) -> None:
+    """Give the scene a white sky and a pale, tiled, evenly lit running track: a picture for a page, and a small one.
+
+    Must be called before the first frame, when textures travel to the renderer.
+    """
+    plane, material = model.geom("floor"), model.mat("MatPlane")
+    skybox, checker = 0, int(material.texid[1])
+    rows, columns = np.mgrid[: model.tex_height[checker], : model.tex_width[checker]]
+    dark = (rows < rows.max() / 2) ^ (columns < columns.max() / 2)
+    tiles = np.where(dark[..., None], DARK_TILE, LIGHT_TILE)
+    for texture, pixels in ((skybox, np.full((model.tex_height[skybox], model.tex_width[skybox], 3), SKY)), (checker, tiles)):
+        start = model.tex_adr[texture]
+        model.tex_data[start : start + pixels.size] = pixels.astype(np.uint8).reshape(-1)
+    plane.size[:2], plane.rgba[:] = (TRACK_LENGTH / 2, TRACK_WIDTH / 2), 1.0
+    material.texrepeat[:] = plane.size[:2] / TILE  # one repeat is two tiles
+    material.emission, material.specular, material.reflectance = 1.0, 0.0, 0.0
+
+
+def caption(frame: np.ndarray, label: str, distance: float) -> np.ndarray:
+    """The frame with its label at the left and the distance run at the right."""
+    image = Image.fromarray(frame)
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(FONT_SIZE)
+    pen.rectangle((0, 0, image.width, FONT_SIZE + 9), fill="white")
+    pen.text((8, 4), label, fill="#222222", font=font)
+    pen.text((image.width - 8, 4), f"{distance:.1f} m", fill="#222222", font=font, anchor="ra")
+    return np.asarray(image)
+
+
+def panels(run, tick) -> list[np.ndarray]:
+    """Frames of all rollouts, one above the other."""
+    columns = []
+    for index, name in enumerate(run.rollouts):
+        states = arrays.read(recipes.ROLLOUTS[name])
+        steps = range(run.first_step, run.first_step + run.frames)
+        environment = recipes.EVALUATIONS[recipes.ROLLOUTS[name].run.evaluation].run.environment
+        frames = render(environment, states, steps, run.width, run.height, tick)
+        if run.labels:
+            start = states["positions"][run.first_step, 0]
+            frames = [
+                caption(frame, run.labels[index], states["positions"][step, 0] - start)
+                for frame, step in zip(frames, steps, strict=True)
+            ]
+        columns.append(frames)
+    return [np.concatenate(column) for column in zip(*columns, strict=True)]
+
+
+def shared_palette(frames: list[np.ndarray]) -> Image.Image:
+    """One palette for all frames; saturated pixels count more, or the cheetah's feet lose their colour."""
+    pixels = np.concatenate([frame.reshape(-1, 3) for frame in frames[:: max(1, len(frames) // 8)]])
+    saturated = pixels[np.ptp(pixels, axis=1) > 40]
+    sample = np.concatenate([pixels, np.repeat(saturated, 20, axis=0)])
+    side = int(np.sqrt(len(sample)))
+    return Image.fromarray(sample[: side * side].reshape(side, side, 3)).quantize(COLORS, dither=Image.Dither.NONE)
+
+
+def gif(frames: list[np.ndarray], plays: int = 1, milliseconds: int = 1000 // FRAMES_PER_SECOND) -> bytes:
+    """An animated GIF, `milliseconds` a frame, by default the control rate's; played `plays` times."""
+    palette = shared_palette(frames)
+    images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    buffer = io.BytesIO()
+    options = {} if plays == 1 else {"loop": plays - 1}
+    images[0].save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=images[1:],
+        duration=milliseconds,
+        optimize=False,
+        disposal=1,
+        **options,
+    )
+    return buffer.getvalue()
+
+
+def png(frame: np.ndarray) -> bytes:
+    """One frame as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def main() -> None:
+    """Draw one animation or still, then write down what it was made from."""
+    parser = command.parser(__doc__, recipes.ANIMATIONS)
+    parser.add_argument("--into", type=Path, default=files.ROOT, help="write below this folder")
+    arguments = parser.parse_args()
+    recipe = command.find(arguments.name, recipes.ANIMATIONS, arguments.into)
+    run = recipe.run
+    with tqdm(total=run.frames * len(run.rollouts), unit="frame", desc=run.name) as bar:
+        frames = panels(run, bar.update)
+    pictures = [png(frames[0])] if run.frames == 1 else [gif(frames), png(frames[-1])]
+    for output, content in zip(recipe.outputs, pictures, strict=True):
+        files.write_bytes(arguments.into / output, content)
+    facts = {
+        "width": frames[0].shape[1],
+        "height": frames[0].shape[0],
+        "bytes": len(pictures[0]),
+        "frames": run.frames,
+        "seconds": run.frames / FRAMES_PER_SECOND,
+    }
+    records.write(recipe, facts, arguments.into)
+
+
+if __name__ == "__main__":
+    command.run(main)

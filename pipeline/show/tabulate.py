@@ -1,0 +1,145 @@
+"""Fill the tables: Jinja2 templates over `results/`, into `_includes/tables/`.
+
+    python -m pipeline.show.tabulate scores
+
+A template sees what the page sees: `evaluations.local_dt_halfcheetah_6000.values.return_mean`. A name that does not
+exist is an error.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from pipeline import PipelineError, files
+from pipeline.graph import command
+from pipeline.show import provenance
+from pipeline.study import runs
+
+TEMPLATES = files.ROOT / "templates"
+NAMES = tuple(sorted(path.name.removesuffix(".md.j2") for path in TEMPLATES.glob("*.md.j2")))
+ACTING = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>{}|"})
+MINUS, THIN_SPACE = "\u2212", "\u202f"
+
+
+class TableError(PipelineError):
+    """A table that cannot be filled."""
+
+
+def fixed(number: float, decimals: int = 0) -> str:
+    """A number as the page's own `fixed` filter writes it: true minus, thin spaces between thousands from 10 000 up.
+
+    Raises:
+        TableError: it is not a finite number.
+    """
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise TableError(f"fixed needs a finite number, not {number!r}")
+    text = f"{abs(number):,.{decimals}f}" if abs(number) >= 10_000 else f"{abs(number):.{decimals}f}"
+    negative = number < 0 and any(digit in text for digit in "123456789")
+    return (MINUS if negative else "") + text.replace(",", THIN_SPACE)
+
+
+def interval(values: dict, stem: str = "", decimals: int = 1) -> str:
+    """A mean with its interval: `42.1 (41.5 to 42.7)` from `mean`, `low` and `high`, or from `<stem>_mean` and so on."""
+    mean, low, high = (fixed(values[f"{stem}_{end}" if stem else end], decimals) for end in ("mean", "low", "high"))
+    return f"{mean} ({low} to {high})"
+
+
+def share(values: dict, decimals: int = 1) -> str:
+    """A share with its interval, in percent, from `mean`, `low` and `high`."""
+    mean, low, high = (fixed(100 * values[end], decimals) for end in ("mean", "low", "high"))
+    return f"{mean} % ({low} to {high})"
+
+
+@functools.cache
+def results(root: Path = files.ROOT) -> dict:
+    """Everything under `results/` as one tree, folders and file names as keys, as Jekyll's `site.data` has it."""
+    tree: dict = {}
+    for path in sorted((root / "results").rglob("*.json")):
+        branch = tree
+        for part in path.relative_to(root / "results").parts[:-1]:
+            branch = branch.setdefault(part, {})
+        try:
+            branch[path.stem] = json.loads(files.read_text(path))
+        except OSError as error:
+            raise TableError(f"{path} cannot be read ({error.strerror})") from None
+        except (ValueError, RecursionError) as error:
+            by_hand = path.name == "published.json"
+            cure = "restore it with `git checkout -- results/published.json`" if by_hand else "`doit` mends it"
+            raise TableError(f"{path} is not valid JSON ({error}): {cure}") from None
+    return tree
+
+
+def shown(value):
+    """What a template prints: in text, such as a string of evidence, nothing acts as HTML or Liquid or ends a cell."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return Markup(" ".join(value.splitlines()).translate(ACTING))
+
+
+@functools.cache
+def environment(templates: Path) -> jinja2.Environment:
+    """What reads the templates of a folder: each is compiled once."""
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=True,
+        finalize=shown,
+    )
+    found.filters |= {"fixed": fixed, "interval": interval, "share": share}
+    return found
+
+
+def render(name: str, data: dict) -> str:
+    """One table as Markdown.
+
+    Raises:
+        TableError: there is no such template, or it names something that the results do not have.
+    """
+    try:
+        return (
+            environment(TEMPLATES)
+            .get_template(f"{name}.md.j2")
+            .render(**data, runs=runs, provenance=provenance.rows(data), renewals=provenance.renewed(data))
+        )
+    except jinja2.TemplateNotFound:
+        raise TableError(f"there is no table named {name!r}; known: {', '.join(NAMES)}") from None
+    except (jinja2.TemplateError, TableError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise TableError(f"templates/{name}.md.j2 cannot be filled: {' '.join(str(error).split())}") from None
+
+
+def target(name: str) -> Path:
+    """Where a table lies."""
+    return files.ROOT / "_includes" / "tables" / f"{name}.md"
+
+
+def current(name: str) -> bool:
+    """Whether a table says what the results say."""
+    try:
+        return target(name).read_text(encoding="utf-8") == render(name, results())
+    except (OSError, PipelineError):
+        return False
+
+
+def write(name: str) -> None:
+    """Fill one table and write it whole."""
+    results.cache_clear()
+    files.write_text(target(name), render(name, results()))
+
+
+def main() -> None:
+    """Fill one table."""
+    parser = command.parser(__doc__, NAMES)
+    write(parser.parse_args().name)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,1 @@
+"""Intervals, shares, patterns of attention, and what follows from what was played."""

@@ -1,0 +1,200 @@
+"""What follows from what was played: means, intervals, scores and differences, by kind of evidence.
+
+A file of evidence holds both. What was played took minutes; what follows from it is computed again, in milliseconds, whenever
+it is asked whether evidence holds (`pipeline.evidence.fingerprints.stale`). So a change of statistics plays nothing again, and a derived
+number that was changed by hand is found even where all digests were changed with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy import special
+
+from pipeline.data.returns import normalised_score
+from pipeline.evidence import arrays, records
+from pipeline.evidence.records import Recipe
+from pipeline.statistics.intervals import interval, t_interval
+from pipeline.statistics.proportions import wilson
+from pipeline.study import runs
+
+Read = Callable[[str, str], dict]  # evidence by kind and name
+
+
+def summarise_returns(run, returns: list[float]) -> dict:
+    """Every return with its seed, and their mean with a 95 % t-interval over episodes, raw and as D4RL's score."""
+    mean, low, high = t_interval(returns)
+    return {
+        "episodes": len(returns),
+        "seeds": [run.first_seed + episode for episode in range(len(returns))],
+        "returns": returns,
+        "return_mean": mean,
+        "return_sd": float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0,
+        "return_low": low,
+        "return_high": high,
+        "score_mean": float(normalised_score(mean)),
+        "score_low": float(normalised_score(low)),
+        "score_high": float(normalised_score(high)),
+    }
+
+
+def summarise_solved(run, played: dict[str, list]) -> dict:
+    """Every episode with its seed; the share solved with Wilson's 95 % interval over episodes; and how long they took.
+
+    `length_mean` counts all episodes, those that ran out of time at their full time; `solved_length_mean` those solved.
+    """
+    success, length = np.array(played["success"]), np.array(played["length"])
+    return {
+        "episodes": len(success),
+        "seeds": [run.first_seed + episode for episode in range(len(success))],
+        "success": played["success"],
+        "length": played["length"],
+        "solved": int(success.sum()),
+        **{f"success_{end}": value for end, value in wilson(success.sum(), len(success)).items()},
+        "length_mean": float(length.mean()),
+        "solved_length_mean": float(length[success == 1].mean()) if success.any() else 0.0,
+    }
+
+
+def pool(evaluations: list[dict]) -> dict:
+    """One method's evaluations, one per training seed, as one row: what is resampled is training.
+
+    A seed's many episodes enter as their mean, one sample, so the interval says how far another training of the same recipe
+    on the same data might come out. It is not to be mixed with an interval over the episodes of one checkpoint, which leaves
+    that out.
+
+    Args:
+        evaluations: the `values` of each seed's evaluation, all over the same number of episodes.
+
+    Returns:
+        seeds, episodes_per_seed, seed_means (seed,), score_sd over seeds, return_mean, return_low and return_high (95 %
+        t-interval over seeds), score_mean, score_low and score_high (the same, D4RL-normalised), and resampled: what the
+        interval is over.
+
+    Raises:
+        ValueError: there is none, or the seeds played different numbers of episodes.
+    """
+    counts = {len(values["returns"]) for values in evaluations}
+    if len(counts) != 1:
+        raise ValueError(f"pooling takes evaluations over one number of episodes, not over {sorted(counts)}")
+    means = [float(np.mean(values["returns"])) for values in evaluations]
+    found = interval(means)
+    return {
+        "seeds": len(means),
+        "episodes_per_seed": counts.pop(),
+        "seed_means": means,
+        "score_sd": float(np.std(normalised_score(means), ddof=1)) if len(means) > 1 else 0.0,
+        **{f"return_{end}": value for end, value in found.items()},
+        **{f"score_{end}": float(normalised_score(value)) for end, value in found.items()},
+        "resampled": "training seeds",
+    }
+
+
+def slopes(asked: list[float], got: np.ndarray) -> dict[str, float]:
+    """Least-squares slope of the return got over the return asked: 1 is obedience, 0 deafness.
+
+    Args:
+        asked: target returns (target,).
+        got: returns (target, seed); a column's episodes share a seed, so each seed gives one slope.
+
+    Returns:
+        mean and 95 % t-interval over seeds.
+    """
+    centred = np.asarray(asked) - np.mean(asked)
+    return interval(centred @ (got - got.mean(axis=0)) / np.square(centred).sum())
+
+
+def difference(one: list[float], other: list[float], confidence: float = 0.95) -> dict[str, float]:
+    """Difference of two means with Welch's interval: mean, low, high."""
+    variances = [float(np.var(samples, ddof=1)) / len(samples) for samples in (one, other)]
+    total = sum(variances)
+    freedom = total**2 / sum(
+        variance**2 / (len(samples) - 1) for variance, samples in zip(variances, (one, other), strict=True)
+    )
+    half = float(special.stdtrit(freedom, 0.5 + confidence / 2)) * total**0.5
+    mean = float(np.mean(one) - np.mean(other))
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def paired(one: dict, other: dict) -> dict:
+    """Differences of two evaluations' returns in the episodes whose seed both played: of returns and of scores, with their
+    95 % t-intervals over episodes.
+    """
+    played = [dict(zip(values["seeds"], values["returns"], strict=True)) for values in (one, other)]
+    shared = [seed for seed in played[0] if seed in played[1]]
+    got = np.array([[returns[seed] for seed in shared] for returns in played])
+    scores = normalised_score(got)
+    return {"episodes": len(shared), "return": interval(got[0] - got[1]), "score": interval(scores[0] - scores[1])}
+
+
+def compare(run: runs.Slope | runs.Difference | runs.PairedDifference, read: Read) -> dict:
+    """The values of one comparison.
+
+    Slope: over all targets, within the data's reach and beyond it. Difference: of scores, over training seeds. Paired
+    difference: over episodes.
+    """
+    if isinstance(run, runs.PairedDifference):
+        return paired(*(read("evaluations", name)["values"] for name in (run.one, run.other)))
+    if isinstance(run, runs.Slope):
+        found = [read("evaluations", name) for name in run.evaluations]
+        asked = [content["run"]["target_return"] for content in found]
+        got = np.asarray([content["values"]["returns"] for content in found])
+        inside = [target <= run.reach for target in asked]
+        beyond = np.logical_not(inside)
+        return {
+            "seeds": got.shape[1],
+            "targets": asked,
+            "all": slopes(asked, got),
+            "inside": slopes(np.asarray(asked)[inside], got[inside]),
+            "beyond": slopes(np.asarray(asked)[beyond], got[beyond]),
+        }
+    one, other = (normalised_score(read("pooled", name)["values"]["seed_means"]).tolist() for name in (run.one, run.other))
+    return {"seeds": [len(one), len(other)], "score": difference(one, other)}
+
+
+def rolled_out(states: dict[str, np.ndarray]) -> dict:
+    """Steps, return and distance in metres of a rollout kept as arrays (see `pipeline.measures.roll_out.roll_out`)."""
+    positions, rewards = states["positions"], states["rewards"]
+    return {"steps": len(rewards), "return": float(rewards.sum()), "distance_m": float(positions[-1, 0] - positions[0, 0])}
+
+
+def trained(values: dict) -> dict:
+    """What a training came to: everything that its curve tells too is as the curve's last point has it."""
+    last = values["curve"][-1] if values["curve"] else {}
+    return {key: last.get(key, value) if key != "updates" else value for key, value in values.items()}
+
+
+def derived(recipe: Recipe, values: dict, root: Path) -> dict | None:
+    """All the values of a piece of evidence, those that follow from others computed again from these.
+
+    Args:
+        recipe: which evidence.
+        values: what was played, with or without what follows from it; of what is made from other evidence, nothing.
+        root: the folder whose `results/` other evidence and arrays are read from.
+
+    Returns:
+        The values as they are written, rounded; None for kinds of evidence of which nothing is derived.
+
+    Raises:
+        EvidenceError: other evidence, or the arrays beside this, cannot be read.
+        LookupError, TypeError, ValueError: what was played is not as it should be.
+    """
+    read = lambda kind, name: records.read(Path(root) / "results" / kind / f"{name}.json")  # noqa: E731
+    run, kind = recipe.run, recipe.kind
+    if kind == "evaluations":
+        found = summarise_returns(run, values["returns"])
+    elif kind == "solved":
+        found = summarise_solved(run, values)
+    elif kind == "pooled":
+        found = pool([read("evaluations", name)["values"] for name in run.members])
+    elif kind == "compared":
+        found = compare(run, read)
+    elif kind == "rollouts":
+        found = rolled_out(arrays.read(recipe, root))
+    elif kind == "training":
+        found = trained(values)
+    else:
+        return None
+    return records.plain({**found, **({"sha256": values["sha256"]} if "sha256" in values else {})})

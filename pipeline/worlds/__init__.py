@@ -1,0 +1,1 @@
+"""Simulators and grids, stepped many episodes at once."""
