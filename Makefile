@@ -20,22 +20,22 @@ test: setup ## ruff and pytest (minutes)
 	$(PYTHON) -m pytest
 
 renew: setup ## evidence stale because of source alone, where today's code is shown to make the same (minutes)
-	$(PYTHON) -m pipeline.graph.renewal
+	$(PYTHON) -m pipeline renew
 
 mutants: setup ## small mistakes in the arithmetic, one at a time: which do the tests miss? (half an hour; resumable; benchmarks/mutants.md)
 	$(PYTHON) tests/mutants.py
 
 check-evidence: setup ## what was forged with its digests: all that follows from something else, and a random sample played again (a minute)
-	$(PYTHON) -m pipeline.graph.check_evidence
+	$(PYTHON) -m pipeline check
 
 reproduce: setup ## all evidence again from the checkpoints, and a verdict on each result (minutes; ALL=1 plays every shard, SOURCE=hub published models)
-	$(PYTHON) -m pipeline.graph.reproduce $(if $(ALL),--all) $(if $(SOURCE),--source $(SOURCE))
+	$(PYTHON) -m pipeline reproduce $(if $(ALL),--all) $(if $(SOURCE),--source $(SOURCE))
 
 train: setup ## data and models from nothing (hours on a CPU; resumable)
 	$(PYTHON) -m doit train
 
 lock-hub: setup ## record the commits and sums of the published models as the hub has them now, into hub.lock
-	$(PYTHON) -m pipeline.hub.lock_hub
+	$(PYTHON) -m pipeline lock-hub
 
 setup: system python .venv/installed node_modules/installed
 	@bundle check > /dev/null 2>&1 || bundle install

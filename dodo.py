@@ -1,6 +1,6 @@
 """The task graph of the post. `doit list` reads it out; `doit` brings everything up to date.
 
-Evidence is current when what it was made from is what it was (`pipeline.evidence.records`), not when doit remembers having made it: so
+Evidence is current when what it was made from is what it was (`evidence.records`), not when doit remembers having made it: so
 a fresh clone is current too. Heavy work runs in processes of its own, one torch thread each; `doit -n 2` uses two.
 """
 

@@ -32,55 +32,73 @@ def move(folder: Path) -> None:
     """Move the planner into a folder of its own, under another name, and have every importer follow."""
     (folder / "pipeline" / "search").mkdir()
     (folder / "pipeline" / "search" / "__init__.py").write_text('"""Search."""\n')
-    (folder / "pipeline" / "planning.py").rename(folder / "pipeline" / "search" / "beams.py")
+    (folder / "pipeline" / "methods/trajectory_transformer/planning.py").rename(folder / "pipeline" / "search" / "beams.py")
     path = folder / "pipeline" / "policies" / "trajectory_transformer.py"
-    text = path.read_text(encoding="utf-8").replace(
-        "from pipeline.methods.trajectory_transformer.planning import", "from pipeline.search.beams import"
-    )
-    text = text.replace("discretization, files, planning, runs", "discretization, files, runs")
-    text = text.replace(
-        "from pipeline.methods.trajectory_transformer.decoding",
-        "from pipeline.search import beams\nfrom pipeline.methods.trajectory_transformer.decoding",
-    )
+    text = path.read_text(encoding="utf-8")
+    text = text.replace("import discretization, planning\n", "import discretization\n")
+    text = text.replace("from pipeline.methods.trajectory_transformer.planning", "from pipeline.search.beams")
+    text = text.replace("from pipeline.study", "from pipeline.search import beams\nfrom pipeline.study")
     path.write_text(text.replace("planning.", "beams."), encoding="utf-8")
 
 
 HARMLESS = (
     Edit(
         "an error reworded",
-        "planning.py",
+        "methods/trajectory_transformer/planning.py",
         "planning needs the discretizer the model was trained with",
         "planning wants the discretizer of the model",
     ),
-    Edit("a docstring reworded", "environments.py", "One simulator.", "A simulator, one."),
-    Edit("a comment added", "returns.py", "\ndef returns_to_go", "\n# G_t\ndef returns_to_go"),
+    Edit("a docstring reworded", "worlds/environments.py", "One simulator.", "A simulator, one."),
+    Edit("a comment added", "data/returns.py", "\ndef returns_to_go", "\n# G_t\ndef returns_to_go"),
     Edit(
         "a line broken",
-        "evaluate.py",
+        "measures/evaluate.py",
         "return -(-run.episodes // run.shard_episodes)",
         "return -(\n        -run.episodes // run.shard_episodes\n    )",
     ),  # fmt: skip # noqa: E501
-    Edit("a type changed", "evaluate.py", "shard: int) -> list[int]", "shard: object) -> object"),
-    Edit("an argument's type added", "solve.py", "def play_shard(policy, run,", "def play_shard(policy: object, run: object,"),
-    Edit("a help text reworded", "evaluate.py", "play only the first shards (default: all)", "how many shards (default: all)"),
-    Edit("a verb's description reworded", "solve.py", "count those solved", "count how many are solved"),
-    Edit("imports in another order", "solve.py", "import json\nimport shutil", "import shutil\nimport json"),
-    Edit("a test for what a plan says reworded", "plan.py", "results to make again", "results to be made again"),
-    Edit("what follows computed otherwise", "summaries.py", "np.std(returns, ddof=1)", "float(np.std(returns, ddof=1))"),
+    Edit("a type changed", "measures/evaluate.py", "shard: int) -> list[int]", "shard: object) -> object"),
+    Edit(
+        "an argument's type added",
+        "measures/solve.py",
+        "def play_shard(policy, run,",
+        "def play_shard(policy: object, run: object,",
+    ),
+    Edit(
+        "a help text reworded",
+        "measures/evaluate.py",
+        "play only the first shards (default: all)",
+        "how many shards (default: all)",
+    ),
+    Edit("a verb's description reworded", "measures/solve.py", "count those solved", "count how many are solved"),
+    Edit("imports in another order", "measures/solve.py", "import json\nimport shutil", "import shutil\nimport json"),
+    Edit("a test for what a plan says reworded", "graph/plan.py", "results to make again", "results to be made again"),
+    Edit(
+        "what follows computed otherwise",
+        "statistics/summaries.py",
+        "np.std(returns, ddof=1)",
+        "float(np.std(returns, ddof=1))",
+    ),
 )
 REAL = (
-    Edit("a sign", "returns.py", "+ discount * running", "- discount * running"),
-    Edit("a constant", "discretization.py", "np.diff(self.thresholds, axis=0) / 2", "np.diff(self.thresholds, axis=0) / 3"),
-    Edit("a learning-rate schedule", "training.py", "0.1 + 0.45", "0.2 + 0.40"),
-    Edit("the weight of the value in TD3+BC", "models/td3_bc.py", "self.run.alpha / values", "2 * self.run.alpha / values"),
-    Edit("a return negated", "episodes.py", "return self.rewards.sum(axis=1", "return -self.rewards.sum(axis=1"),
-    Edit("rounding to two digits", "evidence.py", "digits: int = 4", "digits: int = 2"),
-    Edit("loaded weights scaled", "checkpoints.py", "    return model.eval()\n", "    return model.eval().float()\n"),
-    Edit("a line of C", "models/decoding.c", "return", "  return"),
-    Edit("a compiler's flag", "models/decoding.py", '"-O3"', '"-O2"'),
+    Edit("a sign", "data/returns.py", "+ discount * running", "- discount * running"),
+    Edit(
+        "a constant",
+        "methods/trajectory_transformer/discretization.py",
+        "np.diff(self.thresholds, axis=0) / 2",
+        "np.diff(self.thresholds, axis=0) / 3",
+    ),
+    Edit("a learning-rate schedule", "learning/training.py", "0.1 + 0.45", "0.2 + 0.40"),
+    Edit(
+        "the weight of the value in TD3+BC", "methods/td3_bc/model.py", "self.run.alpha / values", "2 * self.run.alpha / values"
+    ),
+    Edit("a return negated", "data/episodes.py", "return self.rewards.sum(axis=1", "return -self.rewards.sum(axis=1"),
+    Edit("rounding to two digits", "evidence/records.py", "digits: int = 4", "digits: int = 2"),
+    Edit("loaded weights scaled", "evidence/checkpoints.py", "    return model.eval()\n", "    return model.eval().float()\n"),
+    Edit("a line of C", "methods/trajectory_transformer/decoding.c", "return", "  return"),
+    Edit("a compiler's flag", "methods/trajectory_transformer/decoding.py", '"-O3"', '"-O2"'),
     Edit("a package that holds code", "policies/__init__.py", "import importlib\n", "import importlib\n\nSEED = 1\n"),
     Edit("one thread made two", "__init__.py", '"OMP_NUM_THREADS", "1"', '"OMP_NUM_THREADS", "2"'),
-    Edit("an attention pattern", "patterns.py", "ahead: int = 1", "ahead: int = 0"),
+    Edit("an attention pattern", "statistics/patterns.py", "ahead: int = 1", "ahead: int = 0"),
 )
 
 

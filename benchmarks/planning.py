@@ -3,7 +3,7 @@
     python -m benchmarks.planning
 
 One thread, a random model of the published size, 32 beams, 5 transitions of context and 5 ahead, growing window. The
-plain writing is the one the tests compare plans with (tests/test_planning.py): a whole forward of all beams for every
+plain writing is the one the tests compare plans with (tests/methods/test_planning.py): a whole forward of all beams for every
 token. The floor is the floating-point operations that remain when nothing is computed twice, at the fastest rate of a
 matrix product seen in the same run.
 """

@@ -1,4 +1,4 @@
-"""The pipeline behind the post: verbs run (`python -m pipeline.measures.evaluate --help`), nouns are imported.
+"""The pipeline behind the post: `python -m pipeline` says what it can make.
 
 What must be settled before a library is first imported is settled here: one thread per process, memory that is kept for the
 next array, and progress bars that refresh often on a terminal and twice a minute in a log.

@@ -1,7 +1,7 @@
 """A toy of the whole project: the same code on runs so small that the road from data to tables takes seconds.
 
 The toy is a copy of the project's code in a folder of its own. Two lines are added to it at the end of two files: shorter
-episodes in `pipeline/worlds/environments.py`, smaller runs in `pipeline/study/runs.py`. Everything else is the project as it stands.
+episodes in `worlds/environments.py`, smaller runs in `study/runs.py`. Everything else is the project as it stands.
 """
 
 from __future__ import annotations
@@ -80,12 +80,14 @@ TEMPLATES = {
 
 BEHAVIOUR = """
 import torch
-from pipeline import checkpoints, evidence, files, recipes, runs
-from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
+from pipeline import files
+from pipeline.evidence import checkpoints, recipes, records
+from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
+from pipeline.study import runs
 torch.manual_seed(0)
 model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=runs.BEHAVIOUR.hidden_sizes))
 checkpoints.write_model(files.ROOT / "checkpoints" / runs.BEHAVIOUR.name, model, "A toy.")
-evidence.write(recipes.BEHAVIOURS[runs.BEHAVIOUR.name], {"steps": 0, "curve": []})
+records.write(recipes.BEHAVIOURS[runs.BEHAVIOUR.name], {"steps": 0, "curve": []})
 """
 
 
@@ -161,7 +163,7 @@ def build(folder: Path, behaviour: bool = True) -> Toy:
         copy(
             ROOT / name, folder / name, **({"ignore": shutil.ignore_patterns("__pycache__")} if copy is shutil.copytree else {})
         )
-    for name, more in (("environments", EPISODES), ("runs", RUNS)):
+    for name, more in (("worlds/environments", EPISODES), ("study/runs", RUNS)):
         with open(folder / "pipeline" / f"{name}.py", "a", encoding="utf-8") as file:
             file.write(more)
     (folder / "templates").mkdir()

@@ -1,6 +1,6 @@
 """D4RL's own files (Fu et al. 2020, arXiv 2004.07219) in the form of this project's datasets.
 
-Beside the five arrays of `pipeline.data.episodes` they hold the simulator's states and the collector's policy, which are left out.
+Beside the five arrays of `data.episodes` they hold the simulator's states and the collector's policy, which are left out.
 Old files have no `timeouts`: there an episode that is not terminated ends with its last step, the 1000th. Files whose episodes
 lost a transition on the way would be cut in the wrong places, so what each transition led to, or where episodes begin, is
 looked at.

@@ -33,7 +33,7 @@ class Demonstrations:
     """Solved episodes of one level, flat over their transitions; a length of its own for each episode.
 
     level: its name in `pipeline.worlds.levels`. images (transition, SIZE, SIZE, 3) uint8, poses (transition, 3) int64, goals
-    (transition, 2) int64 and missions (transition, WORDS) int64 are what was seen before the action (`pipeline.worlds.levels.Views`);
+    (transition, 2) int64 and missions (transition, WORDS) int64 are what was seen before the action (`worlds.levels.Views`);
     a goal is the object at which its episode ends. actions (transition,) int64: indices into `pipeline.worlds.levels.ACTIONS`.
     ends (transition,) bool: true at the last transition of each episode. `len` and selections by a slice count episodes.
     """

@@ -5,7 +5,7 @@ modules that computed it; and the public versions of the packages that these imp
 
 The digest of a module is taken over its syntax tree with the digests of this project's modules that it imports in the place of
 their names (a Merkle tree): a change anywhere below a module changes it, and moving or renaming files changes nothing. What
-cannot change a value is left out (see `pipeline.evidence.syntax`). The modules in `ASIDE` are left out as well: they say what is run,
+cannot change a value is left out (see `evidence.syntax`). The modules in `ASIDE` are left out as well: they say what is run,
 when, and whether it holds, and compute nothing that is written. What they say reaches a fingerprint as the run's fields, as the
 names of inputs, and as the set of modules.
 """

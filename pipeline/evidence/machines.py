@@ -93,7 +93,7 @@ def of(depends: dict) -> dict[str, dict]:
     """
     if "torch" not in depends["versions"]:
         return {}
-    return {"machine": here("pipeline.methods.trajectory_transformer.decoding" in depends["sources"])}
+    return {"machine": here(any(module.endswith(".decoding") for module in depends["sources"]))}
 
 
 def rounds_alike(made: dict) -> bool | None:

@@ -106,7 +106,7 @@ def training(run) -> Recipe:
         "training",
         "pipeline.learning.train",
         run,
-        modules=("pipeline.learning.train", f"pipeline.models.{run.method}"),
+        modules=("pipeline.learning.train", f"pipeline.methods.{run.method}.model"),
         inputs=(f"results/datasets/{run.data}.json",),
         outputs=checkpoint_files(run.name),
         seconds=60 if run.method == "behaviour_cloning" else 0.33 * run.updates,
@@ -515,6 +515,12 @@ def measured(source: str = "local") -> list[Recipe]:
 def rebuilt(source: str = "local") -> list[Recipe]:
     """What `doit` makes again when it is stale: all but what takes hours."""
     return [recipe for task, registry in SOURCES[source].items() if task != "train" for recipe in registry.values()]
+
+
+def known() -> dict[str, Recipe]:
+    """All recipes, as kind/name."""
+    registries = (TRAINED, STUDIES, COLLECTIONS, *EVIDENCE.values(), PICTURES)
+    return {f"{recipe.kind}/{recipe.name}": recipe for registry in registries for recipe in registry.values()}
 
 
 def everything() -> list[Recipe]:

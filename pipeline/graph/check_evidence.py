@@ -1,8 +1,8 @@
 """Look for evidence that was forged with its digests, in about a minute: what `doit` cannot see, and cheaply can be seen.
 
-    python -m pipeline.graph.check_evidence                a sample of what was played, another each time
-    python -m pipeline.graph.check_evidence --seed 7       that sample
-    python -m pipeline.graph.check_evidence --seconds 600  a larger one
+    python -m pipeline check                a sample of what was played, another each time
+    python -m pipeline check --seed 7       that sample
+    python -m pipeline check --seconds 600  a larger one
 
 Everywhere: digests, what follows from what was played, what episodes cannot be, sums of checkpoints and pictures, tables from
 values, templates without numbers of their own, published figures that repeat one another. Of a random sample of cheap pieces

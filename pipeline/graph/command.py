@@ -108,7 +108,7 @@ def fetch_published(recipe: Recipe) -> None:
         path = files.ROOT / "data" / f"{data}.hdf5"
         if recipe.kind == "training" and not (path.exists() and recipes.DATASETS[data].path().exists()):
             raise PipelineError(
-                f"{path} or what is known of it is missing: `python -m pipeline.measures.collect {data}` fetches it"
+                f"{path} or what is known of it is missing: `python -m pipeline make datasets/{data}` fetches it"
             )
     wanted = {name.split("/")[1] for name in recipe.inputs if name.startswith("checkpoints/hub_")}
     if wanted:

@@ -1,6 +1,6 @@
 """Verdicts on results that were made again: what two machines that round alike owe each other, and what any two do.
 
-Where the evidence's machine computes the same bytes as this one (`pipeline.evidence.machines`), with equal versions of the libraries,
+Where the evidence's machine computes the same bytes as this one (`evidence.machines`), with equal versions of the libraries,
 all that was played again must be identical. Elsewhere the simulator's chaos amplifies the last digit, and what can be owed is:
 one step from each recorded state, the action on each recorded observation, then distributions. Either way, what follows from
 what was played must follow from it, and episodes that were not played again must be possible and like those that were.

@@ -1,6 +1,6 @@
 """Say beforehand what is stale, why, and about how long mending it takes.
 
-python -m pipeline.graph.plan
+python -m pipeline plan
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def announce(source: str = "local") -> None:
         listed = "; ".join(f"{name} ({reason})" for name, reason in moved[:3])
         print(
             f"{len(moved)} trainings were not made by today's code: {listed}{'; …' if moved[3:] else ''}. "
-            "`python -m pipeline.graph.renewal` proves, where it can, that today's makes the same"
+            "`python -m pipeline renew` proves, where it can, that today's makes the same"
         )
     waiting = stale(source)
     for recipe, reason in waiting:

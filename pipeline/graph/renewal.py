@@ -1,10 +1,10 @@
 """Renew evidence that is stale because of source alone, where it can be shown that today's code makes the same.
 
-    python -m pipeline.graph.renewal                       all that is stale
-    python -m pipeline.graph.renewal solved/NAME training/NAME
+    python -m pipeline renew                       all that is stale
+    python -m pipeline renew solved/NAME training/NAME
 
 The commit is looked up whose code made the evidence. Its code and today's run side by side, in this environment: each result at
-toy size to its very end, and at full size for a while (`pipeline.graph.probe`); all bytes must be equal, and every statement that
+toy size to its very end, and at full size for a while (`graph.probe`); all bytes must be equal, and every statement that
 changed, came or went must have run. Then the new digests are written, and below `made.renewed` what was run, between which
 commits, with what outcome, on which processor. What follows from what was played is computed again in full, as at every check.
 
@@ -104,14 +104,14 @@ def unpack(commit: str, folder: Path) -> Path:
     return folder
 
 
-def all_digests(tree: fingerprints.Tree) -> set[str]:
-    """Digests of all modules of a checkout; of those that cannot be read, none."""
-    found = set()
+def all_digests(tree: fingerprints.Tree) -> dict[str, str]:
+    """All modules of a checkout by their digests, but those that cannot be read."""
+    found = {}
     for path in [path for folder in ("pipeline", "figures") for path in (tree.root / folder).rglob("*.py")]:
         parts = path.relative_to(tree.root).with_suffix("").parts
         module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         try:
-            found.add(tree.digest(module))
+            found[tree.digest(module)] = module
         except PipelineError:
             continue
     return found
@@ -123,10 +123,10 @@ class History:
     def __init__(self, folder: Path):
         self.folder = folder
         self.commits = git("log", "--format=%H", "--", "pipeline", "figures").split()
-        self.known: dict[str, set[str]] = {}
+        self.known: dict[str, dict[str, str]] = {}
 
-    def digests(self, commit: str) -> set[str]:
-        """Digests of all modules of a commit."""
+    def digests(self, commit: str) -> dict[str, str]:
+        """All modules of a commit by their digests."""
         if commit not in self.known:
             self.known[commit] = all_digests(fingerprints.Tree(unpack(commit, self.folder / commit)))
         return self.known[commit]
@@ -139,7 +139,7 @@ class History:
         """
         wanted = set(made["sources"].values())
         for commit in self.commits:
-            if wanted <= self.digests(commit):
+            if wanted <= self.digests(commit).keys():
                 return commit
         raise RenewalError("no commit holds the code that made it: make it again")
 
@@ -228,29 +228,51 @@ def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> lis
 Lines = dict[str, list[int]]  # that ran, by file
 
 
-def missed_lines(recipe: Recipe, made: dict, old: Path, new: Path, ran_then: Lines, ran_now: Lines) -> list[str]:
+def moves(old: str, new: str) -> dict[str, str]:
+    """Where the files of the code lay in the earlier of two commits, by where they lie in the later: those that moved since."""
+    rows = git(
+        "diff", "--find-renames=40%", "--name-status", "--diff-filter=R", old, new, "--", "pipeline", "figures"
+    ).splitlines()
+    return {after: before for _, before, after in (row.split("\t") for row in rows)}
+
+
+def missed_lines(
+    recipe: Recipe, made: dict, old: Path, new: Path, ran_then: Lines, ran_now: Lines, moved: dict[str, str] | None = None
+) -> list[str]:
     """Places, as file:line, in the source of a result that changed since it was made and that the probes did not run: what is
     new or other must have run in today's code, and what is gone in the earlier.
     """
     before, after = fingerprints.Tree(old), fingerprints.Tree(new)
-    then, now = made["sources"], after.sources(recipe.modules)
-    missed = unproven(before, after, [module for module in now if now[module] not in then.values()], list(now), ran_now)
-    gone = [module for module in then if module in now and then[module] not in now.values()]
-    return missed + [f"{place} as it was" for place in unproven(after, before, gone, list(then), ran_then)]
+    names, now, moved = all_digests(before), after.sources(recipe.modules), moved or {}
+    then = {names[digest]: digest for digest in made["sources"].values()}  # modules may have moved since it was written
+    back = {was: name for name, was in moved.items()}
+    missed = unproven(before, after, [module for module in now if now[module] not in then.values()], list(now), ran_now, moved)
+    other = [module for module in then if then[module] not in now.values()]
+    gone = [module for module in other if module in now or before.locate(module).relative_to(old).as_posix() in back]
+    return missed + [f"{place} as it was" for place in unproven(after, before, gone, list(then), ran_then, back)]
 
 
 def unproven(
-    other: fingerprints.Tree, tree: fingerprints.Tree, modules: list[str], all_modules: list[str], ran: Lines
+    other: fingerprints.Tree,
+    tree: fingerprints.Tree,
+    modules: list[str],
+    all_modules: list[str],
+    ran: Lines,
+    moved: dict[str, str],
 ) -> list[str]:
     """Places in modules of a checkout that another one has not, and that did not run. A function that no module names, of all
     that belong to the result, cannot run.
+
+    Args:
+        moved: where files that lie elsewhere in the other checkout lie there.
     """
     used = named([syntax.parse(path.read_bytes()) for module in all_modules if (path := tree.locate(module))])
     places = []
     for module in modules:
         path = tree.locate(module)
         name = path.relative_to(tree.root).as_posix()
-        places += [f"{name}:{line}" for line in not_run(other.locate(module), path, set(ran.get(name, ())), used)]
+        was = other.root / moved[name] if name in moved else other.locate(module)
+        places += [f"{name}:{line}" for line in not_run(was, path, set(ran.get(name, ())), used)]
     return places
 
 
@@ -277,8 +299,8 @@ def scratch(commit: str, folder: Path) -> Path:
 
 def run_probe(folder: Path, salt: str, names: list[str], out: Path) -> subprocess.Popen:
     """Start a probe of the results named, in a checkout; code of before there were probes is probed by today's."""
-    own = folder / "pipeline" / "probe.py"
-    program = own if own.exists() else Path(__file__).with_name("probe.py")
+    places = [folder / "pipeline" / "graph" / "probe.py", folder / "pipeline" / "probe.py"]  # as it is, as it was
+    program = next((own for own in places if own.exists()), Path(__file__).with_name("probe.py"))
     script = (
         "import coverage, runpy, sys; sys.path.insert(0, ''); path = sys.argv.pop(1); "
         "coverage.Coverage(data_file=None, source=['pipeline'], config_file=False).start(); "
@@ -326,7 +348,7 @@ def first_shard(recipe: Recipe, folder: Path) -> None:
         raise RenewalError(f"its first shard, whole, gives {again} where {recorded} is recorded")
 
 
-def verify(stale: Stale, old: Path, new: Path, before: dict, after: dict) -> str:
+def verify(stale: Stale, old: Path, new: Path, before: dict, after: dict, moved: dict[str, str]) -> str:
     """What was shown of one result, in words.
 
     Raises:
@@ -339,7 +361,7 @@ def verify(stale: Stale, old: Path, new: Path, before: dict, after: dict) -> str
     for part, words in (("toy", "at toy size"), ("prefix", "at full size")):
         if before[part] != after[part]:
             raise RenewalError(f"today's code gives other bytes {words}: make it again")
-    missed = missed_lines(recipe, stale.content["made"], old, new, before["lines"], after["lines"])
+    missed = missed_lines(recipe, stale.content["made"], old, new, before["lines"], after["lines"], moved)
     if missed:
         raise RenewalError(f"changed and did not run: {', '.join(missed[:4])}{' …' if missed[4:] else ''}")
     if changed := code_in_c(recipe, old, new):
@@ -374,7 +396,7 @@ def wanted(names: list[str]) -> list[Recipe]:
     """
     every = {f"{each.kind}/{each.name}": each for each in recipes.everything()}
     if unknown := [name for name in names if name not in every]:
-        raise RenewalError(f"there is no result {unknown[0]!r}: name it as kind/name, as `python -m pipeline.graph.plan` does")
+        raise RenewalError(f"there is no result {unknown[0]!r}: name it as kind/name, as `python -m pipeline plan` does")
     if names:
         return [every[name] for name in names]
     reasons = ((recipe, fingerprints.stale(recipe)) for recipe in every.values() if recipe.kind not in NEVER)
@@ -410,9 +432,10 @@ def renew(chosen: list[Recipe], place: Path) -> tuple[int, list[str]]:
         old, new = (scratch(each, place / f"{commit[:12]}_{side}") for each, side in ((commit, "old"), (today, "new")))
         names = [each.name for each in group]
         before, after = probes(old, new, today, names, place)
+        moved = moves(commit, today)
         for each in group:
             try:
-                ran = verify(each, old, new, before.get(each.name, LOST), after.get(each.name, LOST))
+                ran = verify(each, old, new, before.get(each.name, LOST), after.get(each.name, LOST), moved)
             except PipelineError as error:
                 refused.append(f"{each.name}: {error}")
                 continue

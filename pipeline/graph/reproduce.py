@@ -1,11 +1,11 @@
 """Make the evidence again from the checkpoints in the repository, and hold it against what is published.
 
-    python -m pipeline.graph.reproduce          the first shard of what takes more than a minute, everything else whole
-    python -m pipeline.graph.reproduce --all    every shard
-    python -m pipeline.graph.reproduce --source hub    from the published checkpoints
+    python -m pipeline reproduce          the first shard of what takes more than a minute, everything else whole
+    python -m pipeline reproduce --all    every shard
+    python -m pipeline reproduce --source hub    from the published checkpoints
 
 Writes the same tree as `results/` below `build/reproduce/`, and `verdict.json` beside it. A killed reproduction resumes. Exits
-with 1 when a result is not reproduced (see `pipeline.graph.judging` for what is owed on which machine). What only training could make
+with 1 when a result is not reproduced (see `graph.judging` for what is owed on which machine). What only training could make
 again is marked *not run*. Pictures are drawn again, tables filled again.
 """
 

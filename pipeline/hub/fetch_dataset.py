@@ -1,8 +1,8 @@
 """Fetch a published dataset, or take a file of it that is already here, into `data/` in this project's form.
 
-    python -m pipeline.hub.fetch_dataset d4rl-halfcheetah-medium-v2
-    python -m pipeline.hub.fetch_dataset d4rl-halfcheetah-medium-v2 --file ~/.d4rl/datasets/halfcheetah_medium-v2.hdf5
-    python -m pipeline.hub.fetch_dataset mujoco/halfcheetah/medium-v0
+    python -m pipeline make datasets/d4rl-halfcheetah-medium-v2
+    python -m pipeline make datasets/d4rl-halfcheetah-medium-v2 --file ~/.d4rl/datasets/halfcheetah_medium-v2.hdf5
+    python -m pipeline make datasets/mujoco/halfcheetah/medium-v0
 
 Some hundred megabytes, with progress; a download that breaks is taken up by the same command. Minari's datasets are read where
 its library keeps them, and fetched by it. The first time a dataset is seen, it is held to what is known of its returns, and its

@@ -1,6 +1,6 @@
 """Record what the hub has now: the commit of every published checkpoint and the sha256 of its files, into `hub.lock`.
 
-    python -m pipeline.hub.lock_hub
+    python -m pipeline lock-hub
 
 Needs a network. What is recorded is downloaded and read first, so nothing unusable is ever recorded; a commit that moved is
 named, old and new. Look at the change, and commit hub.lock.

@@ -1,7 +1,7 @@
 """Published checkpoints as checkpoints of this project: read once from the files the hub serves, checked, and kept in
 `checkpoints/hub_*` beside those trained here, in the same form. What plays, looks and times them knows no difference.
 
-What the published files leave out comes from the run (`pipeline.study.runs`): for the Decision Transformer the context's length and
+What the published files leave out comes from the run (`study.runs`): for the Decision Transformer the context's length and
 the scales of states and returns, for the Trajectory Transformer the thresholds of its bins, made anew from D4RL's dataset.
 """
 
@@ -158,7 +158,7 @@ def dataset_pin(run) -> str:
     if not isinstance(entry, dict) or not client.is_digest(entry.get("arrays_sha256"), 64):
         raise HubError(
             f"{run.repository} ships no thresholds of its bins, and hub.lock does not know {run.data}, which they are made "
-            f"from: `python -m pipeline.hub.fetch_dataset {run.data}` fetches it"
+            f"from: `python -m pipeline make datasets/{run.data}` fetches it"
         )
     return entry["arrays_sha256"]
 
@@ -171,7 +171,7 @@ def thresholds(run, bins: int) -> discretization.QuantileDiscretizer:
         EpisodesError: it cannot be read.
     """
     path, known = files.ROOT / "data" / f"{run.data}.hdf5", dataset_pin(run)
-    cure = f"`python -m pipeline.hub.fetch_dataset {run.data}` fetches it"
+    cure = f"`python -m pipeline make datasets/{run.data}` fetches it"
     if not path.exists():
         raise HubError(f"{path} is missing, and the bins of {run.repository} are made from it: {cure}")
     whole = episodes.read(path)

@@ -27,7 +27,7 @@ def refuse_other_dataset(recipe: Recipe, digest: str) -> None:
     if content["run"] == records.fields(recipe.run) and known != digest:
         own = f"{recipe.name}{HERE}"
         cure = (
-            f"`python -m pipeline.measures.collect {own}` keeps them under a name of their own"
+            f"`python -m pipeline make datasets/{own}` keeps them under a name of their own"
             if own in recipes.COLLECTIONS
             else ""
         )

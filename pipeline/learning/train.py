@@ -1,6 +1,6 @@
 """Train a model on a dataset.
 
-    python -m pipeline.learning.train local_dt_halfcheetah
+    python -m pipeline make training/local_dt_halfcheetah
 
 Training goes in intervals of updates. Each interval draws from seeds of its own, so that weights and optimizer are all there is
 to keep: a killed run resumes at its last interval and ends at the same bytes as an undisturbed one. The device is a GPU where
@@ -91,7 +91,7 @@ def train(run, whole: Episodes, work: Path, device: str | None = None) -> tuple[
 
     Progress is kept in `work` after each interval. Raises PipelineError when the loss is no longer finite.
     """
-    module = importlib.import_module(f"pipeline.models.{run.method}")
+    module = importlib.import_module(f"pipeline.methods.{run.method}.model")
     learn, held_out = split(whole, run)
     batches, held_out_batches = module.Batches(learn, run), module.Batches(held_out, run, like=learn)
     torch.manual_seed(run.seed)

@@ -1,8 +1,8 @@
 """Train a model of a study: on data that covers returns, on shuffled returns, with another seed, or at a constant rate.
 
-    python -m pipeline.learning.train_study local_dt_halfcheetah_throttled
+    python -m pipeline make training/local_dt_halfcheetah_throttled
 
-The loops are those of `pipeline.learning.train` and `pipeline.methods.trajectory_transformer.train`, and a killed run resumes as theirs do. The
+The loops are those of `learning.train` and `trajectory_transformer.train`, and a killed run resumes as theirs do. The
 weights are trained in float32 and kept in float16, in half the space; both losses on held-out data are in the evidence, which
 also says on what device it was made: a GPU where there is one.
 """
@@ -70,7 +70,7 @@ def write_halved(folder: Path, model, card: str) -> None:
 
 def train_at_a_constant_rate(run, whole: Episodes, work: Path) -> tuple[torch.nn.Module, list[dict]]:
     """Train as `train.train` does, but at `learning_rate` from the warm-up on; a checkpoint at each of `run.snapshots`."""
-    module = importlib.import_module(f"pipeline.models.{run.method}")
+    module = importlib.import_module(f"pipeline.methods.{run.method}.model")
     learn, held_out = train.split(whole, run)
     batches, held_out_batches = module.Batches(learn, run), module.Batches(held_out, run, like=learn)
     torch.manual_seed(run.seed)
@@ -120,7 +120,7 @@ def learn(recipe) -> tuple[torch.nn.Module, dict]:
     whole = read(run)
     loop = train_at_a_constant_rate if hasattr(run, "snapshots") else train.train
     model, curve = loop(run, whole, work)
-    module = importlib.import_module(f"pipeline.models.{run.method}")
+    module = importlib.import_module(f"pipeline.methods.{run.method}.model")
     seen, unseen = train.split(whole, run)
     batches = module.Batches(unseen, run, like=seen)
     stored = train.held_out_loss(module, halved(model), batches, run)

@@ -1,14 +1,14 @@
 """Look where a model looks: attention on fixed contexts, by type of token, beside an untrained twin; and what altering
 tokens does.
 
-    python -m pipeline.measures.attend local_dt_halfcheetah
+    python -m pipeline make attention/local_dt_halfcheetah
 
 Decision Transformer: rows of the attention matrix that predict an action are those of the **state** tokens. Their share on
 return tokens is compared with what uniform causal attention would give, and with what the same architecture gives before
 training. Attention is not influence, so the contexts are also altered: the return tokens (all, or the latest) of each
 context are replaced by those of another, likewise the state tokens, and the movement of the action is measured.
 
-Trajectory Transformer: attention by age of the key, and the two patterns its authors describe (see `pipeline.statistics.patterns`).
+Trajectory Transformer: attention by age of the key, and the two patterns its authors describe (see `statistics.patterns`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Collect a dataset by playing the behaviour policy stochastically.
 
-    python -m pipeline.measures.collect local_halfcheetah_medium
+    python -m pipeline make datasets/local_halfcheetah_medium
 
 Episodes are played in shards of 50, all of a shard in lockstep. A finished shard is kept, so that a killed collection
 resumes; the dataset's SHA-256 over its arrays is the same each time. On a processor that rounds otherwise it is another: then

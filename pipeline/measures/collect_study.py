@@ -1,9 +1,9 @@
 """Collect a dataset that covers returns: the recorder throttled, or the policies along its training.
 
-    python -m pipeline.measures.collect_study local_halfcheetah_throttled
-    python -m pipeline.measures.collect_study local_halfcheetah_replay
+    python -m pipeline make datasets/local_halfcheetah_throttled
+    python -m pipeline make datasets/local_halfcheetah_replay
 
-Shards, files and statistics are those of `pipeline.measures.collect`; the evidence also keeps every return and every episode's label,
+Shards, files and statistics are those of `measures.collect`; the evidence also keeps every return and every episode's label,
 which no model sees: the factor on its torques, or the steps its policy had been trained for.
 """
 
@@ -75,7 +75,7 @@ def kept_policies(run) -> list[BehaviourPolicy]:
     if any(not torch.equal(last[name], tensor) for name, tensor in stopped.items()):
         raise PipelineError(
             f"{paths[-1]} is not {run.behaviour}, where the same training once stopped: "
-            f"train it again with `python -m pipeline.methods.soft_actor_critic.train_long {run.training}`"
+            f"train it again with `python -m pipeline make training/{run.training}`"
         )
     return [BehaviourPolicy(model) for model in models]
 

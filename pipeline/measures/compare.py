@@ -1,6 +1,6 @@
 """Compare evaluations: how far the return got follows the return asked, and how far one method lies above another.
 
-python -m pipeline.measures.compare local_dt_halfcheetah_obedience
+python -m pipeline make compared/local_dt_halfcheetah_obedience
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Collect one level's demonstrations: episodes solved by BabyAI's own bot.
 
-    python -m pipeline.measures.demonstrate local_bot_go_to_local_s8n7
+    python -m pipeline make datasets/local_bot_go_to_local_s8n7
 
 The bot (minigrid/utils/baby_ai_bot.py) sees only what lies before the agent and explores until it finds its object; so in mazes
 it takes detours that nobody who sees the whole grid would take. Episodes come in shards; a finished shard is kept, so that a

@@ -1,6 +1,6 @@
 """Play a run's episodes and keep every return.
 
-    python -m pipeline.measures.evaluate local_dt_halfcheetah_6000
+    python -m pipeline make evaluations/local_dt_halfcheetah_6000
 
 Episodes are cut into fixed shards; all of a shard are played in lockstep. A finished shard is kept, so that a killed evaluation
 resumes. Which episodes share a shard is part of the run: batched arithmetic rounds differently for other batch sizes, and the

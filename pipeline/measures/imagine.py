@@ -1,6 +1,6 @@
 """Hold what a planner imagines against what the simulator does under the same actions.
 
-    python -m pipeline.measures.imagine local_tt_halfcheetah_k32
+    python -m pipeline make imagination/local_tt_halfcheetah_k32
 
 Along a rollout, plans are made anew from the recorded past. The simulator is put into the state each plan begins in, plays the
 plan's actions, and its observations and rewards are compared with those imagined. Two yardsticks stand beside: that nothing

@@ -1,6 +1,6 @@
 """Pool the evaluations of one recipe's training seeds into one row.
 
-python -m pipeline.measures.pool local_bc_halfcheetah
+python -m pipeline make pooled/local_bc_halfcheetah
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Watch LEAP refine: how the energy of its plans falls, how near it comes to the least there is, and where the model looks
 when it reconsiders an action.
 
-    python -m pipeline.measures.refine local_leap_go_to_local_s8n7
+    python -m pipeline make refined/local_leap_go_to_local_s8n7
 
 The plans are the first ones of a level's held-out episodes. Where so few actions make a plan that all plans can be listed,
 the least energy is known. Attention is read at the state before each action, that action alone masked, beside an untrained twin

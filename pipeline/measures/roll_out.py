@@ -1,6 +1,6 @@
 """Play one episode and keep the simulator's states, so that it can be drawn later, anywhere.
 
-    python -m pipeline.measures.roll_out local_dt_halfcheetah_6000
+    python -m pipeline make rollouts/local_dt_halfcheetah_6000
 
 The actions are kept too: played again from the same seed they must give the same states, which the tests check.
 """

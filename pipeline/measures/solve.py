@@ -1,6 +1,6 @@
 """Play held-out episodes of a BabyAI level and count those solved.
 
-    python -m pipeline.measures.solve local_leap_go_to_local_s8n7_published
+    python -m pipeline make solved/local_leap_go_to_local_s8n7_published
 
 Episodes are cut into fixed shards; all of a shard are played, and planned, in lockstep. A finished shard is kept, so that a
 killed run resumes. Which episodes share a shard is part of the run: batched arithmetic rounds differently for other batch

@@ -1,6 +1,6 @@
 """Time a policy's actions: one episode alone, one thread.
 
-    python -m pipeline.measures.time_actions local_dt_halfcheetah
+    python -m pipeline make latency/local_dt_halfcheetah
 
 Seconds do not repeat, so this evidence names the machine and stands apart from the returns.
 """

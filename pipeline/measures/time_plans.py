@@ -1,6 +1,6 @@
 """Time LEAP's plans: one episode alone, one thread, what is seen encoded anew for each.
 
-    python -m pipeline.measures.time_plans local_leap_go_to_local_s8n7
+    python -m pipeline make latency/local_leap_go_to_local_s8n7
 
 Seconds do not repeat, so this evidence names the machine and stands apart from what is solved.
 """

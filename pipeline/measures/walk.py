@@ -1,6 +1,6 @@
 """Play one episode of a BabyAI level and keep what was seen and planned, so that it can be drawn later, anywhere.
 
-python -m pipeline.measures.walk local_leap_go_to_obj_maze_s7_open_blind
+python -m pipeline make walks/local_leap_go_to_obj_maze_s7_open_blind
 """
 
 from __future__ import annotations

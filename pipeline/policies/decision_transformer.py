@@ -78,7 +78,7 @@ class DecisionTransformerPolicy:
         )
 
     def inputs(self, contexts: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The model's inputs for recorded contexts (see `pipeline.measures.collect.draw_contexts`), the last action still a zero."""
+        """The model's inputs for recorded contexts (see `measures.collect.draw_contexts`), the last action still a zero."""
         actions = contexts["actions"].clone()
         actions[:, -1] = 0.0
         return {

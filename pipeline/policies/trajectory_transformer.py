@@ -1,8 +1,8 @@
 """Trajectory Transformer as a policy: imagine, choose, take one step, imagine again.
 
 Source: Janner et al. 2021 (arXiv 2106.02039), section 4.3; jannerm/trajectory-transformer:scripts/plan.py. The last transitions
-and the present observation are the context of a beam search (`pipeline.methods.trajectory_transformer.planning`); the first action of the best beam is
-played, and everything is planned anew at the next step.
+and the present observation are the context of a beam search (`trajectory_transformer.planning`); the first action of the best
+beam is played, and everything is planned anew at the next step.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Draw simulator states as pictures: a still, or a moving picture with a poster for readers who want no motion.
 
-    python -m pipeline.show.animate half_cheetah
+    python -m pipeline make pictures/half_cheetah
 
 Headless: MuJoCo draws by OSMesa (Debian: libosmesa6) unless MUJOCO_GL names another. Nothing is simulated here; the states come
 from `results/rollouts/`. Frames that come out blank are refused.

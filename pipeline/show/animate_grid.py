@@ -1,6 +1,6 @@
 """Draw a walk on a BabyAI grid as a moving picture, with what is left of the plan, and a poster for readers who want no motion.
 
-    python -m pipeline.show.animate_grid leap_baby_ai_maze
+    python -m pipeline make pictures/leap_baby_ai_maze
 
 Nothing is simulated here; what was seen and planned comes from `results/walks/`.
 """

@@ -1,7 +1,7 @@
 """What follows from what was played: means, intervals, scores and differences, by kind of evidence.
 
 A file of evidence holds both. What was played took minutes; what follows from it is computed again, in milliseconds, whenever
-it is asked whether evidence holds (`pipeline.evidence.fingerprints.stale`). So a change of statistics plays nothing again, and a derived
+it is asked whether evidence holds (`evidence.fingerprints.stale`). So a change of statistics plays nothing again, and a derived
 number that was changed by hand is found even where all digests were changed with it.
 """
 

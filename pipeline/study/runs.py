@@ -235,7 +235,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class PlannedEvaluation(Evaluation):
-    """Episodes whose every action is searched for; the defaults are the published search's (see `pipeline.methods.trajectory_transformer.planning.Search`)."""
+    """Episodes whose every action is searched for; the defaults are the published search's (`planning.Search`)."""
 
     beams: int = 32
     horizon: int = 5

@@ -1,6 +1,6 @@
 """Train LEAP, or a rival that sees the same, on the demonstrations of all levels.
 
-    python -m pipeline.methods.leap.train local_leap_goal
+    python -m pipeline make training/local_leap_goal
 
 One model learns all levels. A batch takes level, episode and first step at random; the actions from there on, as many as the
 level's plans have, are learnt by the whole pseudo-likelihood: each is masked once, alone, and guessed from the others. What is

@@ -1,6 +1,6 @@
 """Train the behaviour policy: soft actor-critic, stopped at the level of D4RL's medium policy.
 
-    python -m pipeline.methods.soft_actor_critic.train local_sac_halfcheetah_medium
+    python -m pipeline make training/local_sac_halfcheetah_medium
 
 Training goes in intervals of whole episodes. Each interval begins with seeds of its own and freshly reset simulators, so
 that networks, optimizers and replay buffer are all there is to keep: a killed run resumes at its last interval and ends

@@ -1,8 +1,8 @@
 """Train the behaviour policy past the level where it was stopped, and keep the policy of every interval.
 
-    python -m pipeline.methods.soft_actor_critic.train_long local_sac_halfcheetah_long
+    python -m pipeline make training/local_sac_halfcheetah_long
 
-The same training as `pipeline.methods.soft_actor_critic.train`'s, interval for interval: until that one stops, both give the same bytes. The
+The same training as that of `train` beside it, interval for interval: until that one stops, both give the same bytes. The
 policies are kept in `data/<name>/`, one file for each interval; a killed run resumes at its last interval.
 """
 

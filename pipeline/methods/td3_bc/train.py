@@ -1,6 +1,6 @@
 """Train TD3+BC on a dataset: the value-based rival of the sequence models.
 
-    python -m pipeline.methods.td3_bc.train local_td3bc_halfcheetah_s0
+    python -m pipeline make training/local_td3bc_halfcheetah_s0
 
 Training goes in intervals of updates. Each interval draws from a seed of its own, so that networks and optimizers are all
 there is to keep: a killed run resumes at its last interval and ends at the same bytes as an undisturbed one. Only

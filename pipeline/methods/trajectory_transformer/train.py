@@ -1,7 +1,7 @@
 """Train a Trajectory Transformer on a dataset, or train a committed one further.
 
-    python -m pipeline.methods.trajectory_transformer.train local_tt_halfcheetah
-    python -m pipeline.methods.trajectory_transformer.train local_tt_halfcheetah --from local_tt_halfcheetah
+    python -m pipeline make training/local_tt_halfcheetah
+    python -m pipeline make training/local_tt_halfcheetah --from local_tt_halfcheetah
 
 Progress is kept after each interval: a killed run resumes, with the same options, at its last. `--from` begins with the
 weights and the bins of a checkpoint, with a warm-up and a decay of its own, and what the run calls `further_`; the tokens seen

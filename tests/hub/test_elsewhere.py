@@ -105,7 +105,7 @@ def test_what_was_trained_elsewhere_plays_under_a_name_of_its_own(house, monkeyp
 
 def test_a_dataset_that_was_not_fetched_is_named_with_the_command_that_fetches_it(house):
     (house / "data" / f"{DATASETS['d4rl']}.hdf5").unlink()
-    with pytest.raises(PipelineError, match="python -m pipeline.measures.collect d4rl_halfcheetah_medium_v2"):
+    with pytest.raises(PipelineError, match="python -m pipeline make datasets/d4rl_halfcheetah_medium_v2"):
         command.find(f"{TRAININGS['dt'].name}_on_{DATASETS['d4rl']}", recipes.TRAININGS)
 
 

@@ -15,7 +15,7 @@ ELSEWHERE = {"processor": "another", "arithmetic": "0" * 16}
 
 def arithmetic(**variables: str) -> str:
     """The digest in a process of its own, under environment variables."""
-    words = [sys.executable, "-c", "from pipeline import machines; print(machines.arithmetic())"]
+    words = [sys.executable, "-c", "from pipeline.evidence import machines; print(machines.arithmetic())"]
     env = {**os.environ, **variables}
     return subprocess.run(words, cwd=files.ROOT, env=env, capture_output=True, text=True, check=True).stdout.strip()
 

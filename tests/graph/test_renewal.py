@@ -94,6 +94,25 @@ def test_a_statement_that_went_must_have_run_as_it_was(tmp_path):
     assert missed([3, 4, 5, 6, 7, 8]) == []
 
 
+def test_a_file_that_moved_is_held_against_what_it_was(tmp_path):
+    then = project(tmp_path / "then", OLD + "\n\nplay(len, 3)\n")
+    text = OLD.replace("total -= 1", "total -= 2") + "\n\nplay(len, 3)\n"
+    now = project(tmp_path / "now", text)
+    (now.root / "pipeline" / "games").mkdir()
+    (now.root / "pipeline" / "play.py").rename(now.root / "pipeline" / "games" / "play.py")
+    made = {"sources": then.sources(("pipeline.play",))}
+    recipe = dataclasses.replace(RECIPE, modules=("pipeline.games.play",))
+    moved = {"pipeline/games/play.py": "pipeline/play.py"}
+
+    def missed(then_ran: list[int], now_ran: list[int]) -> list[str]:
+        ran = {"pipeline/play.py": then_ran}, {"pipeline/games/play.py": now_ran}
+        return renewal.missed_lines(recipe, made, then.root, now.root, *ran, moved)
+
+    (changed,) = [line for line, text in enumerate(OLD.splitlines(), 1) if "total -= 1" in text]
+    assert missed([], []) == [f"pipeline/games/play.py:{changed}", f"pipeline/play.py:{changed} as it was"]
+    assert missed([changed], [changed]) == []
+
+
 def content_of(recipe) -> dict:
     """A piece of the repository's evidence, as it would be if it were current."""
     content = records.read(recipe.path())
@@ -259,7 +278,7 @@ def test_a_commit_is_found_by_the_digests_of_its_code(tmp_path, monkeypatch):
         (root / "pipeline" / "returns.py").write_text(text)
         renewal.git("add", "--all", folder=root)
         renewal.git(*told, "commit", "--quiet", "--message", "one", folder=root)
-        return renewal.git("rev-parse", "HEAD", folder=root).strip(), fingerprints.Tree(root).digest("pipeline.data.returns")
+        return renewal.git("rev-parse", "HEAD", folder=root).strip(), fingerprints.Tree(root).digest("pipeline.returns")
 
     renewal.git("init", "--quiet", folder=root)
     commits = [commit(f"x = {number}\n") for number in range(3)]
@@ -268,8 +287,8 @@ def test_a_commit_is_found_by_the_digests_of_its_code(tmp_path, monkeypatch):
     monkeypatch.setattr(renewal.git, "__kwdefaults__", {"folder": root})
     history = renewal.History(tmp_path / "history")
     for name, digest in commits:
-        assert history.maker({"sources": {"pipeline.data.returns": digest}}) == name
+        assert history.maker({"sources": {"pipeline.returns": digest}}) == name
     with pytest.raises(RenewalError, match="no commit holds the code"):
-        history.maker({"sources": {"pipeline.data.returns": commits[0][1], "pipeline.other": "0" * 64}})
+        history.maker({"sources": {"pipeline.returns": commits[0][1], "pipeline.other": "0" * 64}})
     with pytest.raises(RenewalError, match="no commit holds the code"):
-        history.maker({"sources": {"pipeline.data.returns": "0" * 64}})
+        history.maker({"sources": {"pipeline.returns": "0" * 64}})

@@ -230,16 +230,16 @@ def test_an_encoding_that_hides_a_line_hides_nothing(tmp_path):
 
 def test_a_package_comes_before_a_module_of_its_name_as_python_has_it(tmp_path):
     tree = write(tmp_path, pipeline__returns="x = 1\n", pipeline__returns__more="x = 2\n")
-    assert tree.locate("pipeline.data.returns").name == "returns.py", "a folder without __init__.py comes after the file"
+    assert tree.locate("pipeline.returns").name == "returns.py", "a folder without __init__.py comes after the file"
     (tmp_path / "pipeline" / "returns" / "__init__.py").write_text("x = 3\n")
-    assert Tree(tmp_path).locate("pipeline.data.returns") == tmp_path / "pipeline" / "returns" / "__init__.py"
+    assert Tree(tmp_path).locate("pipeline.returns") == tmp_path / "pipeline" / "returns" / "__init__.py"
 
 
 def test_a_compiled_module_in_the_place_of_source_is_refused(tmp_path):
     write(tmp_path, pipeline__returns="x = 1\n")
     (tmp_path / "pipeline" / "returns.cpython-311-x86_64-linux-gnu.so").write_bytes(b"")
-    with pytest.raises(EvidenceError, match="would be imported in the place of pipeline.data.returns"):
-        Tree(tmp_path).digest("pipeline.data.returns")
+    with pytest.raises(EvidenceError, match="would be imported in the place of pipeline.returns"):
+        Tree(tmp_path).digest("pipeline.returns")
 
 
 def test_a_file_in_the_root_that_shadows_a_library_counts(tmp_path):
@@ -272,22 +272,23 @@ def test_only_named_modules_are_left_out_and_no_other_is_imported_by_a_name_made
         if "import_module(" in path.read_text(encoding="utf-8") or "run_module(" in path.read_text(encoding="utf-8")
     ]
     assert sorted(dynamic) == [
-        f"pipeline/{name}.py" for name in ("command", "policies/__init__", "probe", "train", "train_study")
+        f"pipeline/{name}.py"
+        for name in ("__main__", "graph/command", "graph/probe", "learning/train", "learning/train_study", "policies/__init__")
     ]
 
 
 ASIDE = (
-    "command",
-    "fingerprints",
-    "plan",
-    "probe",
-    "processes",
-    "recipes",
-    "renewal",
-    "runs",
-    "studies",
-    "summaries",
-    "syntax",
+    "graph.command",
+    "evidence.fingerprints",
+    "graph.plan",
+    "graph.probe",
+    "evidence.processes",
+    "evidence.recipes",
+    "graph.renewal",
+    "study.runs",
+    "study.studies",
+    "statistics.summaries",
+    "evidence.syntax",
 )
 
 
@@ -339,7 +340,7 @@ def test_moving_pictures_hold_the_runs_they_show():
 
 def test_code_edited_while_it_runs_writes_nothing(tmp_path, monkeypatch):
     recipe = Recipe("toy", "toys", "pipeline.toy", runs.Figure("toy"), ("pipeline.data.returns",))
-    path = files.ROOT / "pipeline" / "returns.py"
+    path = files.ROOT / "pipeline" / "data" / "returns.py"
     monkeypatch.setitem(pipeline.SOURCE, path, "0" * 64)
     with pytest.raises(EvidenceError, match="returns.py was edited while this ran"):
         records.write(recipe, {"x": 1.0}, tmp_path)

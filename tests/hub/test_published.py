@@ -196,7 +196,7 @@ def test_a_fetched_checkpoint_that_was_damaged_is_fetched_again(house):
 
 
 def test_the_bins_of_the_trajectory_transformer_are_made_from_the_dataset_it_was_trained_on(house):
-    with pytest.raises(HubError, match=f"ships no thresholds.*python -m pipeline.hub.fetch_dataset {TT.data}"):
+    with pytest.raises(HubError, match=f"ships no thresholds.*python -m pipeline make datasets/{TT.data}"):
         published.ensure(TT.name)
     whole = dataset(files.ROOT)
     client.record("datasets", TT.data, {"sha256": "0" * 64, "arrays_sha256": episodes.sha256(whole)})

@@ -69,7 +69,7 @@ def test_a_file_is_never_half_there(tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
-from pipeline import command, evidence, files, plan
+from pipeline import files
 def write(temporary):
     temporary.write_text("new, but not wh")
     os.kill(os.getpid(), signal.SIGKILL)

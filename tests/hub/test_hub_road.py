@@ -12,7 +12,7 @@ from pipeline.show.tabulate import interval
 from pipeline.study import runs
 from tests import small_hub
 from tests import toy as toys
-from tests.test_site import build
+from tests.page.test_site import build
 
 DT, TT = runs.PUBLISHED_DECISION_TRANSFORMER, runs.PUBLISHED_TRAJECTORY_TRANSFORMER
 PLACE = "/d4rl/halfcheetah_medium-v2.hdf5"
@@ -45,7 +45,7 @@ def served():
 def road(served, tmp_path_factory) -> toys.Toy:
     """A toy that has trained nothing, with the contexts that attention reads, before anything was fetched or locked."""
     toy = toys.build(tmp_path_factory.mktemp("hub"), behaviour=False)
-    with open(toy.root / "pipeline" / "runs.py", "a", encoding="utf-8") as file:
+    with open(toy.root / "pipeline" / "study" / "runs.py", "a", encoding="utf-8") as file:
         file.write(RUNS.format(address=served.endpoint + PLACE))
     for path in (toy.root / "templates").iterdir():
         path.unlink()
@@ -157,7 +157,7 @@ def test_reproduction_from_the_hub_makes_its_evidence_again(road, served):
 
 def test_results_made_by_other_code_are_announced(road):
     assert "published checkpoints" not in road.run("pipeline.graph.plan").stdout
-    with open(road.root / "pipeline" / "evaluate.py", "a", encoding="utf-8") as file:
+    with open(road.root / "pipeline" / "measures" / "evaluate.py", "a", encoding="utf-8") as file:
         file.write("\n\nMOVED = 1\n")
     said = road.run("pipeline.graph.plan").stdout
     assert "2 results of published checkpoints were made by other code, such as evaluations/hub_dt_halfcheetah_6000" in said

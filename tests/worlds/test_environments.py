@@ -54,7 +54,9 @@ def test_an_environment_that_ends_episodes_early_is_refused():
 
 @pytest.mark.parametrize("setting", ["cgl", "nonsense", None])
 def test_what_draws_nothing_ignores_settings_of_opengl(setting):
-    code = "import os; from pipeline import environments; print(environments.mujoco.__name__, os.environ.get('MUJOCO_GL'))"
+    code = (
+        "import os; from pipeline.worlds import environments; print(environments.mujoco.__name__, os.environ.get('MUJOCO_GL'))"
+    )
     surroundings = {name: value for name, value in os.environ.items() if name != "MUJOCO_GL"}
     surroundings |= {"MUJOCO_GL": setting} if setting else {}
     done = subprocess.run([sys.executable, "-c", code], cwd=files.ROOT, env=surroundings, capture_output=True, text=True)

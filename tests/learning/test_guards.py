@@ -54,7 +54,7 @@ def test_a_dataset_that_came_out_otherwise_overwrites_nothing_and_is_kept_under_
     record(monkeypatch, name, 0.1)
     before = snapshot(house)
     with pytest.raises(
-        PipelineError, match=f"nothing was written: `python -m pipeline.measures.collect {name}_here` keeps"
+        PipelineError, match=f"nothing was written: `python -m pipeline make datasets/{name}_here` keeps"
     ) as error:
         record(monkeypatch, name, np.nextafter(np.float32(0.1), np.float32(1)))
     assert "\n" not in str(error.value) and snapshot(house) == before

@@ -1,0 +1,80 @@
+"""The rooms of the pipeline: each imports those that come before it, and no method imports another."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline import files
+from pipeline.evidence import fingerprints
+
+ROOMS = (
+    "study",
+    "evidence",
+    "worlds",
+    "data",
+    "statistics",
+    "learning",
+    "methods",
+    "policies",
+    "hub",
+    "measures",
+    "show",
+    "graph",
+)
+UPWARD = {  # that remain, each with its reason
+    ("evidence.fingerprints", "statistics.summaries"): "what follows from what was played is computed again at every check",
+    ("methods.soft_actor_critic.train", "policies.behaviour"): "is evaluated while it learns",
+    ("learning.train_study", "methods.trajectory_transformer.discretization"): "trains every method on other data",
+    ("learning.train_study", "methods.trajectory_transformer.model"): "likewise",
+    ("learning.train_study", "methods.trajectory_transformer.train"): "likewise",
+}
+COMMAND_LINES = "graph.command"  # which every verb may import, for its `main`
+SHARED = ("deterministic_policy",)  # networks of several methods
+BETWEEN = {("return_conditioned_cloning", "behaviour_cloning")}  # the second, told the return
+
+
+def imports() -> list[tuple[str, str]]:
+    """What every module of the pipeline imports of it, both named from below it."""
+    tree, found = fingerprints.Tree(files.ROOT), []
+    for path in sorted((files.ROOT / "pipeline").rglob("*.py")):
+        module = ".".join(path.relative_to(files.ROOT).with_suffix("").parts).removesuffix(".__init__")
+        tree.digest(module)
+        targets = {tree.target(each) for each in tree.imports[module]} - {None}
+        found += [(module.removeprefix("pipeline."), target.removeprefix("pipeline.")) for target in sorted(targets)]
+    return found
+
+
+def room(module: str) -> str | None:
+    """The room that a module is in."""
+    return module.partition(".")[0] if module.partition(".")[0] in ROOMS else None
+
+
+def test_every_folder_is_a_room():
+    folders = {path.parent.name for path in (files.ROOT / "pipeline").glob("*/__init__.py")}
+    assert folders == set(ROOMS)
+
+
+def test_rooms_import_only_those_before_them():
+    across = [(one, other) for one, other in imports() if room(one) and room(other) and other != COMMAND_LINES]
+    upward = {(one, other) for one, other in across if ROOMS.index(room(one)) < ROOMS.index(room(other))}
+    assert upward == UPWARD.keys()
+
+
+def test_no_method_imports_another():
+    methods = [
+        (one.split(".")[1], other.split(".")[1])
+        for one, other in imports()
+        if one.startswith("methods.") and other.startswith("methods.")
+    ]
+    assert {(one, other) for one, other in methods if one != other and other not in SHARED} == BETWEEN
+
+
+def test_what_is_run_imports_nothing_of_the_pipeline_and_no_library():
+    for path in (files.ROOT / "pipeline" / "study").glob("*.py"):
+        names = set(re.findall(r"^(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+        assert names <= {"__future__", "collections", "dataclasses", "pipeline", "typing"}, path
+
+
+def test_tests_lie_as_what_they_test_does():
+    folders = {path.parent.name for path in (files.ROOT / "tests").glob("*/test_*.py")}
+    assert folders <= {*ROOMS, "page"}
