@@ -26,13 +26,16 @@ FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opt
 def resolve(name: str) -> Recipe:
     """The recipe of a result, named as kind/name, by its name where only one kind has it, or as other catalogs name a dataset.
 
+    Of names, `local_` may be left out.
+
     Raises:
         PipelineError: there is none, or several; the sentence says which there are.
     """
     known = recipes.known()
     called = {getattr(recipe.run, "identifier", None): key for key, recipe in known.items()}
-    plain = called.get(name, name.replace("-", "_"))
-    found = [plain] if plain in known else [key for key in known if key.partition("/")[2] == plain]
+    plain = called.get(name.removeprefix("datasets/"), name.replace("-", "_"))
+    whole, short = (plain, plain.replace("/", "/local_", 1)), (plain, f"local_{plain}")
+    found = [key for key in known if key in whole or key.partition("/")[2] in short]
     if len(found) > 1:
         raise PipelineError(f"{name!r} names {len(found)} results: say which, {', '.join(found[:-1])} or {found[-1]}")
     if not found:
