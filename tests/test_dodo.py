@@ -74,3 +74,11 @@ def test_an_interrupted_doit_says_one_sentence(slow):
     os.killpg(running.pid, signal.SIGINT)
     assert running.wait(SECONDS) == 130
     assert read(terminal, "").strip() == "interrupted; finished parts are kept, the same command goes on from there"
+
+
+@pytest.mark.parametrize("words", [["ignore", "tabulate"], ["source=hub", "forget", "tabulate"], ["reset-dep"]])
+def test_what_would_change_only_doits_memory_is_refused(words):
+    done = subprocess.run([sys.executable, "-m", "doit", *words], cwd=files.ROOT, capture_output=True, text=True)
+    asked = next(word for word in words if "=" not in word)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith(f"error: `doit {asked}` changes nothing here") and len(done.stderr.splitlines()) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
@@ -24,7 +23,7 @@ from transformers import DecisionTransformerModel
 from pipeline import PipelineError, checkpoints, episodes, evidence, files, fingerprints, recipes, runs, tabulate
 from pipeline.models import decision_transformer
 from pipeline.models.gaussian_policy import GaussianPolicyConfig, GaussianPolicyModel
-from tests.toy import Toy, assert_one_sentence
+from tests.toy import Toy, assert_one_sentence, without_privilege
 
 COUNT, STEPS = 3, 4
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -434,12 +433,6 @@ def test_a_disk_that_is_full_at_the_flush_leaves_the_old_bytes(tmp_path, monkeyp
         else:
             files.write_text(folder / "README.md", "other")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-
-
-def without_privilege() -> None:
-    """Give up root's right to write where permissions forbid it, so that the test means the same for every user."""
-    drop_from_bounding_set, override_permissions = 24, 1  # PR_CAPBSET_DROP, CAP_DAC_OVERRIDE
-    ctypes.CDLL(None).prctl(drop_from_bounding_set, override_permissions)
 
 
 def test_read_only_results_are_one_sentence_and_stay_as_they_are(own_toy):

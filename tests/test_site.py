@@ -557,6 +557,14 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
     assert len(finished.stderr.strip().splitlines()) == 1
 
 
+def test_a_build_writes_nothing_beside_the_site_so_that_a_read_only_checkout_can_be_built_elsewhere(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    before = set(write_sample(source, SAMPLE).rglob("*"))
+    build(source, tmp_path / "out" / "site")
+    assert set(source.rglob("*")) == before
+
+
 def test_dollars_follow_pandocs_rules_and_numbers_their_format(tmp_path):
     cases = {
         "a $x$ b": ["x"],
