@@ -1,4 +1,4 @@
-"""Which results are attested: what GitHub's program says of a file of verdicts, and what the page makes of it."""
+"""A file of verdicts is kept where GitHub's program says that GitHub attests it, and in no other case."""
 
 import hashlib
 import json
@@ -153,73 +153,7 @@ def test_the_earliest_moment_of_the_first_attestation_counts_as_a_date_in_univer
     assert (found["commit"], found["date"]) == ("early", "2026-12-01")
 
 
-# What the page makes of it
-
-
-def evidence_of(sha256: str, checkpoint: str | None) -> dict:
-    inputs = {f"checkpoints/{checkpoint}/model.safetensors": "sum"} if checkpoint else {}
-    return {"run": {"checkpoint": checkpoint}, "made": {"inputs": inputs, "versions": {}, "sha256": sha256}, "values": {}}
-
-
-TREE = {
-    "published": {"scores": {"sources": {}}},
-    "evaluations": {
-        "one": evidence_of("1" * 64, "model"),
-        "two": evidence_of("2" * 64, "model"),
-        "three": evidence_of("changed since", "model"),
-        "four": evidence_of("4" * 64, None),
-        "new": evidence_of("5" * 64, "model"),
-    },
-    "latency": {"one": evidence_of("6" * 64, "model"), "four": evidence_of("4" * 64, "model")},
-    "training": {"model": {"run": {}, "made": {"inputs": {}, "versions": {}, "sha256": "7" * 64}, "values": {}}},
-}
-JUDGED = [
-    *VERDICTS,
-    {"result": "evaluations/three", "verdict": "identical", "sha256": "3" * 64},
-    {"result": "evaluations/four", "verdict": "statistically compatible", "sha256": "4" * 64},
-    {"result": "latency/one", "verdict": "equal within tolerance", "sha256": "6" * 64},
-    {"result": "training/model", "verdict": "not run", "sha256": "7" * 64},
-    {"result": "evaluations/gone", "verdict": "identical", "sha256": "8" * 64},
-]
-ATTESTED = {"repository": REPOSITORY, "commit": COMMIT, "date": "2026-11-30", "run": RUN, "verdict": json.dumps(JUDGED)}
-
-
-def test_attested_is_what_was_found_to_hold_and_is_the_same_since():
-    assert provenance.attested({**TREE, "attested": ATTESTED}) == {"evaluations/one", "evaluations/four", "latency/one"}
-    assert provenance.attested(TREE) == set()
-
-
-def test_how_much_is_attested_and_by_whom_is_told_together():
-    assert provenance.attestation({**TREE, "attested": ATTESTED}) == {
-        "repository": "some/name",
-        "commit": COMMIT,
-        "date": "2026-11-30",
-        "attested": 3,
-        "results": 8,
-    }
-    assert provenance.attestation(TREE) is None
-
-
-def test_each_row_counts_its_attested_pieces():
-    def counted(tree) -> dict:
-        return {row["checkpoint"]: (row["attested"], row["counts"]) for row in provenance.rows(tree)}
-
-    counts = {"evaluations": 4, "latency": 2}
-    assert counted({**TREE, "attested": ATTESTED}) == {None: (1, {"evaluations": 1}), "model": (2, counts)}
-    assert counted(TREE) == {None: (0, {"evaluations": 1}), "model": (0, counts)}
-
-
-def test_the_table_says_of_each_row_how_much_of_it_is_attested_and_below_on_whose_word():
-    table = tabulate.render("provenance", {**TREE, "attested": ATTESTED})
-    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
-    assert [row[-1] for row in cells] == ["attested", ":---------", "1 of 1", "2 of 6"]
-    assert "*3 of 8 pieces of evidence are attested:" in table and "`some/name` at commit `c0ffee000000`" in table
-    assert "on 2026-11-30," in table
-
-
-def test_a_table_without_a_record_says_that_nothing_is_attested_yet():
-    table = tabulate.render("provenance", TREE)
-    assert "No result has been attested yet" in table and " of 6 " not in table and "attested |" not in table
+# What a reproduction says of what it judged
 
 
 def test_verdicts_that_count_are_all_those_of_reproduction_but_the_bad_one():
