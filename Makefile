@@ -56,6 +56,7 @@ node_modules/installed: package-lock.json
 	@touch $@
 
 system: ## programs from Debian: installed where that is allowed, otherwise named
+	@[ -w . ] || { echo "error: $(CURDIR) cannot be written, and set-up and page are made in it: copy it to where you may write" >&2; exit 1; }
 	@missing=(); \
 	have() { command -v "$$1" > /dev/null || missing+=("$$2"); }; \
 	have jekyll jekyll; have bundle ruby-bundler; have node nodejs; have npm npm; have chromium chromium; \

@@ -23,6 +23,14 @@ sys.stdout.reconfigure(
     line_buffering=True, errors="backslashreplace"
 )  # the names of tasks before what the tasks say, in a log too
 
+FORGETFUL = ("ignore", "forget", "reset-dep")  # commands of doit that change what it remembers, which here is nothing
+asked = next((word for word in sys.argv[1:] if "=" not in word), None)  # after variables, as source=hub
+if asked in FORGETFUL:
+    sys.exit(
+        f"error: `doit {asked}` changes nothing here, where evidence says what is current and doit remembers nothing: "
+        "name the tasks to run (`doit list`), or delete what is to be made again below results/"
+    )
+
 COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk"]
 
 SOURCE = get_var("source", "local") or "local"  # `doit source=hub`: the published checkpoints in place of those trained here

@@ -11,7 +11,11 @@ module Numbers
       raise Liquid::ArgumentError, "fixed needs a finite number, not #{number.inspect}"
     end
 
-    whole, fraction = format("%.#{Integer(decimals)}f", number.abs).split(".")
+    # Of the number that is kept, in binary, and ties to even, as tabulate.py rounds in tables. Ruby's own `format` takes 56.55,
+    # kept as 56.549999999999997, for a tie.
+    places = Integer(decimals)
+    digits = (number.abs.to_r * 10**places).round(half: :even).to_s.rjust(places + 1, "0")
+    whole, fraction = digits[0, digits.length - places], (digits[-places, places] if places.positive?)
     negative = number.negative? && "#{whole}#{fraction}".match?(/[1-9]/)
     whole = whole.gsub(/(?<=\d)(?=(\d{3})+$)/, THIN_SPACE) if whole.length > 4
     "#{MINUS if negative}#{[whole, fraction].compact.join(".")}"

@@ -132,6 +132,12 @@ def reproduce(context: typer.Context) -> None:
     hand_over("pipeline.graph.reproduce", context.args)
 
 
+@app.command("attested", context_settings=FORWARDED)
+def record_attestation(context: typer.Context) -> None:
+    """Have the page say which results are attested, by a verdict that GitHub signed."""
+    hand_over("pipeline.graph.record_attestation", context.args)
+
+
 @app.command("lock-hub", context_settings=FORWARDED)
 def lock_hub(context: typer.Context) -> None:
     """Record the commits and sums of the published models as the hub has them now, into `hub.lock`."""

@@ -8,9 +8,10 @@ import subprocess
 import pytest
 
 from pipeline import files
+from tests.toy import without_privilege
 
 
-def make(folder, target: str, **environment: str) -> subprocess.CompletedProcess:
+def make(folder, target: str, preexec_fn=None, **environment: str) -> subprocess.CompletedProcess:
     """`make <target>` in a copy of what set-up reads, where no package index can be reached."""
     for name in ("Makefile", "requirements.lock", "package.json", "package-lock.json", ".npmrc"):
         shutil.copy(files.ROOT / name, folder)
@@ -22,9 +23,8 @@ def make(folder, target: str, **environment: str) -> subprocess.CompletedProcess
         "NPM_CONFIG_CACHE": str(folder / "cache"),
         "NPM_CONFIG_FETCH_RETRIES": "0",
     }
-    return subprocess.run(
-        [shutil.which("make"), target], cwd=folder, env={**os.environ, **closed, **environment}, capture_output=True, text=True
-    )
+    options = {"env": {**os.environ, **closed, **environment}, "preexec_fn": preexec_fn}
+    return subprocess.run([shutil.which("make"), target], cwd=folder, capture_output=True, text=True, **options)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,17 @@ def test_without_a_network_set_up_says_so_and_leaves_nothing_that_passes_for_ins
     assert done.returncode != 0
     assert f"error: {what} could not be installed; give the same command again once" in done.stderr
     assert not (tmp_path / target).exists()
+
+
+def test_a_checkout_that_cannot_be_written_is_named_before_anything_is_set_up(tmp_path):
+    make(tmp_path, "clean")  # which puts the files there
+    tmp_path.chmod(0o555)
+    try:
+        done = make(tmp_path, "site", preexec_fn=without_privilege)
+    finally:
+        tmp_path.chmod(0o755)
+    assert done.returncode != 0 and done.stdout == ""
+    assert done.stderr.startswith(f"error: {tmp_path} cannot be written") and "copy it to where you may write" in done.stderr
 
 
 PROGRAMS = ("bash", "sh", "touch", "mkdir", "rm", "cat", "test", "grep", "sleep", "id", "chmod", "ldconfig", "env", "dirname")

@@ -60,3 +60,9 @@ def test_evidence_is_made_again_every_week_and_only_a_sum_reaches_the_job_that_s
     assert triggers("reproduce").keys() == {"schedule", "workflow_dispatch"}
     (step,) = workflow("reproduce")["jobs"]["attest"]["steps"]
     assert step["with"].keys() == {"subject-name", "subject-digest"}
+
+
+def test_what_workflows_and_the_page_use_is_kept_new_but_not_on_the_day_it_appears():
+    updates = yaml.safe_load((FOLDER.parent / "dependabot.yml").read_text())["updates"]
+    assert {each["package-ecosystem"] for each in updates} == {"github-actions", "npm"}
+    assert all(each["cooldown"]["default-days"] >= 7 for each in updates)

@@ -6,6 +6,7 @@ episodes in `worlds/environments.py`, smaller runs in `study/runs.py`. Everythin
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import re
@@ -177,6 +178,15 @@ def build(folder: Path, behaviour: bool = True) -> Toy:
     )
     assert done.returncode == 0, done.stderr
     return toy
+
+
+def without_privilege() -> None:
+    """Give up root's right to write where permissions forbid it, so that a test means the same for every user.
+
+    To be called in the process that a test starts, before its program (`preexec_fn`).
+    """
+    drop_from_bounding_set, override_permissions = 24, 1  # PR_CAPBSET_DROP, CAP_DAC_OVERRIDE
+    ctypes.CDLL(None).prctl(drop_from_bounding_set, override_permissions)
 
 
 def assert_one_sentence(done: subprocess.CompletedProcess, *parts: str) -> None:

@@ -44,13 +44,21 @@ class Parser(argparse.ArgumentParser):
         return arguments
 
     def own_name(self, arguments: argparse.Namespace) -> str:
-        """The name of the run that is meant; other catalogues' identifiers (mujoco/halfcheetah/medium-v0) are known too."""
-        aliases = {getattr(recipe.run, "identifier", None): name for name, recipe in recipes.COLLECTIONS.items()}
-        name = aliases.get(arguments.name, arguments.name.replace("-", "_"))
-        data = getattr(arguments, "data", None)
+        """The name of the run that is meant; Minari's identifiers (mujoco/halfcheetah/medium-v0) are known too."""
+        name, data = own(arguments.name), getattr(arguments, "data", None)
         if arguments.source:
             name = f"{arguments.source}_{name.removeprefix('local_').removeprefix('hub_')}"
-        return f"{name}{runs.ON}{aliases.get(data, data.replace('-', '_'))}" if data else name
+        return f"{name}{runs.ON}{own(data)}" if data else name
+
+
+def identifiers() -> dict[str, str]:
+    """This project's name of each of Minari's datasets that it knows, by its identifier there."""
+    return {recipe.run.identifier: name for name, recipe in recipes.COLLECTIONS.items() if hasattr(recipe.run, "identifier")}
+
+
+def own(name: str) -> str:
+    """This project's name of what was asked for; an unknown identifier of Minari's, which has slashes, stays as it is."""
+    return identifiers().get(name, name if "/" in name else name.replace("-", "_"))
 
 
 def hand_over(registry: dict[str, Recipe], name: str) -> None:
@@ -84,6 +92,9 @@ def find(name: str, registry: dict[str, Recipe], root: Path = files.ROOT) -> Rec
         PipelineError: there is none; the sentence names the nearest.
     """
     base, _, data = name.partition(runs.ON)
+    for each in (base, data):
+        if "/" in each:
+            raise PipelineError(f"Minari's dataset {each!r} is not known here; known: {', '.join(identifiers())}")
     if base not in registry:
         near = get_close_matches(base, registry, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(registry)}"

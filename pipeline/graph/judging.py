@@ -46,6 +46,8 @@ def same_numbers(committed, again) -> float:
         return max(map(same_numbers, committed, again), default=0.0)
     if isinstance(committed, np.ndarray) and isinstance(again, np.ndarray):
         return largest_difference(committed, again)
+    if isinstance(committed, np.ndarray) or isinstance(again, np.ndarray):
+        return np.inf
     if isinstance(committed, int | float) and isinstance(again, int | float) and type(committed) is type(again):
         return 0.0 if committed == again else abs(committed - again) if np.isfinite(committed - again) else np.inf
     return 0.0 if committed == again else np.inf

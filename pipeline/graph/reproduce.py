@@ -4,9 +4,10 @@
     python -m pipeline reproduce --all    every shard
     python -m pipeline reproduce --source hub    from the published checkpoints
 
-Writes the same tree as `results/` below `build/reproduce/`, and `verdict.json` beside it. A killed reproduction resumes. Exits
-with 1 when a result is not reproduced (see `graph.judging` for what is owed on which machine). What only training could make
-again is marked *not run*. Pictures are drawn again, tables filled again.
+Writes the same tree as `results/` below `build/reproduce/`, and beside it `verdict.json`, where each verdict names the digest
+of the evidence that it is about (`record_attestation` has the page say which are attested). A killed reproduction
+resumes. Exits with 1 when a result is not reproduced (see `judging` for what is owed on which machine). What only
+training could make again is marked *not run*. Pictures are drawn again, tables filled again.
 """
 
 from __future__ import annotations
@@ -40,6 +41,17 @@ def judge(recipe: Recipe) -> judging.Verdict:
     except (PipelineError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
         return judging.BAD, f"what is published cannot be compared ({reason}): was it changed by hand?"
+
+
+def judged(recipe: Recipe) -> dict[str, str]:
+    """The digest of the committed evidence that a verdict is about, as `sha256`; nothing where there is none to name.
+
+    By it `pipeline.show.provenance.attested` tells whether that evidence is still the one that was judged.
+    """
+    try:
+        return {"sha256": records.sealed(records.read(recipe.path()))}
+    except (PipelineError, AttributeError, LookupError, TypeError, ValueError):
+        return {}
 
 
 def step_by_step(recipe: Recipe) -> dict:
@@ -120,6 +132,7 @@ def trained() -> list[dict]:
             "result": f"{recipe.kind}/{recipe.name}",
             "verdict": judging.BAD if wrong else "not run",
             "detail": wrong[0] if wrong else "made by training: `make train`",
+            **judged(recipe),
         }
         for recipe, wrong in found.items()
     ]
@@ -157,9 +170,8 @@ def reproduce(every_shard: bool, source: str = "local") -> list[dict]:
         timed = zip(together, pool.map(lambda recipe: tried(recipe, every_shard), together), strict=True)
         for recipe, (seconds, refused) in itertools.chain(timed, ((recipe, tried(recipe, every_shard)) for recipe in alone)):
             verdict, detail = ("not run", refused) if refused else judge(recipe)
-            verdicts.append(
-                {"result": f"{recipe.kind}/{recipe.name}", "verdict": verdict, "detail": detail, "seconds": round(seconds, 1)}
-            )
+            found = {"result": f"{recipe.kind}/{recipe.name}", "verdict": verdict, "detail": detail}
+            verdicts.append({**found, "seconds": round(seconds, 1), **judged(recipe)})
             bar.update()
     return verdicts + tables() + (trained() if source == "local" else [])
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 WEIGHTS = "/model.safetensors"
 SIMULATORS = ("gymnasium", "mujoco", "minigrid")
+NO_EVIDENCE = ("published", "attested")  # below results/: what others published, what is attested
+REPRODUCED = ("identical", "equal within tolerance", "statistically compatible")  # verdicts, see `pipeline.graph.judging`
 
 
 def rows(results: dict) -> list[dict]:
@@ -15,14 +19,16 @@ def rows(results: dict) -> list[dict]:
     Returns:
         For each: `checkpoint` (None for none), `sha256` of its weights, `origin` (None, or the repository and commit it was
         fetched from), `learned_from` (names of datasets, or its own trials), `recorded_in` and `played_in` (environments),
-        `simulators` (packages with versions), `counts` (pieces of evidence by kind).
+        `simulators` (packages with versions), `counts` (pieces of evidence by kind), `attested` (how many of these are).
     """
     found: dict[tuple, dict] = {}
+    signed = attested(results)
     for kind, files in sorted(results.items()):
-        for content in files.values() if kind != "published" else ():
+        for name, content in files.items() if kind not in NO_EVIDENCE else ():
             if (made_by := player(content)) is None:
                 continue
-            row = found.setdefault(made_by, {"played_in": set(), "simulators": set(), "counts": {}})
+            row = found.setdefault(made_by, {"played_in": set(), "simulators": set(), "counts": {}, "attested": 0})
+            row["attested"] += f"{kind}/{name}" in signed
             if place := environment(content["run"]):
                 row["played_in"].add(place)
                 row["simulators"] |= simulators(content)
@@ -36,6 +42,7 @@ def rows(results: dict) -> list[dict]:
             "played_in": sorted(row["played_in"]),
             "simulators": sorted(row["simulators"]),
             "counts": row["counts"],
+            "attested": row["attested"],
         }
         for (name, digest), row in ordered
     ]
@@ -48,8 +55,47 @@ def renewed(results: dict) -> dict[str, int]:
     Args:
         results: the tree under `results/`, folders and file names as keys.
     """
-    made = [content["made"] for kind, files in results.items() if kind != "published" for content in files.values()]
+    made = [content["made"] for kind, files in results.items() if kind not in NO_EVIDENCE for content in files.values()]
     return {"results": len(made), "renewed": sum(bool(each.get("renewed")) for each in made)}
+
+
+def verdicts(text: str) -> dict[str, tuple[str, str]]:
+    """Of a file that `make reproduce` wrote: the verdict on each result, as kind/name, and the digest of what was judged.
+
+    Raises:
+        AttributeError, LookupError, TypeError, ValueError: it is no such file.
+    """
+    return {entry["result"]: (entry["verdict"], entry["sha256"]) for entry in json.loads(text) if "sha256" in entry}
+
+
+def attested(results: dict) -> set[str]:
+    """The results, as kind/name, that are attested: found to hold on a machine of GitHub's, and the same to this day.
+
+    Whether evidence is what its digest says is not asked here, but wherever it is asked whether it holds.
+
+    Args:
+        results: the tree under `results/`; `attested` in it is what `pipeline.graph.record_attestation` wrote, if it did.
+    """
+    if "attested" not in results:
+        return set()
+    judged = verdicts(results["attested"]["verdict"])
+    return {
+        f"{kind}/{name}"
+        for kind, files in results.items()
+        if kind not in NO_EVIDENCE
+        for name, content in files.items()
+        if judged.get(f"{kind}/{name}") in [(verdict, content["made"]["sha256"]) for verdict in REPRODUCED]
+    }
+
+
+def attestation(results: dict) -> dict | None:
+    """Repository, commit and date of the run that attests results, how many results these are and how many there are; None
+    where none was recorded.
+    """
+    if "attested" not in results:
+        return None
+    signed = {key: results["attested"][key] for key in ("repository", "commit", "date")}
+    return {**signed, "attested": len(attested(results)), "results": renewed(results)["results"]}
 
 
 def player(content: dict) -> tuple[str | None, str | None] | None:

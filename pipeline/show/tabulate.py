@@ -69,8 +69,8 @@ def results(root: Path = files.ROOT) -> dict:
         except OSError as error:
             raise TableError(f"{path} cannot be read ({error.strerror})") from None
         except (ValueError, RecursionError) as error:
-            by_hand = path.name == "published.json"
-            cure = "restore it with `git checkout -- results/published.json`" if by_hand else "`doit` mends it"
+            by_hand = path.name in ("published.json", "attested.json")
+            cure = f"restore it with `git checkout -- results/{path.name}`" if by_hand else "`doit` mends it"
             raise TableError(f"{path} is not valid JSON ({error}): {cure}") from None
     return tree
 
@@ -108,7 +108,13 @@ def render(name: str, data: dict) -> str:
         return (
             environment(TEMPLATES)
             .get_template(f"{name}.md.j2")
-            .render(**data, runs=runs, provenance=provenance.rows(data), renewals=provenance.renewed(data))
+            .render(
+                **data,
+                runs=runs,
+                provenance=provenance.rows(data),
+                renewals=provenance.renewed(data),
+                attestation=provenance.attestation(data),
+            )
         )
     except jinja2.TemplateNotFound:
         raise TableError(f"there is no table named {name!r}; known: {', '.join(NAMES)}") from None

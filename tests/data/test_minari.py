@@ -11,7 +11,8 @@ import pytest
 from pipeline import PipelineError, files
 from pipeline.data import episodes, minari_files
 from pipeline.data.episodes import EpisodesError
-from pipeline.evidence import fingerprints, records
+from pipeline.evidence import fingerprints, recipes, records
+from pipeline.graph import command
 from pipeline.hub import client, fetch_dataset
 from pipeline.study import runs
 from tests import small_hub
@@ -156,6 +157,20 @@ def test_collect_hands_over_to_the_verb_that_fetches_and_says_what_to_install(tm
     (tmp_path / "minari.py").write_text("raise ImportError\n")
     surroundings = {**os.environ, "MINARI_DATASETS_PATH": str(tmp_path), "PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-m", "pipeline.measures.collect", RUN.identifier]
-    done = subprocess.run(command, cwd=files.ROOT, env=surroundings, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=recipes.__file__.rsplit("/", 2)[0], env=surroundings, capture_output=True, text=True)
     assert done.returncode == 1 and "`pip install minari` and give the same command again" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_version_or_dataset_that_this_project_does_not_know_is_named_beside_those_that_it_does(monkeypatch):
+    known = "mujoco/halfcheetah/simple-v0, mujoco/halfcheetah/medium-v0, mujoco/halfcheetah/expert-v0"
+    monkeypatch.setattr("sys.argv", ["fetch_dataset", "mujoco/halfcheetah/medium-v9"])
+    with pytest.raises(PipelineError) as error:
+        fetch_dataset.main()
+    assert str(error.value) == f"Minari's dataset 'mujoco/halfcheetah/medium-v9' is not known here; known: {known}"
+
+
+def test_names_are_asked_for_as_this_project_or_as_minari_writes_them():
+    asked = ("minari-halfcheetah-medium-v0", "minari_halfcheetah_medium_v0", "mujoco/halfcheetah/medium-v0")
+    assert [command.own(name) for name in asked] == ["minari_halfcheetah_medium_v0"] * 3
+    assert command.own("mujoco/hopper/medium-v0") == "mujoco/hopper/medium-v0"

@@ -60,6 +60,18 @@ def test_truncated_weights_with_a_sum_to_match_cannot_be_read(root):
         load(root)
 
 
+def test_weights_of_another_training_under_a_trainings_name_are_refused_with_sums_to_match(root):
+    name = "checkpoints/toy/model.safetensors"
+    path = root / "results" / "training" / "toy.json"
+    files.write_json(path, {"run": {}, "made": {}, "values": {"sha256": {name: files.sha256(root / name)}}})
+    load(root)
+    change(root, lambda tensors: tensors["mean.bias"].add_(1.0))
+    with pytest.raises(
+        CheckpointError, match=r"toy/model\.safetensors is not what .*results/training/toy\.json says was trained"
+    ):
+        load(root)
+
+
 def change(root, edit):
     tensors = load_file(weights(root))
     edit(tensors)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
@@ -28,7 +27,7 @@ from pipeline.methods.decision_transformer import model as decision_transformer
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.show import tabulate
 from pipeline.study import runs
-from tests.toy import Toy, assert_one_sentence
+from tests.toy import Toy, assert_one_sentence, without_privilege
 
 COUNT, STEPS = 3, 4
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -438,12 +437,6 @@ def test_a_disk_that_is_full_at_the_flush_leaves_the_old_bytes(tmp_path, monkeyp
         else:
             files.write_text(folder / "README.md", "other")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-
-
-def without_privilege() -> None:
-    """Give up root's right to write where permissions forbid it, so that the test means the same for every user."""
-    drop_from_bounding_set, override_permissions = 24, 1  # PR_CAPBSET_DROP, CAP_DAC_OVERRIDE
-    ctypes.CDLL(None).prctl(drop_from_bounding_set, override_permissions)
 
 
 def test_read_only_results_are_one_sentence_and_stay_as_they_are(own_toy):

@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -32,15 +33,19 @@ for number in range(3):
 SECONDS = 60  # after which a test that waits has failed
 
 
+def start(folder, **streams) -> subprocess.Popen:
+    """Start doit on a task that goes on only when its progress was seen."""
+    (folder / "dodo.py").write_text(DODO.format(dodo=str(files.ROOT / "dodo.py")))
+    (folder / "slow.py").write_text(SLOW)
+    surroundings = {**os.environ, "PYTHONPATH": str(files.ROOT)}
+    return subprocess.Popen([sys.executable, "-m", "doit"], start_new_session=True, cwd=folder, env=surroundings, **streams)
+
+
 @pytest.fixture
 def slow(tmp_path):
-    """Start doit on a task that goes on only when its progress was seen, on a terminal; and that terminal's other end."""
-    (tmp_path / "dodo.py").write_text(DODO.format(dodo=str(files.ROOT / "dodo.py")))
-    (tmp_path / "slow.py").write_text(SLOW)
+    """Doit at work on a terminal, and that terminal's other end."""
     ours, theirs = pty.openpty()
-    surroundings = {**os.environ, "PYTHONPATH": str(files.ROOT)}
-    options = {"cwd": tmp_path, "env": surroundings, "stdin": theirs, "stdout": theirs, "stderr": theirs}
-    with subprocess.Popen([sys.executable, "-m", "doit"], start_new_session=True, **options) as running:
+    with start(tmp_path, stdin=theirs, stdout=theirs, stderr=theirs) as running:
         os.close(theirs)
         yield running, ours
         running.kill()
@@ -68,9 +73,32 @@ def test_progress_is_seen_while_it_is_made(slow, tmp_path):
     assert running.wait(SECONDS) == 0
 
 
+def test_progress_is_seen_while_it_is_made_in_a_log_too(tmp_path):
+    log = tmp_path / "log"
+    with open(log, "wb") as output, start(tmp_path, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as running:
+        try:
+            for number in range(3):
+                end = time.monotonic() + SECONDS
+                while f"update {number}" not in log.read_text(encoding="utf-8"):
+                    assert time.monotonic() < end, f"update {number} was not seen"
+                    time.sleep(0.05)
+                (tmp_path / f"seen {number}").touch()
+            assert running.wait(SECONDS) == 0
+        finally:
+            running.kill()
+
+
 def test_an_interrupted_doit_says_one_sentence(slow):
     running, terminal = slow
     read(terminal, "update 0")
     os.killpg(running.pid, signal.SIGINT)
     assert running.wait(SECONDS) == 130
     assert read(terminal, "").strip() == "interrupted; finished parts are kept, the same command goes on from there"
+
+
+@pytest.mark.parametrize("words", [["ignore", "tabulate"], ["source=hub", "forget", "tabulate"], ["reset-dep"]])
+def test_what_would_change_only_doits_memory_is_refused(words):
+    done = subprocess.run([sys.executable, "-m", "doit", *words], cwd=files.ROOT, capture_output=True, text=True)
+    asked = next(word for word in words if "=" not in word)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith(f"error: `doit {asked}` changes nothing here") and len(done.stderr.splitlines()) == 1

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from pipeline.graph.judging import intervals, judge_values, same_numbers
@@ -33,6 +34,20 @@ from pipeline.graph.judging import intervals, judge_values, same_numbers
         ({"a": 1.0}, [1.0], math.inf),
         ([1.0], {"a": 1.0}, math.inf),
         ({"a": 1.0, "b": "x"}, {"a": 1.0, "b": "y"}, math.inf),
+        (math.inf, math.inf, 0.0),
+        (math.inf, 1.0, math.inf),
+        (math.nan, 1.0, math.inf),
+        (2.0**1023, 1.5 * 2.0**1023, 2.0**1022),  # whose sum is no finite number
+        (np.array([1.0, 2.0]), np.array([1.25, 2.0]), 0.25),
+        (np.array([1.0, 2.0]), np.array([1.0, 2.0]), 0.0),
+        (np.array([3], np.uint8), np.array([5], np.uint8), 2.0),
+        ({"a": np.array([1.0])}, {"a": np.array([math.nan])}, math.inf),
+        (np.array([1.0]), np.array([1.0], np.float32), math.inf),
+        (np.array([1.0]), np.array([1.0, 1.0]), math.inf),
+        (np.array(["a"]), np.array(["b"]), math.inf),
+        (np.array([1.0]), [1.0], math.inf),
+        ([1.0], np.array([1.0]), math.inf),
+        (1.0, np.array(1.0), math.inf),
     ],
 )
 def test_the_difference_of_two_trees_is_the_largest_of_their_numbers_and_without_bound_where_they_differ_otherwise(
@@ -58,6 +73,15 @@ def test_sums_of_files_are_no_numbers_to_compare():
 )
 def test_values_are_equal_up_to_a_thousandth(again, verdict):
     assert judge_values({"share": [0.5, 1.0]}, {"share": [0.5, again]})[0] == verdict
+
+
+def test_a_verdict_on_values_names_the_first_place_that_differs_and_the_largest_difference():
+    assert judge_values({"share": 0.5}, {"share": 0.5}) == ("identical", "every number")
+    committed, again = {"loss": 1.0, "share": [0.5, 1.0]}, {"loss": 1.0, "share": [0.75, 3.0]}
+    assert judge_values(committed, again) == (
+        "not reproduced",
+        "share 0 and others differ, by 2 at most; tolerance 0.001",
+    )
 
 
 def test_the_tolerance_itself_is_within_it():

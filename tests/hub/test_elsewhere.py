@@ -115,6 +115,7 @@ def test_a_dataset_that_was_not_fetched_is_named_with_the_command_that_fetches_i
         ("local_dt_halfcheetah_on_moon", "TRAININGS", "no dataset named 'moon'; known: local_halfcheetah_medium, "),
         ("local_random_halfcheetah_on_d4rl_halfcheetah_medium_v2", "EVALUATIONS", "does not stand on one dataset"),
         ("hub_dt_halfcheetah_6000_on_d4rl_halfcheetah_medium_v2", "EVALUATIONS", "does not stand on one dataset"),
+        ("local_dt_halfcheetah_on_mujoco/halfcheetah/medium-v9", "TRAININGS", "medium-v9' is not known here; known: mujoco/"),
         ("local_df_halfcheetah_on_d4rl_halfcheetah_medium_v2", "TRAININGS", "did you mean local_dt_halfcheetah"),
     ],
 )

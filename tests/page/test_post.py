@@ -82,6 +82,31 @@ def test_no_decimal_number_is_typed_into_the_prose():
     assert set(re.findall(r"\d+\.\d+", body)) <= allowed
 
 
+def test_the_whole_numbers_typed_into_the_prose_are_settings_years_and_small_ones():
+    body = TEXT.split("## References")[0].split("---", 2)[2]
+    for pattern in (
+        r"{%.*?%}",
+        r"{{.*?}}",
+        r"<!--.*?-->",
+        r"```.*?```",
+        r"\$\$.*?\$\$",
+        r"\$[^$]*\$",
+        r"`[^`]*`",
+        r"https?://\S+",
+    ):
+        body = re.sub(pattern, " ", body, flags=re.DOTALL)
+    found = {int(number.replace("\u202f", "")) for number in re.findall(r"\d[\d\u202f]*", body)}
+    targets = {int(recipe.run.target_return) for recipe in recipes.EVALUATIONS.values() if recipe.run.target_return}
+    settings = {
+        95,  # percent, of all intervals, and the percentile of latencies
+        100,  # an expert's score
+        20, 50,  # actions a second, and the milliseconds that leaves for one
+        30,  # iterations
+        250,  # within which returns were meant to come near D4RL's
+    }  # fmt: skip
+    assert {number for number in found if number > 10} <= targets | settings | set(range(2015, 2027))
+
+
 def values(kind: str, name: str) -> dict:
     return tabulate.results()[kind][name]["values"]
 

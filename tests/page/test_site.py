@@ -6,6 +6,7 @@ small sample page that uses every include and filter, and copies of that sample 
 
 import filecmp
 import json
+import operator as op
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import subprocess
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,7 +25,9 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[2]
+from pipeline.show import tabulate
+
+ROOT = Path(__file__).resolve().parents[1]
 BASEURL = re.search(r"^baseurl: (\S+)", (ROOT / "_config.yml").read_text(encoding="utf-8"), re.MULTILINE)[1]
 WIDTHS = (320, 360, 768, 1024, 1440)
 PUBLISHED = {"index.html", "404.html", "feed.xml", "sitemap.xml", "assets", "images", "results"}
@@ -424,6 +428,74 @@ def test_two_builds_of_the_post_are_the_same_bytes(post, tmp_path):
     assert differences(post.directory, build(ROOT, tmp_path / "site")) == []
 
 
+def operand(word, names):
+    """What a word of a Liquid expression stands for: a text, a number, or a path from a name."""
+    if re.fullmatch(r'"[^"]*"', word):
+        return word[1:-1]
+    if re.fullmatch(r"[\d.]+", word):
+        return float(word) if "." in word else int(word)
+    head, *parts = re.findall(r"\w+", word)
+    value = names[head]
+    for part in parts:
+        value = value[int(part) if isinstance(value, list) else part]
+    return value
+
+
+ARITHMETIC = {"plus": op.add, "minus": op.sub, "times": op.mul, "divided_by": op.truediv}
+
+
+def evaluated(expression, names):
+    """A Liquid expression's value or text, computed and written by Python; sums of decimals are exact, as Liquid's are."""
+    word, *filters = [part.strip() for part in expression.split("|")]
+    value = operand(word, names)
+    for name, _, words in (each.partition(":") for each in filters):
+        arguments = [operand(word.strip(), names) for word in words.split(",") if word]
+        if name == "where":
+            value = [row for row in value if row[arguments[0]] == arguments[1]]
+        elif name == "first":
+            value = value[0]
+        elif name == "fixed":
+            value = tabulate.fixed(value, *arguments)
+        elif name == "divided_by" and isinstance(value, int) and isinstance(arguments[0], int):
+            value //= arguments[0]
+        else:
+            exact = ARITHMETIC[name](*(Decimal(str(each)) for each in (value, *arguments)))
+            value = int(exact) if isinstance(value, int) and isinstance(arguments[0], int) else float(exact)
+    return value
+
+
+def with_numbers_by_python(text):
+    """The post's source with every number that Liquid would compute and write in it computed and written by Python."""
+    names = {"site": {"data": tabulate.results()}}
+    for name, expression in re.findall(r"{%-? assign (\w+) = (.*?) -?%}", text):
+        names[name] = evaluated(expression, names)
+    return re.sub(r"{{-? ([^{}]*\| fixed\b[^{}]*?) -?}}", lambda found: evaluated(found[1], names), text)
+
+
+def test_every_number_of_the_post_is_the_one_that_another_program_reads_computes_and_writes(post, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for path in (ROOT / name for name in (*PUBLISHED, "_config.yml", "_layouts", "_plugins", "_includes", "node_modules")):
+        if path.exists():
+            (source / path.name).symlink_to(path)
+    text = (ROOT / "index.md").read_text(encoding="utf-8")
+    (source / "index.md").write_text(with_numbers_by_python(text))
+    assert text.count("| fixed") > 400 and "| fixed" not in (source / "index.md").read_text(encoding="utf-8")
+    assert differences(post.directory, build(source, tmp_path / "out" / "site")) == []
+
+
+def test_liquids_arithmetic_is_that_of_the_page():
+    names = {"a": {"rows": [{"key": "x", "n": 0.955}, {"key": "y", "n": 7}], "whole": 7}}
+    cases = {
+        "a.rows[0].n | times: 100 | fixed: 1": "95.5",
+        'a.rows | where: "key", "y" | first': {"key": "y", "n": 7},
+        "a.whole | divided_by: 2 | fixed": "3",
+        "a.whole | divided_by: 2.0 | fixed: 1": "3.5",
+        "a.whole | minus: 12345.5 | fixed: 1": "\u221212\u202f338.5",
+    }
+    assert {expression: evaluated(expression, names) for expression in cases} == cases
+
+
 # ---- the checks themselves ----
 
 
@@ -557,6 +629,14 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
     assert len(finished.stderr.strip().splitlines()) == 1
 
 
+def test_a_build_writes_nothing_beside_the_site_so_that_a_read_only_checkout_can_be_built_elsewhere(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    before = set(write_sample(source, SAMPLE).rglob("*"))
+    build(source, tmp_path / "out" / "site")
+    assert set(source.rglob("*")) == before
+
+
 def test_dollars_follow_pandocs_rules_and_numbers_their_format(tmp_path):
     cases = {
         "a $x$ b": ["x"],
@@ -582,6 +662,12 @@ def test_dollars_follow_pandocs_rules_and_numbers_their_format(tmp_path):
         "-1234.56 | fixed: 1": "−1234.6",
         "9999 | fixed": "9999",
         "12345.5 | fixed: 2": "12\u202f345.50",
+        "56.55 | fixed: 1": "56.5",  # kept as 56.549999999999997
+        "56.45 | fixed: 1": "56.5",  # kept as 56.450000000000003
+        "0.125 | fixed: 2": "0.12",
+        "2.5 | fixed": "2",
+        "9999.96 | fixed: 1": "10\u202f000.0",
+        "0.04 | fixed: 2": "0.04",
     }
     text = "".join(f'<div markdown="1" class="case">\n{case}\n</div>\n\n' for case in cases)
     text += "".join(f'<p class="number">{{{{ {number} }}}}</p>\n' for number in numbers)

@@ -1,5 +1,7 @@
 """Where numbers come from, on a tree of results small enough to solve by hand."""
 
+import json
+
 from pipeline.show import provenance, tabulate
 
 PLAYED = {"gymnasium": "1.4.0", "mujoco": "4.0.0", "torch": "2.13.0"}
@@ -58,6 +60,7 @@ def test_a_checkpoint_of_ours_names_its_data_and_where_it_was_recorded():
         "played_in": ["HalfCheetah-v4"],
         "simulators": ["gymnasium 1.4.0", "mujoco 4.0.0"],
         "counts": {"attention": 1, "evaluations": 2},
+        "attested": 0,
     }
 
 
@@ -84,7 +87,7 @@ def test_the_table_covers_every_piece_of_evidence_that_a_checkpoint_made():
     used = [
         content["run"]["checkpoint"]
         for kind, files in results.items()
-        if kind != "published"
+        if kind not in provenance.NO_EVIDENCE
         for content in files.values()
         if content["run"].get("checkpoint")
     ]
@@ -110,6 +113,7 @@ def test_rows_are_counted_by_kind_and_their_places_put_in_order():
             "played_in": ["go", "pick"],
             "simulators": ["gymnasium 1.4.0", "minigrid 3.1.0", "minigrid 3.2.0"],
             "counts": {"attention": 1, "solved": 2},
+            "attested": 0,
         }
     ]
 
@@ -169,3 +173,87 @@ def test_renewed_evidence_is_counted_and_published_figures_are_none():
         "published": {"scores": {"sources": {}}},
     }
     assert provenance.renewed(results) == {"results": 4, "renewed": 2}
+
+
+# Which results are attested
+
+
+def judged_evidence(sha256: str, checkpoint: str | None) -> dict:
+    inputs = {f"checkpoints/{checkpoint}/model.safetensors": "sum"} if checkpoint else {}
+    return {"run": {"checkpoint": checkpoint}, "made": {"inputs": inputs, "versions": {}, "sha256": sha256}, "values": {}}
+
+
+HELD = {
+    "published": {"scores": {"sources": {}}},
+    "evaluations": {
+        "one": judged_evidence("1" * 64, "model"),
+        "two": judged_evidence("2" * 64, "model"),
+        "three": judged_evidence("changed since", "model"),
+        "four": judged_evidence("4" * 64, None),
+        "new": judged_evidence("5" * 64, "model"),
+    },
+    "latency": {"one": judged_evidence("6" * 64, "model"), "four": judged_evidence("4" * 64, "model")},
+    "training": {"model": {"run": {}, "made": {"inputs": {}, "versions": {}, "sha256": "7" * 64}, "values": {}}},
+}
+JUDGED = [
+    {"result": "evaluations/one", "verdict": "identical", "detail": "", "seconds": 1.5, "sha256": "1" * 64},
+    {"result": "evaluations/two", "verdict": "not reproduced", "detail": "", "seconds": 1.5, "sha256": "2" * 64},
+    {"result": "tables/scores", "verdict": "identical", "detail": "filled anew"},
+    {"result": "evaluations/three", "verdict": "identical", "sha256": "3" * 64},
+    {"result": "evaluations/four", "verdict": "statistically compatible", "sha256": "4" * 64},
+    {"result": "latency/one", "verdict": "equal within tolerance", "sha256": "6" * 64},
+    {"result": "training/model", "verdict": "not run", "sha256": "7" * 64},
+    {"result": "evaluations/gone", "verdict": "identical", "sha256": "8" * 64},
+]
+ATTESTED = {
+    "repository": "some/name",
+    "commit": "c0ffee" + "0" * 34,
+    "date": "2026-11-30",
+    "run": "https://github.com/some/name/actions/runs/7/attempts/1",
+    "verdict": json.dumps(JUDGED),
+}
+
+
+def test_attested_is_what_was_found_to_hold_and_is_the_same_since():
+    assert provenance.attested({**HELD, "attested": ATTESTED}) == {"evaluations/one", "evaluations/four", "latency/one"}
+    assert provenance.attested(HELD) == set()
+
+
+def test_how_much_is_attested_and_by_whom_is_told_together():
+    assert provenance.attestation({**HELD, "attested": ATTESTED}) == {
+        "repository": "some/name",
+        "commit": ATTESTED["commit"],
+        "date": "2026-11-30",
+        "attested": 3,
+        "results": 8,
+    }
+    assert provenance.attestation(HELD) is None
+
+
+def test_of_verdicts_those_count_that_name_what_they_judged():
+    assert provenance.verdicts(json.dumps(JUDGED[1:4])) == {
+        "evaluations/two": ("not reproduced", "2" * 64),
+        "evaluations/three": ("identical", "3" * 64),
+    }
+
+
+def test_each_row_counts_its_attested_pieces():
+    def counted(tree) -> dict:
+        return {row["checkpoint"]: (row["attested"], row["counts"]) for row in provenance.rows(tree)}
+
+    counts = {"evaluations": 4, "latency": 2}
+    assert counted({**HELD, "attested": ATTESTED}) == {None: (1, {"evaluations": 1}), "model": (2, counts)}
+    assert counted(HELD) == {None: (0, {"evaluations": 1}), "model": (0, counts)}
+
+
+def test_the_table_says_of_each_row_how_much_of_it_is_attested_and_below_on_whose_word():
+    table = tabulate.render("provenance", {**HELD, "attested": ATTESTED})
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
+    assert [row[-1] for row in cells] == ["attested", ":---------", "1 of 1", "2 of 6"]
+    assert "*3 of 8 pieces of evidence are attested:" in table and "`some/name` at commit `c0ffee000000`" in table
+    assert "on 2026-11-30," in table
+
+
+def test_a_table_without_a_record_says_that_nothing_is_attested_yet():
+    table = tabulate.render("provenance", HELD)
+    assert "No result has been attested yet" in table and " of 6 " not in table and "attested |" not in table

@@ -52,7 +52,15 @@ def test_a_share_has_wilsons_interval(successes, trials, confidence, z):
     assert confidence != 0.95 or wilson(successes, trials) == pytest.approx(found, abs=1e-6)
 
 
-@pytest.mark.parametrize(("successes", "trials"), [(0, 0), (3, 2)])
+def test_the_ends_of_a_share_are_0_and_1_without_rounding_where_none_or_all_succeeded():
+    assert wilson(0, 10)["low"] == 0.0 and wilson(0, 10)["high"] == pytest.approx(1.959964**2 / (10 + 1.959964**2))
+    assert wilson(16, 16)["high"] == 1.0  # by the formula alone 1 + 2e-16, as the lower end of none of 10 is -3e-17
+    # one of two: the center is 1/2, the half width z / (2 + z²) sqrt(1/2 + z²/4)
+    half = 1.959964 / (2 + 1.959964**2) * (1 / 2 + 1.959964**2 / 4) ** 0.5
+    assert wilson(1, 2) == pytest.approx({"mean": 0.5, "low": 0.5 - half, "high": 0.5 + half}, abs=1e-6)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 0), (3, 2), (-1, 2)])
 def test_a_share_of_nothing_or_of_more_than_all_is_refused(successes, trials):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"^{successes} successes among {trials} trials are no share$"):
         wilson(successes, trials)
