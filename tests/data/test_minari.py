@@ -11,7 +11,7 @@ import pytest
 from pipeline import PipelineError, files
 from pipeline.data import episodes, minari_files
 from pipeline.data.episodes import EpisodesError
-from pipeline.evidence import fingerprints, recipes, records
+from pipeline.evidence import fingerprints, records
 from pipeline.graph import command
 from pipeline.hub import client, fetch_dataset
 from pipeline.study import runs
@@ -157,7 +157,7 @@ def test_collect_hands_over_to_the_verb_that_fetches_and_says_what_to_install(tm
     (tmp_path / "minari.py").write_text("raise ImportError\n")
     surroundings = {**os.environ, "MINARI_DATASETS_PATH": str(tmp_path), "PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-m", "pipeline.measures.collect", RUN.identifier]
-    done = subprocess.run(command, cwd=recipes.__file__.rsplit("/", 2)[0], env=surroundings, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=files.ROOT, env=surroundings, capture_output=True, text=True)
     assert done.returncode == 1 and "`pip install minari` and give the same command again" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -82,7 +82,7 @@ def test_other_versions_of_python_give_the_same_digest(tmp_path):
     others = [found for minor in (12, 13, 14) if (found := shutil.which(f"python3.{minor}")) and works(found)]
     script = tmp_path / "say.py"
     script.write_text(
-        f"import ast, sys\nsys.path.insert(0, {str(files.ROOT / 'pipeline')!r})\nimport syntax\n"
+        f"import ast, sys\nsys.path.insert(0, {str(files.ROOT / 'pipeline' / 'evidence')!r})\nimport syntax\n"
         "for path in sys.argv[1:]:\n"
         "    tree = syntax.parse(open(path, 'rb').read())\n"
         "    print(ascii(syntax.canonical(tree, lambda statement: [ast.unparse(statement)], {})))\n"
@@ -100,7 +100,13 @@ def works(python: str) -> bool:
 
 def test_sources_follow_imports_and_leave_out_what_computes_nothing():
     found = fingerprints.tree(files.ROOT).sources(("pipeline.measures.evaluate", "pipeline.policies.decision_transformer"))
-    wanted = {"evaluate", "environments", "policies.decision_transformer", "checkpoints", "evidence"}
+    wanted = {
+        "measures.evaluate",
+        "worlds.environments",
+        "policies.decision_transformer",
+        "evidence.checkpoints",
+        "evidence.records",
+    }
     assert {f"pipeline.{name}" for name in wanted} <= found.keys()
     assert not found.keys() & fingerprints.ASIDE.keys()
     assert not any("behaviour" in name or "random" in name for name in found), (
