@@ -95,6 +95,8 @@ def check_file(recipe: Recipe, content: dict) -> Iterator[str]:
         yield f"{path}: {wrong} does not follow from what was played"
     if wrong := judging.impossible(recipe, values) if recipe.kind in judging.IN_SHARDS else None:
         yield f"{path}: {wrong}"
+    if recipe.kind not in ("training", "datasets") and names_no_machine(made):
+        yield f"{path} names no machine: `python -m pipeline reproduce --stamp` does where it finds the same"
     if recipe.kind in judging.IN_SHARDS and (wrong := judging.unlike(recipe, values, recipe.run.shard_episodes)):
         yield f"{path}: {wrong}"
     if recipe.kind == "latency" and judging.judge_latency(values, values)[0] == judging.BAD:
@@ -103,6 +105,11 @@ def check_file(recipe: Recipe, content: dict) -> Iterator[str]:
         yield from check_picture(recipe, values)
     if recipe.kind == "training":
         yield from check_card(recipe, values)
+
+
+def names_no_machine(made: dict) -> bool:
+    """Whether evidence whose last digits are a machine's does not say whose: then another result would pass as another's."""
+    return "torch" in made["versions"] and not (made.get("machine") or {}).get("arithmetic")
 
 
 def check_card(recipe: Recipe, values: dict) -> Iterator[str]:
@@ -366,12 +373,8 @@ def check_static() -> Iterator[tuple[str, list[str]]]:
 def machines_told() -> str:
     """How many results were made on which machine, by its arithmetic; a forger's would stand alone."""
     made = [records.read(recipe.path())["made"] for recipe in recipes.measured()]
-    told = Counter(
-        (each.get("machine") or {}).get("arithmetic") or "not recorded" for each in made if "torch" in each["versions"]
-    )
-    return ", ".join(
-        f"{count} on {name}" if name != "not recorded" else f"{count} not recorded" for name, count in told.items()
-    )
+    told = Counter(each["machine"]["arithmetic"] for each in made if "torch" in each["versions"] and not names_no_machine(each))
+    return ", ".join(f"{count} on {name}" for name, count in told.items())
 
 
 def check_piece(piece: Piece) -> judging.Verdict:

@@ -62,6 +62,16 @@ def test_a_shard_is_held_against_its_own_episodes(monkeypatch):
     assert check_evidence.shard(recipe, 2)[0] == "identical"
 
 
+def test_played_evidence_that_names_no_machine_is_a_finding():
+    recipe = recipes.SOLVINGS["local_leap_go_to_local_s7n5_published"]
+    content = records.read(recipe.path())
+    assert list(check_evidence.check_file(recipe, content)) == []
+    del content["made"]["machine"]
+    content["made"]["sha256"] = records.sealed(content)
+    (found,) = check_evidence.check_file(recipe, content)
+    assert found.startswith("results/solved/local_leap_go_to_local_s7n5_published.json names no machine")
+
+
 def test_a_finding_ends_the_check_with_1_and_is_named(monkeypatch, capsys):
     pieces = [Piece("pictures/one", 1.0, lambda: (judging.BAD, "painted over"))]
     monkeypatch.setattr(check_evidence, "check_static", lambda: iter([("files", [])]))
