@@ -1,0 +1,104 @@
+"""The cheetah in the browser: its physics, its drivers and its planner against the pipeline's, in node, which runs the same files."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline import evidence, policies, recipes
+
+ROOT = Path(__file__).resolve().parents[1]
+WHEEL = ROOT / "assets" / "wheel"
+
+
+def ask(question, **told):
+    """The answer of `tests/wheel.mjs` to a question."""
+    assert shutil.which("node"), "node is not installed: `apt install nodejs`."
+    command = ["node", str(ROOT / "tests" / "wheel.mjs"), question]
+    finished = subprocess.run(command, input=json.dumps(told), capture_output=True, text=True, cwd=ROOT, timeout=600)
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
+
+
+def listed(array):
+    """An array as JSON can have it."""
+    return np.asarray(array).tolist()
+
+
+# ---- physics ----
+
+
+def test_the_cheetah_is_gymnasiums():
+    installed = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / "half_cheetah.xml"
+    assert (WHEEL / "half_cheetah.xml").read_bytes() == installed.read_bytes()
+
+
+@pytest.mark.parametrize("rollout", sorted(recipes.SOURCES["local"]["roll_out"]))
+def test_one_control_step_from_every_recorded_state_is_the_simulators(rollout):
+    states = np.load(ROOT / "results" / "rollouts" / f"{rollout}.npz")
+    found = ask("steps", **{name: listed(states[name]) for name in ("positions", "velocities", "actions")})
+    observations = np.array([step["observation"] for step in found])
+    assert np.abs(observations[:-1] - states["observations"][1:]).max() <= 1e-9
+    assert np.abs([step["reward"] for step in found] - states["rewards"]).max() <= 1e-6
+
+
+# ---- drivers ----
+
+
+def evaluation(name):
+    """The run of a stored evaluation."""
+    return recipes.EVALUATIONS[name].run
+
+
+@pytest.fixture(scope="module")
+def contexts():
+    """The 64 fixed contexts."""
+    return load_file(ROOT / "checkpoints" / "contexts" / "halfcheetah.safetensors")
+
+
+def test_a_decision_transformers_torques_and_attention_on_64_contexts_are_pythons(contexts):
+    policy = policies.module("decision_transformer").load(evaluation("local_dt_halfcheetah_6000"))
+    inputs = policy.inputs(contexts)
+    told = [
+        {
+            "returns": listed(inputs["returns_to_go"][i, :, 0]),
+            "states": listed(inputs["states"][i].flatten()),
+            "actions": listed(inputs["actions"][i].flatten()),
+            "first": int(inputs["timesteps"][i, 0]),
+        }
+        for i in range(64)
+    ]
+    found = ask("contexts", driver="dt_6000", contexts=told)
+    assert np.abs(np.array([each["torques"] for each in found]) - policy.respond(contexts)).max() <= 1e-5
+    weights, _ = policy.attention(contexts)  # (context, layer, head, query, key)
+    rows = weights[:, :, 0, -2, :-1]  # of the last state, which acts; the last action is not there yet
+    assert np.abs(np.array([each["attention"] for each in found]) - rows).max() <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("driver", "name"),
+    [
+        ("dt_12000", "local_dt_halfcheetah_12000"),
+        ("bc", "local_bc_halfcheetah_s0"),
+        ("td3bc", "local_td3bc_halfcheetah_s0"),
+    ],
+)
+def test_a_drivers_torques_over_300_steps_are_pythons(driver, name):
+    states = np.load(ROOT / "results" / "rollouts" / "local_dt_halfcheetah_6000.npz")
+    run = evaluation(name)
+    policy = policies.module(run.method).load(run)
+    policy.reset([100])
+    earned = np.concatenate([[0.0], states["rewards"][:-1]])
+    expected = [
+        policy.act(observation[None].astype(np.float32), reward[None])[0]
+        for observation, reward in zip(states["observations"], earned, strict=True)
+    ]
+    episode = {"observations": listed(states["observations"]), "rewards": listed(earned)}
+    (found,) = ask("acts", driver=driver, asked=run.target_return, episodes=[episode])
+    assert np.abs(np.array(found["torques"]) - expected).max() <= 1e-5

@@ -1,0 +1,74 @@
+// What the browser's modules compute, for tests in Python: `node tests/wheel.mjs QUESTION` with JSON on stdin and on stdout.
+import { readFileSync } from "node:fs";
+import { Drivers } from "../assets/wheel/drivers.js";
+import { HalfCheetah } from "../assets/wheel/half_cheetah.js";
+import { parse } from "../assets/wheel/safetensors.js";
+import { Lane, Session } from "../assets/wheel/session.js";
+import { makeWorld, read, readJson } from "../wheel/node.mjs";
+
+const QUESTIONS = {
+  /** One control step from each state: observations, rewards, and the first pose. */
+  async steps({ positions, velocities, actions }) {
+    const cheetah = new HalfCheetah(await makeWorld());
+    return positions.map((each, place) => {
+      cheetah.reset({ positions: each, velocities: velocities[place] });
+      const { observation, reward, poses } = cheetah.step(Float32Array.from(actions[place]));
+      return { observation: [...observation], reward, pose: [...poses.subarray(0, poses.length / 5)] };
+    });
+  },
+
+  /** Torques and attention of a driver told what to see and what it earned, by episode. */
+  async acts({ driver, asked, episodes }) {
+    const { policy } = await (await Drivers.load(read)).make(driver);
+    return episodes.map(({ observations, rewards }) => {
+      policy.reset(asked, 0);
+      const torques = observations.map((each, step) => [...policy.act(Float64Array.from(each), rewards[step])]);
+      return { torques, attention: policy.attention ? policy.weights.map((weights) => [...weights]) : [] };
+    });
+  },
+
+  /** Torques and attention of a Decision Transformer on whole contexts. */
+  async contexts({ driver, contexts }) {
+    const { policy: { model } } = await (await Drivers.load(read)).make(driver);
+    return contexts.map(({ returns, states, actions, first }) => {
+      const { torques, attention } = model.act({ returns, states, actions }, first);
+      return { torques: [...torques], attention: attention.map((weights) => [...weights]) };
+    });
+  },
+
+  /** Totals of whole episodes. */
+  async totals({ driver, starts, steps }) {
+    const lane = new Lane(await makeWorld()), { policy, asked } = await (await Drivers.load(read)).make(driver);
+    return (await readJson("starts.json")).slice(0, starts).map((start) => {
+      lane.reset(policy, asked, start);
+      for (let step = 0; step < steps; step++) lane.step();
+      return lane.total;
+    });
+  },
+
+  /** What forces a push and a drag leave behind, step by step, on a cheetah that is held by nobody. */
+  async forces({ push, steps }) {
+    const session = new Session(await makeWorld(), await readJson("starts.json"), 1);
+    session.seat(0, await (await Drivers.load(read)).make("you"));
+    session.restart();
+    const [lane] = session.lanes, left = () => lane.cheetah.data.xfrc_applied.some((value) => value !== 0);
+    if (push === "drag") lane.drag({ x: 1, z: 2 });
+    else lane.push(push);
+    const found = [];
+    for (let step = 0; step < steps; step++) {
+      session.step();
+      found.push({ left: left(), ...lane.cheetah.torso });
+      if (push === "drag" && step === 2) lane.drag(null);
+    }
+    return found;
+  },
+
+  /** Shapes and sums of a checkpoint's tensors. */
+  async tensors({ checkpoint }) {
+    const tensors = parse(await read(`checkpoints/${checkpoint}/model.safetensors`));
+    return Object.fromEntries([...tensors].map(([name, { shape, values }]) => [name, { shape, sum: values.reduce((a, b) => a + b, 0) }]));
+  },
+};
+
+const answer = await QUESTIONS[process.argv[2]](JSON.parse(readFileSync(0, "utf8")));
+process.stdout.write(JSON.stringify(answer));
