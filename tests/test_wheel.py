@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline import evidence, policies, recipes
+from pipeline import planning, policies, recipes
 
 ROOT = Path(__file__).resolve().parents[1]
 WHEEL = ROOT / "assets" / "wheel"
@@ -102,3 +102,23 @@ def test_a_drivers_torques_over_300_steps_are_pythons(driver, name):
     episode = {"observations": listed(states["observations"]), "rewards": listed(earned)}
     (found,) = ask("acts", driver=driver, asked=run.target_return, episodes=[episode])
     assert np.abs(np.array(found["torques"]) - expected).max() <= 1e-5
+
+
+# ---- planning ----
+
+
+@pytest.mark.parametrize(("driver", "name"), [("tt_greedy", "local_tt_halfcheetah_greedy"), ("tt_1", "local_tt_halfcheetah_k1"), ("tt_8", "local_tt_halfcheetah_k8")])
+def test_a_trajectory_transformers_plans_are_pythons_token_for_token(driver, name, contexts):
+    policy = policies.module("trajectory_transformer").load(evaluation(name))
+    search, told, expected = policy.search, [], []
+    returns = contexts["returns_to_go"].double().numpy()
+    for i in range(20):
+        past = i % (search.context + 1)  # as many transitions as an episode's first steps have, and as all later ones
+        parts = contexts["observations"][i].numpy(), contexts["actions"][i].numpy(), returns[i, :-1] - returns[i, 1:]
+        tokens = policy.encode(*(part[-1 - past : -1] if len(part) == 20 else part[len(part) - past :] for part in parts))
+        present = contexts["observations"][i, -1].numpy()
+        plans = policy.plan(tokens[None], present[None], [[100 + i, 7]])
+        expected.append(plans.tokens[0].flatten(1)[:, 17:].tolist())
+        context = [*tokens.flatten().tolist(), *policy.discretizer.encode(present).tolist()]
+        told.append({"context": context, "uniform": listed(planning.draws([[100 + i, 7]], search, 6)[:, :, 0])})
+    assert ask("plans", driver=driver, contexts=told) == expected

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Drivers } from "../assets/wheel/drivers.js";
 import { HalfCheetah } from "../assets/wheel/half_cheetah.js";
+import { plan } from "../assets/wheel/planning.js";
 import { parse } from "../assets/wheel/safetensors.js";
 import { Lane, Session } from "../assets/wheel/session.js";
 import { makeWorld, read, readJson } from "../wheel/node.mjs";
@@ -34,6 +35,14 @@ const QUESTIONS = {
       const { torques, attention } = model.act({ returns, states, actions }, first);
       return { torques: [...torques], attention: attention.map((weights) => [...weights]) };
     });
+  },
+
+  /** Plans (context, beam, time), given the uniform numbers (step, action, alternative, beam). */
+  async plans({ driver, contexts }) {
+    const { policy } = await (await Drivers.load(read)).make(driver), { decoder, discretizer } = policy.model;
+    return contexts.map(({ context, uniform }) => plan(
+      decoder, discretizer, context, policy.search, (step, action, alternative, beam) => uniform[step][action][alternative][beam],
+    ).tokens);
   },
 
   /** Totals of whole episodes. */

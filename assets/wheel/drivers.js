@@ -2,12 +2,16 @@
 import { DecisionTransformerModel, DecisionTransformerPolicy } from "./policies/decision_transformer.js";
 import { DeterministicModel, DeterministicPolicy } from "./policies/deterministic.js";
 import { ManualPolicy } from "./policies/manual.js";
+import { TrajectoryTransformerModel, TrajectoryTransformerPolicy } from "./policies/trajectory_transformer.js";
 import { Kernel } from "./kernel.js";
 import { parse } from "./safetensors.js";
 
 const METHODS = {
   decision_transformer: { kernel: "decision_transformer.wasm", Model: DecisionTransformerModel, Policy: DecisionTransformerPolicy },
   deterministic: { kernel: "perceptron.wasm", Model: DeterministicModel, Policy: DeterministicPolicy },
+  trajectory_transformer: {
+    kernel: "trajectory_transformer.wasm", bins: true, Model: TrajectoryTransformerModel, Policy: TrajectoryTransformerPolicy,
+  },
   manual: { Policy: ManualPolicy },
 };
 

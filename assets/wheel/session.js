@@ -20,6 +20,7 @@ const STIFFNESS = 600, DAMPING = 60, STRONGEST = 1200; // of the spring by which
 export class Lane {
   /** @param {import("./half_cheetah.js").World} world */
   constructor(world) {
+    this.world = world;
     this.cheetah = new HalfCheetah(world);
     this.pushes = [];
     this.target = null;
@@ -74,11 +75,12 @@ export class Lane {
     const began = performance.now();
     const torques = this.policy.act(this.observation, this.reward);
     const milliseconds = performance.now() - began;
+    const imagined = this.policy.imagined?.().map(([ahead, ...others]) => this.world.pose([this.cheetah.x + ahead, ...others]));
     const { observation, reward, poses } = this.cheetah.step(torques, () => this.force());
     Object.assign(this, { observation, reward, total: this.total + reward, steps: this.steps + 1 });
     const distance = this.cheetah.x - this.origin;
     return {
-      torques, poses, milliseconds, distance, total: this.total, steps: this.steps, torso: this.cheetah.torso,
+      torques, poses, imagined, milliseconds, distance, total: this.total, steps: this.steps, torso: this.cheetah.torso,
       attention: this.policy.attention ? Array.from({ length: this.policy.layers }, (_, layer) => this.policy.attention(layer)) : null,
     };
   }
