@@ -28,14 +28,14 @@ export class Decoder {
    */
   constructor(kernel, tensors, config, most) {
     const { n_embd: width, n_layer: layers, n_head: heads, transition_dim: dimensions, vocab_size: bins } = config;
-    Object.assign(this, { kernel, config, slots: dimensions - 1, outputs: filled(bins + 1) });
+    Object.assign(this, { kernel, config, slots: dimensions - 1, outputs: filled(bins + 1, kernel.panel) });
     this.embeddings = tensors.get("tok_emb.weight").values;
     this.positions = tensors.get("pos_emb").values;
     const rows = Math.max(most.context * dimensions + config.observation_dim, most.beams * most.expansion);
     const reals = (length) => kernel.allocate(Float32Array, length), integers = (length) => kernel.allocate(BigInt64Array, length);
     const place = (blocks) => ({ blocks, keys: reals(layers * blocks * this.slots * width), values: reals(layers * blocks * this.slots * width) });
-    this.layers = this.fill(pack(Array.from({ length: layers }, (_, layer) => layerMaps(tensors, `blocks.${layer}`, config)).flat()));
-    this.heads = this.fill(pack(headMaps(tensors, config)));
+    this.layers = this.fill(pack(Array.from({ length: layers }, (_, layer) => layerMaps(tensors, `blocks.${layer}`, config)).flat(), kernel.panel));
+    this.heads = this.fill(pack(headMaps(tensors, config), kernel.panel));
     this.first = place(Math.ceil(rows / this.slots));
     this.own = place((most.horizon + most.expansion) * most.beams);
     this.shared = { keys: reals(layers * width * roundUp(rows, MOST_LANES)), values: reals(layers * width * rows) };

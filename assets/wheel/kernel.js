@@ -4,6 +4,8 @@ export class Kernel {
   constructor(instance) {
     this.exports = instance.exports;
     this.end = instance.exports.__heap_base.value;
+    /** Outputs of a map whose weights lie side by side (PANEL in decoding.c). */
+    this.panel = Number(new BigInt64Array(this.exports.memory.buffer, this.exports.panel.value, 1)[0]);
   }
 
   /**

@@ -1,10 +1,7 @@
 /** Weights as the kernels read them. */
 
-/** Outputs of a linear map that lie side by side: two registers of four numbers (PANEL in decoding.c). */
-const PANEL = 8;
-
 /** @returns {number} the outputs of a map, filled up to whole panels */
-export const filled = (outputs) => Math.ceil(outputs / PANEL) * PANEL;
+export const filled = (outputs, panel) => Math.ceil(outputs / panel) * panel;
 
 /**
  * One linear map.
@@ -17,13 +14,14 @@ export const filled = (outputs) => Math.ceil(outputs / PANEL) * PANEL;
  */
 
 /**
- * Maps one after the other, each as `map` in decoding.c takes it: weights (output / PANEL, input, PANEL), then biases. What a
+ * Maps one after the other, each as `map` in decoding.c takes it: weights (output / panel, input, panel), then biases. What a
  * normalization multiplies by and adds becomes part of the map; outputs are filled up with zeros.
  * @param {(LinearMap | Float32Array)[]} parts an array is taken as it is
+ * @param {number} panel outputs that lie side by side, see Kernel
  * @returns {Float32Array}
  */
-export function pack(parts) {
-  const packed = parts.map((part) => (part instanceof Float32Array ? part : packMap(part)));
+export function pack(parts, panel) {
+  const packed = parts.map((part) => (part instanceof Float32Array ? part : packMap(part, panel)));
   const all = new Float32Array(packed.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of packed) {
@@ -33,14 +31,14 @@ export function pack(parts) {
   return all;
 }
 
-function packMap({ inputs, outputs, weight, bias = () => 0, norm }) {
-  const rows = filled(outputs), packed = new Float32Array(rows * (inputs + 1));
+function packMap({ inputs, outputs, weight, bias = () => 0, norm }, width) {
+  const rows = filled(outputs, width), packed = new Float32Array(rows * (inputs + 1));
   for (let output = 0; output < outputs; output++) {
-    const panel = Math.floor(output / PANEL) * PANEL * inputs + (output % PANEL);
+    const panel = Math.floor(output / width) * width * inputs + (output % width);
     let constant = bias(output);
     for (let input = 0; input < inputs; input++) {
       const factor = weight(output, input);
-      packed[panel + input * PANEL] = norm ? factor * norm.gain[input] : factor;
+      packed[panel + input * width] = norm ? factor * norm.gain[input] : factor;
       if (norm) constant += factor * norm.offset[input];
     }
     packed[rows * inputs + output] = constant;

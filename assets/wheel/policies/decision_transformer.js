@@ -14,8 +14,8 @@ export class DecisionTransformerModel {
    */
   constructor(kernel, tensors, config) {
     const { context_length: steps, hidden_size: width, n_layer: layers, state_dim, act_dim } = config;
-    const packed = pack(arrange(tensors, config));
-    Object.assign(this, { kernel, config, outputs: filled(act_dim), times: tensors.get("embed_timestep.weight").values });
+    const packed = pack(arrange(tensors, config), kernel.panel);
+    Object.assign(this, { kernel, config, outputs: filled(act_dim, kernel.panel), times: tensors.get("embed_timestep.weight").values });
     this.weights = kernel.allocate(Float32Array, packed.length);
     this.weights.view.set(packed);
     for (const [name, length] of Object.entries({

@@ -12,8 +12,8 @@ export class DeterministicModel {
    * @param {object} config of the checkpoint
    */
   constructor(kernel, tensors, config) {
-    const packed = pack(["layers.0", "layers.2", "layers.4"].map((name) => linear(tensors, name)));
-    Object.assign(this, { kernel, config, outputs: filled(config.action_dim) });
+    const packed = pack(["layers.0", "layers.2", "layers.4"].map((name) => linear(tensors, name)), kernel.panel);
+    Object.assign(this, { kernel, config, outputs: filled(config.action_dim, kernel.panel) });
     this.weights = kernel.allocate(Float32Array, packed.length);
     this.weights.view.set(packed);
     this.input = kernel.allocate(Float32Array, config.observation_dim);
