@@ -12,6 +12,7 @@ from doit import get_var
 from doit.exceptions import TaskFailed
 
 from pipeline import PipelineError, command, files, fingerprints, guards, plan, recipes, tabulate
+from pipeline.wheel import kernels
 
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
 signal.signal(signal.SIGINT, command.end_interrupted)
@@ -19,7 +20,7 @@ sys.stdout.reconfigure(
     line_buffering=True, errors="backslashreplace"
 )  # the names of tasks before what the tasks say, in a log too
 
-COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk"]
+COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk", "wheel"]
 
 SOURCE = get_var("source", "local") or "local"  # `doit source=hub`: the published checkpoints in place of those trained here
 if SOURCE not in recipes.SOURCES:
@@ -40,6 +41,8 @@ DOIT_CONFIG = {
         "refine",
         "time_plans",
         "walk",
+        "kernels",
+        "wheel",
         "animate",
         "animate_grid",
         "figures",
@@ -193,6 +196,22 @@ def task_refine():
 def task_walk():
     """One episode on a grid as what was seen and planned, to be drawn anywhere."""
     yield from group(of_source("walk"))
+
+
+def task_kernels():
+    """The browser's models as WebAssembly (needs the extra `wheel`, and only when their sources or settings have changed)."""
+    for kernel in kernels.KERNELS:
+        yield {
+            "name": kernel.name,
+            "actions": [(attempt, [kernels.build, kernel])],
+            "targets": [kernel.target],
+            "uptodate": [lambda kernel=kernel: kernels.stale(kernel) is None],
+        }
+
+
+def task_wheel():
+    """Whole episodes as the reader's browser plays them."""
+    yield from group(of_source("wheel"), lambda recipe: ["kernels"])
 
 
 def task_animate():

@@ -1,4 +1,4 @@
-"""The cheetah in the browser: its physics, its drivers and its planner against the pipeline's, in node, which runs the same files."""
+"""The cheetah in the browser: its physics, drivers and planner against the pipeline's, in node, which runs the same files."""
 
 import json
 import shutil
@@ -8,7 +8,6 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import load_file
 
 from pipeline import planning, policies, recipes
@@ -107,7 +106,10 @@ def test_a_drivers_torques_over_300_steps_are_pythons(driver, name):
 # ---- planning ----
 
 
-@pytest.mark.parametrize(("driver", "name"), [("tt_greedy", "local_tt_halfcheetah_greedy"), ("tt_1", "local_tt_halfcheetah_k1"), ("tt_8", "local_tt_halfcheetah_k8")])
+@pytest.mark.parametrize(
+    ("driver", "name"),
+    [("tt_greedy", "local_tt_halfcheetah_greedy"), ("tt_1", "local_tt_halfcheetah_k1"), ("tt_8", "local_tt_halfcheetah_k8")],
+)
 def test_a_trajectory_transformers_plans_are_pythons_token_for_token(driver, name, contexts):
     policy = policies.module("trajectory_transformer").load(evaluation(name))
     search, told, expected = policy.search, [], []

@@ -20,7 +20,7 @@ const QUESTIONS = {
 
   /** Torques and attention of a driver told what to see and what it earned, by episode. */
   async acts({ driver, asked, episodes }) {
-    const { policy } = await (await Drivers.load(read)).make(driver);
+    const { policy } = await (await Drivers.list(read)).make(driver);
     return episodes.map(({ observations, rewards }) => {
       policy.reset(asked, 0);
       const torques = observations.map((each, step) => [...policy.act(Float64Array.from(each), rewards[step])]);
@@ -30,7 +30,7 @@ const QUESTIONS = {
 
   /** Torques and attention of a Decision Transformer on whole contexts. */
   async contexts({ driver, contexts }) {
-    const { policy: { model } } = await (await Drivers.load(read)).make(driver);
+    const { policy: { model } } = await (await Drivers.list(read)).make(driver);
     return contexts.map(({ returns, states, actions, first }) => {
       const { torques, attention } = model.act({ returns, states, actions }, first);
       return { torques: [...torques], attention: attention.map((weights) => [...weights]) };
@@ -39,7 +39,7 @@ const QUESTIONS = {
 
   /** Plans (context, beam, time), given the uniform numbers (step, action, alternative, beam). */
   async plans({ driver, contexts }) {
-    const { policy } = await (await Drivers.load(read)).make(driver), { decoder, discretizer } = policy.model;
+    const { policy } = await (await Drivers.list(read)).make(driver), { decoder, discretizer } = policy.model;
     return contexts.map(({ context, uniform }) => plan(
       decoder, discretizer, context, policy.search, (step, action, alternative, beam) => uniform[step][action][alternative][beam],
     ).tokens);
@@ -47,7 +47,7 @@ const QUESTIONS = {
 
   /** Totals of whole episodes. */
   async totals({ driver, starts, steps }) {
-    const lane = new Lane(await makeWorld()), { policy, asked } = await (await Drivers.load(read)).make(driver);
+    const lane = new Lane(await makeWorld()), { policy, asked } = await (await Drivers.list(read)).make(driver);
     return (await readJson("starts.json")).slice(0, starts).map((start) => {
       lane.reset(policy, asked, start);
       for (let step = 0; step < steps; step++) lane.step();
@@ -55,12 +55,12 @@ const QUESTIONS = {
     });
   },
 
-  /** What forces a push and a drag leave behind, step by step, on a cheetah that is held by nobody. */
+  /** What a push, or a drag of three steps, does to a cheetah whose torques are 0: a force left, and its torso, by step. */
   async forces({ push, steps }) {
     const session = new Session(await makeWorld(), await readJson("starts.json"), 1);
-    session.seat(0, await (await Drivers.load(read)).make("you"));
+    session.seat(0, await (await Drivers.list(read)).make("you"));
     session.restart();
-    const [lane] = session.lanes, left = () => lane.cheetah.data.xfrc_applied.some((value) => value !== 0);
+    const [lane] = session.lanes, left = () => lane.cheetah.data.xfrc_applied.some(Boolean);
     if (push === "drag") lane.drag({ x: 1, z: 2 });
     else lane.push(push);
     const found = [];
@@ -72,10 +72,10 @@ const QUESTIONS = {
     return found;
   },
 
-  /** Shapes and sums of a checkpoint's tensors. */
+  /** Shapes and first values of a checkpoint's tensors. */
   async tensors({ checkpoint }) {
     const tensors = parse(await read(`checkpoints/${checkpoint}/model.safetensors`));
-    return Object.fromEntries([...tensors].map(([name, { shape, values }]) => [name, { shape, sum: values.reduce((a, b) => a + b, 0) }]));
+    return Object.fromEntries([...tensors].map(([name, { shape, values }]) => [name, { shape, values: [...values.slice(0, 9)] }]));
   },
 };
 

@@ -11,7 +11,7 @@ const roundUp = (count, to) => Math.ceil(count / to) * to;
 
 /** Keys and values of tokens already read, and the position of the token that comes next. */
 class Cache {
-  /** @param {{keys: object, values: object, blocks: number}} room regions (layer, block, slot, head, size) and how many blocks */
+  /** @param {{keys: object, values: object, blocks: number}} room keys and values (layer, block, slot, head, size) */
   constructor(room, beams, time, position) {
     Object.assign(this, room, { time, position, filled: 0, alternatives: 1 });
     this.padded = roundUp(time, MOST_LANES);
@@ -32,12 +32,17 @@ export class Decoder {
     this.embeddings = tensors.get("tok_emb.weight").values;
     this.positions = tensors.get("pos_emb").values;
     const rows = Math.max(most.context * dimensions + config.observation_dim, most.beams * most.expansion);
-    const reals = (length) => kernel.allocate(Float32Array, length), integers = (length) => kernel.allocate(BigInt64Array, length);
-    const place = (blocks) => ({ blocks, keys: reals(layers * blocks * this.slots * width), values: reals(layers * blocks * this.slots * width) });
-    this.layers = this.fill(pack(Array.from({ length: layers }, (_, layer) => layerMaps(tensors, `blocks.${layer}`, config)).flat(), kernel.panel));
+    const reals = (length) => kernel.allocate(Float32Array, length);
+    const integers = (length) => kernel.allocate(BigInt64Array, length);
+    const blocksOf = (blocks) => {
+      const length = layers * blocks * this.slots * width;
+      return { blocks, keys: reals(length), values: reals(length) };
+    };
+    const maps = Array.from({ length: layers }, (_, layer) => layerMaps(tensors, `blocks.${layer}`, config));
+    this.layers = this.fill(pack(maps.flat(), kernel.panel));
     this.heads = this.fill(pack(headMaps(tensors, config), kernel.panel));
-    this.first = place(Math.ceil(rows / this.slots));
-    this.own = place((most.horizon + most.expansion) * most.beams);
+    this.first = blocksOf(Math.ceil(rows / this.slots));
+    this.own = blocksOf((most.horizon + most.expansion) * most.beams);
     this.shared = { keys: reals(layers * width * roundUp(rows, MOST_LANES)), values: reals(layers * width * rows) };
     this.x = reals(rows * width);
     this.logits = reals(rows * this.outputs);
@@ -63,20 +68,27 @@ export class Decoder {
   begin(tokens, beams) {
     const cache = new Cache(this.first, 1, 0, 0);
     this.extend(cache, [tokens]);
-    const { n_layer: layers, n_head: heads, n_embd: width } = this.config, size = width / heads, time = cache.filled;
-    const begun = new Cache(this.own, beams, time, tokens.length), { padded } = begun;
-    const [keys, values, sharedKeys, sharedValues] = [cache.keys, cache.values, this.shared.keys, this.shared.values].map(({ view }) => view);
-    for (let layer = 0; layer < layers; layer++) {
-      for (let head = 0; head < heads; head++) {
-        for (let token = 0; token < time; token++) {
-          const from = ((layer * cache.blocks * this.slots + token) * heads + head) * size, row = layer * heads + head;
-          for (let place = 0; place < size; place++) sharedKeys[(row * size + place) * padded + token] = keys[from + place];
-          sharedValues.set(values.subarray(from, from + size), (row * time + token) * size);
-        }
-        for (let place = 0; place < size; place++) sharedKeys.fill(0, ((layer * heads + head) * size + place) * padded + time, ((layer * heads + head) * size + place + 1) * padded);
+    const begun = new Cache(this.own, beams, cache.filled, tokens.length);
+    this.share(cache, begun.padded);
+    return begun;
+  }
+
+  /** Lay the keys and values of a cache of one beam out as decoding.c reads shared ones: of keys, tokens side by side. */
+  share({ keys: { view: keys }, values: { view: values }, blocks, filled: time }, padded) {
+    const { n_layer: layers, n_head: heads, n_embd: width } = this.config, size = width / heads;
+    const sharedKeys = this.shared.keys.view, sharedValues = this.shared.values.view;
+    for (let row = 0; row < layers * heads; row++) {
+      const layer = Math.floor(row / heads), head = row % heads;
+      for (let token = 0; token < time; token++) {
+        const from = ((layer * blocks * this.slots + token) * heads + head) * size;
+        for (let place = 0; place < size; place++) sharedKeys[(row * size + place) * padded + token] = keys[from + place];
+        sharedValues.set(values.subarray(from, from + size), (row * time + token) * size);
+      }
+      for (let place = 1; place <= size; place++) {
+        const end = (row * size + place) * padded;
+        sharedKeys.fill(0, end - padded + time, end);
       }
     }
-    return begun;
   }
 
   /** Let each beam read tokens (beam, time); logits (beam, token) after the last lie in `this.logits`. */
@@ -136,7 +148,9 @@ export class Decoder {
   /** All layers for tokens (beam, time); the last one's output (beam · time, width) lies in `this.x`. */
   read(cache, tokens) {
     const { config } = this, time = tokens[0].length, beams = tokens.length, first = cache.position;
-    if (first + time > config.block_size) throw new Error(`position ${first + time - 1} lies beyond the ${config.block_size} that the model has`);
+    if (first + time > config.block_size) {
+      throw new Error(`position ${first + time - 1} lies beyond the ${config.block_size} that the model has`);
+    }
     this.embed(tokens, first);
     const slot = this.slot.view, seen = this.seen.view;
     for (let token = 0; token < time; token++) {
@@ -147,11 +161,13 @@ export class Decoder {
     }
     cache.position += time;
     while (cache.table[0].length * this.slots < cache.filled) this.open(cache);
-    const columns = cache.table[0].length, order = readingOrder(cache.table);
     this.table.view.set(cache.table.flat().map(BigInt));
-    this.order.view.set(order.map(BigInt));
-    const regions = [this.x, this.layers, this.shared.keys, this.shared.values, cache.keys, cache.values, this.table, this.order, this.slot, this.seen, this.scratch];
-    const sizes = [config.n_layer, 1, beams, time, cache.time, cache.padded, cache.blocks, columns];
+    this.order.view.set(readingOrder(cache.table).map(BigInt));
+    const { shared } = this, regions = [
+      this.x, this.layers, shared.keys, shared.values, cache.keys, cache.values, this.table, this.order, this.slot, this.seen,
+      this.scratch,
+    ];
+    const sizes = [config.n_layer, 1, beams, time, cache.time, cache.padded, cache.blocks, cache.table[0].length];
     this.kernel.exports.decode(...regions.map(({ address }) => address), ...sizes.map(BigInt));
   }
 
@@ -161,7 +177,9 @@ export class Decoder {
     tokens.forEach((row, beam) => row.forEach((token, time) => {
       const position = first + time, at = (beam * row.length + time) * width;
       const from = (token === bins ? bins * dimensions : (position % dimensions) * bins + token) * width;
-      for (let place = 0; place < width; place++) x[at + place] = this.embeddings[from + place] + this.positions[position * width + place];
+      for (let place = 0; place < width; place++) {
+        x[at + place] = this.embeddings[from + place] + this.positions[position * width + place];
+      }
     }));
   }
 }
@@ -178,7 +196,7 @@ function readingOrder(table) {
 /** A layer's four maps; queries come out scaled by the root of a head's size. */
 function layerMaps(tensors, name, { n_embd: width, n_head: heads }) {
   const scale = (width / heads) ** -0.5;
-  const parts = [linear(tensors, `${name}.attn.query`, scale), linear(tensors, `${name}.attn.key`), linear(tensors, `${name}.attn.value`)];
+  const parts = ["query", "key", "value"].map((part) => linear(tensors, `${name}.attn.${part}`, part === "query" ? scale : 1));
   const stacked = {
     inputs: width, outputs: 3 * width,
     weight: (output, input) => parts[Math.floor(output / width)].weight(output % width, input),

@@ -7,7 +7,9 @@ import { Kernel } from "./kernel.js";
 import { parse } from "./safetensors.js";
 
 const METHODS = {
-  decision_transformer: { kernel: "decision_transformer.wasm", Model: DecisionTransformerModel, Policy: DecisionTransformerPolicy },
+  decision_transformer: {
+    kernel: "decision_transformer.wasm", Model: DecisionTransformerModel, Policy: DecisionTransformerPolicy,
+  },
   deterministic: { kernel: "perceptron.wasm", Model: DeterministicModel, Policy: DeterministicPolicy },
   trajectory_transformer: {
     kernel: "trajectory_transformer.wasm", bins: true, Model: TrajectoryTransformerModel, Policy: TrajectoryTransformerPolicy,
@@ -20,14 +22,18 @@ const METHODS = {
  * `attention(layer)` and `imagined()`. A model is loaded once, whoever drives by it.
  */
 export class Drivers {
-  /** @param {object[]} listed what drivers.json holds @param {(path: string) => Promise<ArrayBuffer>} read a file below assets/wheel/ */
+  /**
+   * @param {object[]} listed what drivers.json holds
+   * @param {(path: string) => Promise<ArrayBuffer>} read a file below assets/wheel/
+   */
   constructor(listed, read) {
     this.listed = new Map(listed.map((driver) => [driver.name, driver]));
     this.read = read;
     this.models = new Map();
   }
 
-  static async load(read) {
+  /** Read the list of drivers; no model yet. */
+  static async list(read) {
     return new Drivers(JSON.parse(new TextDecoder().decode(await read("drivers.json"))), read);
   }
 
@@ -43,13 +49,16 @@ export class Drivers {
 
   /** The model of a driver, loaded if it is not yet. */
   async model({ method, checkpoint }) {
-    if (!this.models.has(checkpoint)) this.models.set(checkpoint, await this.loadModel(METHODS[method], `checkpoints/${checkpoint}`));
+    if (!this.models.has(checkpoint)) {
+      this.models.set(checkpoint, await this.load(METHODS[method], `checkpoints/${checkpoint}`));
+    }
     return this.models.get(checkpoint);
   }
 
-  async loadModel({ kernel, Model, bins }, folder) {
-    const names = [kernel, `${folder}/model.safetensors`, `${folder}/config.json`, ...(bins ? [`${folder}/discretizer.safetensors`] : [])];
-    const [code, weights, config, thresholds] = await Promise.all(names.map(this.read));
+  async load({ kernel, Model, bins }, folder) {
+    const names = ["model.safetensors", "config.json", ...(bins ? ["discretizer.safetensors"] : [])];
+    const paths = [kernel, ...names.map((name) => `${folder}/${name}`)];
+    const [code, weights, config, thresholds] = await Promise.all(paths.map((path) => this.read(path)));
     const settings = JSON.parse(new TextDecoder().decode(config));
     return new Model(await Kernel.compile(code), parse(weights), settings, thresholds && parse(thresholds));
   }

@@ -107,7 +107,7 @@ export class HalfCheetah {
   /**
    * One control step.
    * @param {Float32Array} torques (6,), cut to [-1, 1]
-   * @param {() => {x: number, z: number, turn: number}} [force] what pushes the torso, asked before each of the simulator's steps
+   * @param {() => {x: number, z: number, turn: number}} [force] what pushes the torso, asked at each of the simulator's steps
    * @returns {{observation: Float64Array, reward: number, poses: Float32Array}} reward: meters a second less 0.1 times the
    *   torques' squares; poses (frame, POSE.length), each 0.01 s after the one before
    */

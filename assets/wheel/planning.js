@@ -3,8 +3,8 @@
  * Source: Janner et al. 2021 (arXiv 2106.02039), section 4.3 and algorithm 1.
  *
  * For each transition ahead, every beam is tried with `expansion` draws of an action; the likeliest reward and value end the
- * transition; all are scored by expected rewards and the expected value at their end; the best go on, and their next observation
- * is the likeliest one. Numbers are rounded to single precision where the pipeline's are, so that draws fall alike.
+ * transition; all are scored by expected rewards and the expected value at their end; the best go on, and their next
+ * observation is the likeliest one. Numbers are rounded to single precision where the pipeline's are: draws fall alike.
  */
 
 /**
@@ -34,13 +34,14 @@ export function plan(decoder, discretizer, context, search, uniform) {
   let logits = Array.from({ length: beams }, () => rowOf(decoder, 0));
   for (let step = 0; step < horizon; step++) {
     const tried = act(decoder, discretizer, cache, logits, search, (...which) => uniform(step, ...which));
-    const totals = tried.map(({ reward }, each) => fround(plans[Math.floor(each / expansion)].earned + fround(fround(DISCOUNT ** step) * reward)));
-    const outlook = tried.map(({ value }, each) => fround(totals[each] + fround(fround(DISCOUNT ** (step + 1)) * value)));
+    const parents = tried.map((_, each) => plans[Math.floor(each / expansion)]);
+    const totals = tried.map(({ reward }, each) => fround(parents[each].earned + discounted(reward, step)));
+    const outlook = tried.map(({ value }, each) => fround(totals[each] + discounted(value, step + 1)));
     const best = tried.map((_, each) => each).sort((one, other) => (
       outlook[other] - outlook[one] || (one % expansion) - (other % expansion) || one - other
     )).slice(0, beams);
     plans = best.map((each) => ({
-      tokens: [...plans[Math.floor(each / expansion)].tokens, ...tried[each].tokens], earned: totals[each], score: outlook[each],
+      tokens: [...parents[each].tokens, ...tried[each].tokens], earned: totals[each], score: outlook[each],
     }));
     if (step + 1 === horizon) break;
     decoder.keep(cache, best);
@@ -52,6 +53,11 @@ export function plan(decoder, discretizer, context, search, uniform) {
     logits = plans.map((_, beam) => rowOf(decoder, beam));
   }
   return { tokens: plans.map(({ tokens }) => tokens), scores: plans.map(({ score }) => score) };
+}
+
+/** A reward or value so many transitions ahead, as it counts now. */
+function discounted(number, steps) {
+  return fround(fround(DISCOUNT ** steps) * number);
 }
 
 /** A row (token,) of the decoder's logits, which are written over at the next reading. */
@@ -70,8 +76,9 @@ function act(decoder, discretizer, cache, logits, { beams, expansion, cdf }, uni
   };
   let next = tokens.map((_, row) => logits[Math.floor(row / expansion)]);
   for (let action = 0; action < action_dim; action++) {
-    const drawn = probabilities(decoder, next).map((each, row) => sample(each, uniform(action, row % expansion, Math.floor(row / expansion)), cdf));
-    next = branch(drawn);
+    next = branch(probabilities(decoder, next).map((each, row) => (
+      sample(each, uniform(action, row % expansion, Math.floor(row / expansion)), cdf)
+    )));
   }
   const rewards = probabilities(decoder, next).map((each) => expected(each, discretizer.middles(transition_dim - 2)));
   next = branch(next.map(likeliest));
@@ -98,9 +105,9 @@ function expected(probabilities, middles) {
 }
 
 /**
- * A token by inversion of a uniform number, unlikely tokens dropped: probabilities are summed from the smallest, and all tokens no
- * likelier than the last one before the sum reaches `cdf` are left out (jannerm/trajectory-transformer:trajectory/search/sampling.py,
- * `filter_cdf`). Where that is all of them, being equal, all stay.
+ * A token by inversion of a uniform number, unlikely tokens dropped: probabilities are summed from the smallest, and all tokens
+ * no likelier than the last one before the sum reaches `cdf` are left out
+ * (jannerm/trajectory-transformer:trajectory/search/sampling.py, `filter_cdf`). Where that is all of them, all stay.
  * @param {Float32Array} probabilities (token,)
  */
 export function sample(probabilities, uniform, cdf) {

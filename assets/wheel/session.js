@@ -2,7 +2,7 @@
  * Cheetahs side by side, from one start and by one clock, each with a driver of its own.
  * The page's worker and the measurements in node step it alike.
  */
-import { CONTROL_SECONDS, EPISODE_STEPS, HalfCheetah } from "./half_cheetah.js";
+import { CONTROL_SECONDS, EPISODE_STEPS, HalfCheetah, NOTHING } from "./half_cheetah.js";
 
 const SIMULATOR_SECONDS = 0.01;
 
@@ -64,6 +64,7 @@ export class Lane {
       sum.x += share * pull.x;
       sum.z += share * pull.z;
     }
+    this.felt = sum;
     return sum;
   }
 
@@ -75,14 +76,20 @@ export class Lane {
     const began = performance.now();
     const torques = this.policy.act(this.observation, this.reward);
     const milliseconds = performance.now() - began;
-    const imagined = this.policy.imagined?.().map(([ahead, ...others]) => this.world.pose([this.cheetah.x + ahead, ...others]));
+    const imagined = this.policy.imagined?.().map(([x, ...others]) => this.world.pose([this.cheetah.x + x, ...others]));
     const { observation, reward, poses } = this.cheetah.step(torques, () => this.force());
     Object.assign(this, { observation, reward, total: this.total + reward, steps: this.steps + 1 });
     const distance = this.cheetah.x - this.origin;
     return {
       torques, poses, imagined, milliseconds, distance, total: this.total, steps: this.steps, torso: this.cheetah.torso,
-      attention: this.policy.attention ? Array.from({ length: this.policy.layers }, (_, layer) => this.policy.attention(layer)) : null,
+      force: this.felt, attention: this.attention(),
     };
+  }
+
+  /** Of each layer, where the acting token looked; null for drivers without attention. */
+  attention() {
+    const { policy } = this;
+    return policy.attention ? Array.from({ length: policy.layers }, (_, layer) => policy.attention(layer)) : null;
   }
 }
 
@@ -115,8 +122,8 @@ export class Session {
   /** How all stand before the first step, told as `step` tells. */
   look() {
     return this.lanes.map(({ cheetah }) => ({
-      torques: new Float32Array(6), poses: cheetah.stand(), milliseconds: 0, distance: 0, total: 0, steps: 0, torso: cheetah.torso,
-      attention: null,
+      torques: new Float32Array(6), poses: cheetah.stand(), milliseconds: 0, distance: 0, total: 0, steps: 0, 
+      torso: cheetah.torso, force: NOTHING, attention: null,
     }));
   }
 

@@ -40,7 +40,7 @@ async function load() {
   const decode = (bytes) => new TextDecoder().decode(bytes);
   const mujoco = await loadMujoco({ wasmBinary, printErr: () => {} }); // it warns of its own model's total mass at every start
   const world = new World(mujoco, decode(xml));
-  drivers = await Drivers.load(read);
+  drivers = await Drivers.list(read);
   session = new Session(world, JSON.parse(decode(starts)), LANES);
   postMessage({ ready: { radii: world.radii } });
 }

@@ -23,10 +23,11 @@ from pipeline import PipelineError, files
 
 COMPILER = "ziglang==0.17.0"  # zig's own clang; Debian's makes planning take two to three times as long
 FLAGS = (
-    "-target wasm32-freestanding -O3 -ffast-math -msimd128 -mbulk-memory -nostdlib -Wall -Werror -Iwheel/shims -DREAL=float "
-    "-DMOST_LANES=16 -DMOST_TOGETHER=8 -Wl,--no-entry -Wl,--strip-all -Wl,--export=__heap_base -Wl,--export=panel"
-).split()
-SHARED = ("pipeline/models/decoding.c", "wheel/tangent.h", "wheel/shims/math.h", "wheel/shims/string.h")  # all may include these
+    *("-target", "wasm32-freestanding", "-O3", "-ffast-math", "-msimd128", "-mbulk-memory", "-nostdlib", "-Wall", "-Werror"),
+    *("-Iwheel/shims", "-DREAL=float", "-DMOST_LANES=16", "-DMOST_TOGETHER=8"),
+    *("-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--export=__heap_base", "-Wl,--export=panel"),
+)
+SHARED = ("pipeline/models/decoding.c", "wheel/tangent.h", "wheel/shims/math.h", "wheel/shims/string.h")  # any may include
 RECORD = Path("wheel") / "kernels.json"
 
 

@@ -15,7 +15,8 @@ export class DecisionTransformerModel {
   constructor(kernel, tensors, config) {
     const { context_length: steps, hidden_size: width, n_layer: layers, state_dim, act_dim } = config;
     const packed = pack(arrange(tensors, config), kernel.panel);
-    Object.assign(this, { kernel, config, outputs: filled(act_dim, kernel.panel), times: tensors.get("embed_timestep.weight").values });
+    Object.assign(this, { kernel, config, outputs: filled(act_dim, kernel.panel) });
+    this.times = tensors.get("embed_timestep.weight").values;
     this.weights = kernel.allocate(Float32Array, packed.length);
     this.weights.view.set(packed);
     for (const [name, length] of Object.entries({
@@ -38,9 +39,9 @@ export class DecisionTransformerModel {
     this.states.view.set(states);
     this.actions.view.set(actions);
     this.embeddings.view.set(this.times.subarray(first * width, (first + steps) * width));
-    const regions = [this.returns, this.states, this.actions, this.embeddings, this.weights, this.attention, this.scratch, this.torques];
-    const sizes = [steps, config.state_dim, config.act_dim, config.n_layer, outputs];
-    kernel.exports.act(...regions.map((region) => region.address), ...sizes);
+    const inputs = [this.returns, this.states, this.actions, this.embeddings, this.weights];
+    const addresses = [...inputs, this.attention, this.scratch, this.torques].map((region) => region.address);
+    kernel.exports.act(...addresses, steps, config.state_dim, config.act_dim, config.n_layer, outputs);
     const tokens = 3 * steps - 1, weights = this.attention.view;
     const attention = Array.from({ length: config.n_layer }, (_, layer) => weights.slice(layer * tokens, (layer + 1) * tokens));
     return { torques: this.torques.view.slice(0, config.act_dim), attention };
@@ -109,7 +110,7 @@ export class DecisionTransformerPolicy {
    */
   act(observation, reward) {
     const { config } = this.model, { returns, states, actions } = this.history;
-    if (this.step === config.max_ep_len) throw new Error(`the model knows episodes of ${this.step} steps, and this one is longer`);
+    if (this.step === config.max_ep_len) throw new Error(`the model knows episodes of ${this.step} steps, not longer ones`);
     if (this.step) this.remaining -= reward / config.return_scale;
     returns.push(this.remaining);
     states.push(this.normalize(observation));

@@ -49,7 +49,7 @@ export class DeterministicPolicy {
   }
 }
 
-/** A function that takes the data's mean from an observation and divides by its deviation, in single precision as the pipeline. */
+/** A function that takes the data's mean from an observation and divides by its deviation, in single precision. */
 export function normalizer({ observation_mean, observation_std }) {
   const mean = Float32Array.from(observation_mean), deviation = Float32Array.from(observation_std);
   return (observation) => Float32Array.from(observation, (value, place) => (
