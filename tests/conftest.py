@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import toy as toys
+from tests.test_site import browser, post  # noqa: F401 - fixtures, for all that look at the page
 
 
 @pytest.fixture(scope="session")

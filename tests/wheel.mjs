@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Drivers } from "../assets/wheel/drivers.js";
 import { HalfCheetah } from "../assets/wheel/half_cheetah.js";
 import { plan } from "../assets/wheel/planning.js";
+import { sentence } from "../assets/wheel/reasons.js";
 import { parse } from "../assets/wheel/safetensors.js";
 import { Lane, Session } from "../assets/wheel/session.js";
 import { makeWorld, read, readJson } from "../wheel/node.mjs";
@@ -53,6 +54,19 @@ const QUESTIONS = {
       for (let step = 0; step < steps; step++) lane.step();
       return lane.total;
     });
+  },
+
+  /** The total after each step of an episode from the first start. */
+  async paths({ driver, steps }) {
+    const lane = new Lane(await makeWorld()), { policy, asked } = await (await Drivers.list(read)).make(driver);
+    lane.reset(policy, asked, (await readJson("starts.json"))[0]);
+    return Array.from({ length: steps }, () => lane.step().total);
+  },
+
+  /** How an error is told to the reader. */
+  async sentences({ errors }) {
+    const kinds = { Error, RangeError };
+    return errors.map(([kind, message]) => sentence(new kinds[kind](message)));
   },
 
   /** What a push, or a drag of three steps, does to a cheetah whose torques are 0: a force left, and its torso, by step. */

@@ -4,6 +4,7 @@ const CAPSULES = 8, JOINTS = 6, POSE = 4 * CAPSULES + 2 * JOINTS; // numbers of 
 const BEHIND = [2, 3, 4]; // the hind leg's capsules; after it the fore leg's
 const GROUND = 0.3; // meters drawn below the ground
 const CALM_HEIGHT = 1.2; // meters above which the view follows the torso
+const NEWTONS = 500; // drawn as a meter
 
 /** A canvas that has as many pixels as the screen gives it, and is drawn in CSS pixels. */
 class Canvas {
@@ -59,10 +60,11 @@ export class Track {
    * @param {Float32Array} scene.pose (POSE,)
    * @param {Float32Array} scene.torques (6,) in [-1, 1]
    * @param {Float32Array[]} [scene.imagined] poses, the nearest first
+   * @param {{x: number, z: number, turn: number}} scene.force that pushes the torso, in newtons and newton meters
    * @param {{x: number, z: number}} [scene.target] to where the torso is dragged
    * @param {object} palette see `colors`
    */
-  draw({ pose, torques, imagined, target }, palette) {
+  draw({ pose, torques, imagined, force, target }, palette) {
     const { width, height } = this.canvas.begin(), { context } = this.canvas;
     const scale = width / Math.min(7, Math.max(3.6, width / 110)), torso = [(pose[0] + pose[2]) / 2, (pose[1] + pose[3]) / 2];
     this.camera = { x: torso[0], z: Math.max(0, torso[1] - CALM_HEIGHT), scale, width, ground: height - GROUND * scale };
@@ -74,7 +76,8 @@ export class Track {
     context.globalAlpha = 1;
     this.drawBody(pose, palette.ink, palette.soft);
     this.drawTorques(pose, torques, palette);
-    if (target) this.drawPull(torso, target, palette);
+    if (target) this.drawPull(torso, [target.x, target.z], palette);
+    else if (force.x || force.z) this.drawPull(torso, [torso[0] + force.x / NEWTONS, torso[1] + force.z / NEWTONS], palette);
   }
 
   /** A place on the track, in meters, as one on the canvas, in CSS pixels. */
@@ -134,16 +137,21 @@ export class Track {
     }
   }
 
-  drawPull([x, z], target, palette) {
-    const { context } = this.canvas;
+  /** An arrow from the torso to where it is pushed or pulled. */
+  drawPull(torso, target, palette) {
+    const { context } = this.canvas, [left, top] = this.at(...torso), [toLeft, toTop] = this.at(...target);
+    const way = Math.atan2(toTop - top, toLeft - left), head = 9;
     context.strokeStyle = palette.return;
-    context.lineWidth = 2;
-    context.setLineDash([5, 4]);
+    context.lineWidth = 3;
+    context.lineCap = "round";
     context.beginPath();
-    context.moveTo(...this.at(x, z));
-    context.lineTo(...this.at(target.x, target.z));
+    context.moveTo(left, top);
+    context.lineTo(toLeft, toTop);
+    for (const side of [-0.5, 0.5]) {
+      context.moveTo(toLeft, toTop);
+      context.lineTo(toLeft - head * Math.cos(way + side), toTop - head * Math.sin(way + side));
+    }
     context.stroke();
-    context.setLineDash([]);
   }
 }
 
@@ -166,7 +174,7 @@ export class Strip {
       context.fillStyle = palette.soft;
       context.textAlign = "left";
       context.fillText(`layer ${layer + 1}`, 0, (layer + 0.5) * row);
-      const most = weights.reduce((one, other) => Math.max(one, other)), empty = 3 * steps - 1 - weights.length;
+      const most = Math.max(...weights), empty = 3 * steps - 1 - weights.length;
       weights.forEach((weight, token) => {
         const left = margin + (empty + token) * cell;
         context.globalAlpha = Math.sqrt(weight / most);
@@ -193,7 +201,8 @@ export class Returns {
   /** @param {{asked: number | null, got: number[]}[]} lanes @param {number} steps of an episode */
   draw(lanes, steps, palette) {
     const { width, height } = this.canvas.begin(), { context } = this.canvas;
-    const margin = { left: 40, right: 8, top: 6, bottom: 18 }, most = 6000, least = Math.min(0, ...lanes.flatMap(({ got }) => got.at(-1) ?? 0));
+    const margin = { left: 40, right: 8, top: 20, bottom: 16 }, most = 6000;
+    const least = Math.min(0, ...lanes.map(({ got }) => Math.floor((got.at(-1) ?? 0) / 500) * 500));
     const x = (step) => margin.left + (step / steps) * (width - margin.left - margin.right);
     const y = (value) => margin.top + ((most - value) / (most - least)) * (height - margin.top - margin.bottom);
     context.font = `11px ${palette.family}`;
@@ -207,9 +216,19 @@ export class Returns {
     }
     context.textBaseline = "bottom";
     context.fillText(`${steps} steps`, width - margin.right, height);
+    context.textBaseline = "top";
+    context.textAlign = "left";
+    context.fillText("return", 0, 0);
+    ["upper lane", "lower lane"].forEach((name, lane) => {
+      context.fillStyle = [palette.return, palette.state][lane];
+      context.fillRect(margin.left + 78 * lane, 5, 10, lane ? 2 : 4);
+      context.fillText(name, margin.left + 14 + 78 * lane, 0);
+    });
+    context.fillStyle = palette.soft;
+    if (width > 420) context.fillText("dotted: on schedule for the return asked", margin.left + 160, 0);
     context.save();
     context.beginPath();
-    context.rect(margin.left, 0, width, y(least));
+    context.rect(margin.left, y(most), width, y(least));
     context.clip();
     lanes.forEach(({ asked, got }, lane) => {
       context.strokeStyle = [palette.return, palette.state][lane];

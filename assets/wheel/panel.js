@@ -1,13 +1,16 @@
 /** The page's side: controls, what is told, and when it may run. All else is the worker's. */
 import { between, colors, POSE, Returns, Strip, Track } from "./drawing.js";
-import { missing } from "./reasons.js";
+import { missing, sentence } from "./reasons.js";
 
 const PERIOD = 50, CONTEXT_STEPS = 20, EPISODE_STEPS = 1000, FRAMES = 5;
 const KEYS = ["KeyA", "KeyS", "KeyD", "KeyJ", "KeyK", "KeyL"]; // hind thigh, shin, foot; fore thigh, shin, foot
 const NO_MODULES = "This browser starts no module workers, in which the simulator and the models run.";
 
-/** Numbers as the page writes them. */
-const written = (number, digits = 0) => number.toFixed(digits).replace("-", "\u2212");
+/** Numbers as the page writes them: a true minus sign, thin spaces between thousands from 10 000 up. */
+function written(number, digits = 0) {
+  const text = number.toFixed(digits).replace("-", "\u2212");
+  return Math.abs(number) < 10000 ? text : text.replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
+}
 
 /** One lane: a driver's name, a track, and what is told of it. */
 class Lane {
@@ -24,6 +27,7 @@ class Lane {
   begin(asked, frame) {
     Object.assign(this, { asked, frame, got: [], milliseconds: [], target: null });
     this.told.asked.textContent = asked === null ? "" : `, asked for ${written(asked)}`;
+    if (frame) this.tell(frame);
   }
 
   /** Take what the worker says of a control step. */
@@ -31,24 +35,29 @@ class Lane {
     this.frame = frame;
     this.got.push(frame.total);
     this.milliseconds = [...this.milliseconds.slice(-19), frame.milliseconds];
-    const mean = this.milliseconds.reduce((sum, each) => sum + each, 0) / this.milliseconds.length;
+    this.tell(frame);
+  }
+
+  tell(frame) {
+    const mean = this.milliseconds.reduce((sum, each) => sum + each, 0) / Math.max(1, this.milliseconds.length);
     this.told.total.textContent = written(frame.total);
     this.told.steps.textContent = frame.steps;
     this.told.speed.textContent = written(frame.torso.dx, 1);
     this.told.distance.textContent = written(frame.distance, 0);
     this.told.milliseconds.textContent = written(mean, mean < 10 ? 1 : 0);
     this.element.classList.toggle("attends", Boolean(frame.attention));
+    this.element.dataset.force = Math.round(Math.hypot(frame.force.x, frame.force.z));
+    this.element.dataset.torque = Math.max(...frame.torques.map(Math.abs)).toFixed(2);
   }
 
   /** Draw the cheetah as it was `share` of a control step after the frame began. */
   draw(share, palette) {
     if (!this.frame) return;
-    const { poses, torques, attention, imagined } = this.frame, place = Math.min(share * FRAMES, FRAMES - 1), pose = Math.floor(place);
+    const { poses } = this.frame, place = Math.min(share * FRAMES, FRAMES - 1), before = Math.floor(place);
     const at = (index) => poses.subarray(index * POSE, (index + 1) * POSE);
-    this.track.draw(
-      { pose: between(at(pose), at(Math.min(pose + 1, FRAMES - 1)), place - pose), torques, imagined, target: this.target }, palette,
-    );
-    this.strip.draw(attention, CONTEXT_STEPS, palette);
+    const pose = between(at(before), at(Math.min(before + 1, FRAMES - 1)), place - before);
+    this.track.draw({ ...this.frame, pose, target: this.target }, palette);
+    this.strip.draw(this.frame.attention, CONTEXT_STEPS, palette);
   }
 }
 
@@ -77,7 +86,10 @@ class Panel {
         if (data.ready) this.radii = data.ready.radii;
         if (data.failed) reject(data.failed);
         if (data.began) this.begin(data.began);
-        if (data.seated) resolve();
+        if (data.seated) {
+          this.seated = data.seated;
+          resolve();
+        }
       };
       this.worker.postMessage({ seat: this.names });
     });
@@ -92,7 +104,10 @@ class Panel {
     const { figure, worker } = this;
     figure.querySelector(".wheel-before").replaceWith(this.panel);
     for (const lane of this.lanes) lane.track = new Track(lane.trackElement, this.radii);
-    worker.onmessage = ({ data }) => { for (const [name, told] of Object.entries(data)) this.hear[name]?.call(this, told); };
+    worker.onmessage = ({ data }) => {
+      for (const [name, told] of Object.entries(data)) this.hear[name]?.call(this, told);
+    };
+    worker.onerror = (event) => this.say(sentence(event.message));
     this.listen();
     this.palette = colors();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { this.palette = colors(); this.draw(); });
@@ -136,12 +151,15 @@ class Panel {
       if (!this.running) this.draw();
     },
 
-    seated() {
+    seated(names) {
+      this.seated = names;
       this.say("");
     },
 
     failed(reason) {
       this.say(reason);
+      this.lanes.forEach(({ select }, lane) => { select.value = this.seated[lane]; });
+      this.seat();
     },
   };
 

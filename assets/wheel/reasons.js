@@ -17,9 +17,11 @@ export function missing() {
   return null;
 }
 
+const NO_ROOM = "There is not enough memory here for the simulator and the models.";
+
 /** An error as a sentence for the reader. */
 export function sentence(error) {
   const reason = String(error?.message ?? error);
-  if (error instanceof RangeError || /memory|allocat/i.test(reason)) return "There is not enough memory here for the simulator and the models.";
+  if (error instanceof RangeError || /memory|allocat/i.test(reason)) return NO_ROOM;
   return `It cannot run here: ${reason.split("\n")[0].replace(/\.$/, "")}.`;
 }

@@ -65,7 +65,7 @@ const clock = {
       const buffers = lanes.map(({ poses }) => poses.buffer);
       postMessage({ frame: lanes }, buffers);
     } catch (error) {
-      this.wanted = false;
+      this.set(false);
       postMessage({ failed: sentence(error) });
       return;
     }
@@ -84,13 +84,16 @@ const ORDERS = {
   async seat(names) {
     const wanted = clock.wanted;
     clock.set(false);
-    if (!session) await load();
-    const seated = [];
-    for (const name of names) seated.push(await drivers.make(name)); // one after the other: two may share a model
-    seated.forEach((driver, lane) => session.seat(lane, driver));
-    begin();
-    postMessage({ seated: names });
-    if (wanted) clock.set(true);
+    try {
+      if (!session) await load();
+      const seated = [];
+      for (const name of names) seated.push(await drivers.make(name)); // one after the other: two may share a model
+      seated.forEach((driver, lane) => session.seat(lane, driver));
+      begin();
+      postMessage({ seated: names });
+    } finally {
+      if (wanted) clock.set(true);
+    }
   },
   run: (wanted) => clock.set(wanted),
   restart: () => begin(),
