@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Drivers } from "../assets/wheel/drivers.js";
 import { HalfCheetah } from "../assets/wheel/half_cheetah.js";
 import { plan } from "../assets/wheel/planning.js";
+import { generator } from "../assets/wheel/random.js";
 import { sentence } from "../assets/wheel/reasons.js";
 import { parse } from "../assets/wheel/safetensors.js";
 import { Lane, Session } from "../assets/wheel/session.js";
@@ -36,6 +37,25 @@ const QUESTIONS = {
       const { torques, attention } = model.act({ returns, states, actions }, first);
       return { torques: [...torques], attention: attention.map((weights) => [...weights]) };
     });
+  },
+
+  /** Tokens of rows (row, dimension), and what tokens (row, dimension) decode to. */
+  async bins({ values, tokens }) {
+    const { policy: { model: { discretizer } } } = await (await Drivers.list(read)).make("tt_greedy");
+    return { tokens: values.map((row) => discretizer.encode(row)), values: tokens.map((row) => discretizer.decode(row)) };
+  },
+
+  /** The best plan from an observation, as tokens after it, and the positions (state, 9) that are drawn of it. */
+  async imagined({ driver, observation }) {
+    const { policy } = await (await Drivers.list(read)).make(driver);
+    policy.reset(undefined, 100);
+    policy.act(Float64Array.from(observation), 0);
+    return { best: policy.best, states: policy.imagined() };
+  },
+
+  /** Uniform numbers of each seed. */
+  async uniform({ seeds, count }) {
+    return seeds.map((seed) => Array.from({ length: count }, generator(seed)));
   },
 
   /** Plans (context, beam, time), given the uniform numbers (step, action, alternative, beam). */
@@ -76,7 +96,7 @@ const QUESTIONS = {
     session.restart();
     const [lane] = session.lanes, left = () => lane.cheetah.data.xfrc_applied.some(Boolean);
     if (push === "drag") lane.drag({ x: 1, z: 2 });
-    else lane.push(push);
+    else if (push !== "none") lane.push(push);
     const found = [];
     for (let step = 0; step < steps; step++) {
       session.step();
@@ -84,6 +104,11 @@ const QUESTIONS = {
       if (push === "drag" && step === 2) lane.drag(null);
     }
     return found;
+  },
+
+  /** What a module of WebAssembly wants of its surroundings. */
+  async imports({ file }) {
+    return WebAssembly.Module.imports(new WebAssembly.Module(await read(file)));
   },
 
   /** Shapes and first values of a checkpoint's tensors. */
