@@ -67,17 +67,12 @@ def step_on(page, count):
     poll(page, "(target) => Number(document.querySelector('[data-told=steps]').textContent) >= target", target)
 
 
-def watch(page, name):
-    """Have the page keep every value of a lane's data attribute, from now on."""
-    page.evaluate(
-        """(name) => {
-          const lane = document.querySelector('.wheel-lane');
-          window.kept = [];
-          const keep = () => kept.push(Number(lane.dataset[name]));
-          new MutationObserver(keep).observe(lane, { attributeFilter: [`data-${name}`] });
-        }""",
-        name,
-    )
+WATCH = """(name) => {
+  const lane = document.querySelector('.wheel-lane');
+  window.kept = [];
+  const keep = () => kept.push(Number(lane.dataset[name]));
+  new MutationObserver(keep).observe(lane, { attributeFilter: [`data-${name}`] });
+}"""  # has the page keep every value of the upper lane's data attribute, from now on
 
 
 # ---- before the click, and through it ----
@@ -159,7 +154,7 @@ def test_pause_stops_the_clock_and_start_anew_begins_an_episode(post, browser):
 @pytest.mark.parametrize("push", ["forward", "back", "lift", "tip"])
 def test_a_push_is_felt_and_a_second_later_no_force_is_left(push, post, browser):
     with running(post, browser) as (page, _, _):
-        watch(page, "force")
+        page.evaluate(WATCH, "force")
         page.click(f"[data-push={push}]")
         poll(page, "kept.some(Boolean)")
         step_on(page, 20)
@@ -170,7 +165,7 @@ def test_a_push_is_felt_and_a_second_later_no_force_is_left(push, post, browser)
 def test_the_pointer_drags_a_cheetah_and_lets_it_go(post, browser):
     with running(post, browser) as (page, _, _):
         lane(page, 0).locator(".wheel-track").hover(position={"x": 200, "y": 30})
-        watch(page, "force")
+        page.evaluate(WATCH, "force")
         page.mouse.down()
         poll(page, "kept.some(Boolean)")
         page.mouse.up()
@@ -271,23 +266,23 @@ def test_it_fits_the_window_while_it_runs(width, post, browser):
 # ---- what the browser computes ----
 
 
+EPISODE = """new Promise((resolve, reject) => {
+  const worker = new Worker(%s, { type: 'module' }), totals = [];
+  worker.onmessage = ({ data }) => {
+    if (data.failed) reject(data.failed);
+    if (data.seated) worker.postMessage({ run: true });
+    if (data.frame && totals.push(data.frame.map(({ total }) => total)) === 60) {
+      worker.terminate();
+      resolve(totals);
+    }
+  };
+  worker.postMessage({ seat: ['bc', 'dt_12000'] });
+})"""  # the totals (step, lane) of an episode's first 60 steps, by a worker of its own
+
+
 def test_a_browsers_episode_is_nodes_to_the_last_digit(post, browser):
     with opened(post, browser) as (page, _, _):
-        found = page.evaluate(
-            """(address) => new Promise((resolve, reject) => {
-              const worker = new Worker(address, { type: 'module' }), totals = [];
-              worker.onmessage = ({ data }) => {
-                if (data.failed) reject(data.failed);
-                if (data.seated) worker.postMessage({ run: true });
-                if (data.frame && totals.push(data.frame.map(({ total }) => total)) === 60) {
-                  worker.terminate();
-                  resolve(totals);
-                }
-              };
-              worker.postMessage({ seat: ['bc', 'dt_12000'] });
-            })""",
-            post.address + "assets/wheel/worker.js",
-        )
+        found = page.evaluate(EPISODE % json.dumps(post.address + "assets/wheel/worker.js"))
     for number, driver in enumerate(("bc", "dt_12000")):
         assert [totals[number] for totals in found] == ask("paths", driver=driver, steps=60)
 
