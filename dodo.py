@@ -16,6 +16,7 @@ from pipeline.evidence import fingerprints, recipes
 from pipeline.graph import command, plan
 from pipeline.learning import guards
 from pipeline.show import tabulate
+from pipeline.wheel import kernels
 
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
 signal.signal(signal.SIGINT, command.end_interrupted)
@@ -31,7 +32,7 @@ if asked in FORGETFUL:
         "name the tasks to run (`doit list`), or delete what is to be made again below results/"
     )
 
-COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk"]
+COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk", "wheel"]
 
 SOURCE = get_var("source", "local") or "local"  # `doit source=hub`: the published checkpoints in place of those trained here
 if SOURCE not in recipes.SOURCES:
@@ -52,6 +53,8 @@ DOIT_CONFIG = {
         "refine",
         "time_plans",
         "walk",
+        "kernels",
+        "wheel",
         "animate",
         "animate_grid",
         "figures",
@@ -205,6 +208,22 @@ def task_refine():
 def task_walk():
     """One episode on a grid as what was seen and planned, to be drawn anywhere."""
     yield from group(of_source("walk"))
+
+
+def task_kernels():
+    """The browser's models as WebAssembly (needs the extra `wheel`, and only when their sources or settings have changed)."""
+    for kernel in kernels.KERNELS:
+        yield {
+            "name": kernel.name,
+            "actions": [(attempt, [kernels.build, kernel])],
+            "targets": [kernel.target],
+            "uptodate": [lambda kernel=kernel: kernels.stale(kernel) is None],
+        }
+
+
+def task_wheel():
+    """Whole episodes as the reader's browser plays them."""
+    yield from group(of_source("wheel"), lambda recipe: ["kernels"])
 
 
 def task_animate():

@@ -39,3 +39,22 @@ if (headings.length) {
   follow();
   addEventListener("scroll", () => requestAnimationFrame(follow), { passive: true });
 }
+
+// The cheetah that runs here: nothing of it is loaded before the reader asks.
+const wheel = document.querySelector(".wheel");
+if (wheel) {
+  const offer = wheel.querySelector(".wheel-offer");
+  const starter = offer.querySelector("button"), told = offer.querySelector("[role=status]");
+  offer.hidden = false;
+  starter.addEventListener("click", async () => {
+    starter.disabled = true;
+    const all = Number(wheel.dataset.bytes);
+    try {
+      const { start } = await import(wheel.dataset.module);
+      await start(wheel, (bytes) => { told.textContent = `Loading: ${Math.min(100, 10 * Math.round(10 * bytes / all))} %`; });
+    } catch (reason) {
+      told.textContent = typeof reason === "string" ? reason : `It cannot be loaded: ${reason.message}.`;
+      starter.disabled = false;
+    }
+  });
+}

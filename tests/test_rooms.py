@@ -20,6 +20,7 @@ ROOMS = (
     "measures",
     "show",
     "graph",
+    "wheel",
 )
 UPWARD = {  # that remain, each with its reason
     ("evidence.fingerprints", "statistics.summaries"): "what follows from what was played is computed again at every check",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ("pipeline", "figures", "dodo.py", "hub.lock", "results/published.json")
+CODE = ("pipeline", "figures", "wheel", "assets/wheel", "dodo.py", "hub.lock", "results/published.json")
 OUTPUTS = ("checkpoints", "data", "results", "images", "_includes/tables", "build/reproduce/results")
 PROBE = b"blat"  # what Python's tempfile writes into the system's temporary folder, to see whether it can, and removes
 UNREPEATABLE = ("results/latency", "build/reproduce/results/latency")
@@ -71,6 +71,7 @@ SOLVINGS = (
 REFININGS = (replace(REFININGS[0], level=LEVELS[0], horizon=2, iterations=3, episodes=2, listed=1),)
 PLAN_LATENCIES = (replace(PLAN_LATENCIES[0], level=LEVELS[0], iterations=2, plans=3, warmup_plans=1),)
 WALKS = (replace(WALKS[0], solving=SOLVINGS[1].name),)
+BROWSER_EVALUATIONS = ()
 GRID_ANIMATIONS = (replace(GRID_ANIMATIONS[0], tile=4),)
 """
 

@@ -361,6 +361,43 @@ def walk(run: runs.Walk) -> Recipe:
     )
 
 
+def browser_evaluation(run: runs.BrowserEvaluation) -> Recipe:
+    """Episodes played by the page's own files, in node."""
+    played = EVALUATIONS[run.name].run
+    files = ("drivers.js", "half_cheetah.js", "half_cheetah.xml", "kernel.js", "packing.js", "safetensors.js")
+    files += ("session.js", "starts.json", *BROWSER_FILES[played.method])
+    return Recipe(
+        run.name,
+        "wheel",
+        "pipeline.wheel.play",
+        run,
+        modules=("pipeline.wheel.play",),
+        inputs=(
+            *(f"assets/wheel/{file}" for file in files),
+            "wheel/node.mjs",
+            "wheel/play.mjs",
+            *checkpoint_files(played.checkpoint, played.method),
+        ),
+        holds=(played,),
+        seconds=run.episodes * {"decision_transformer": 4, "trajectory_transformer": 60}.get(played.method, 1),
+        about=f"{run.episodes} episodes of {run.driver} as the reader's browser plays them",
+    )
+
+
+BROWSER_FILES = {
+    "decision_transformer": ("policies/decision_transformer.js", "policies/deterministic.js", "decision_transformer.wasm"),
+    "deterministic": ("policies/deterministic.js", "perceptron.wasm"),
+    "trajectory_transformer": (
+        "policies/trajectory_transformer.js",
+        "planning.js",
+        "decoding.js",
+        "discretization.js",
+        "random.js",
+        "trajectory_transformer.wasm",
+    ),
+}  # what a method's episodes are played by, below assets/wheel/
+
+
 def datasets(run) -> tuple[str, ...]:
     """The datasets that a run learns from."""
     data = getattr(run, "data", ())
@@ -458,6 +495,7 @@ SOLVINGS = named(solving, runs.SOLVINGS)
 REFININGS = named(refining, runs.REFININGS)
 PLAN_LATENCIES = named(plan_latency, runs.PLAN_LATENCIES)
 WALKS = named(walk, runs.WALKS)
+BROWSER_EVALUATIONS = named(browser_evaluation, runs.BROWSER_EVALUATIONS)
 
 FETCHES = named(published_checkpoint, runs.PUBLISHED_CHECKPOINTS)
 NEEDED = {data: DATASETS[data] for recipe in FETCHES.values() for data in datasets(recipe.run)}  # to read their tokens
@@ -480,6 +518,7 @@ EVIDENCE = {
     "refine": REFININGS,
     "time_plans": PLAN_LATENCIES,
     "walk": WALKS,
+    "wheel": BROWSER_EVALUATIONS,
 }  # by task
 
 FIGURES = named(figure, (*runs.FIGURES, *runs.HUB_FIGURES))

@@ -468,6 +468,20 @@ class GridAnimation:
 
 
 @dataclass(frozen=True)
+class BrowserEvaluation:
+    """Episodes of a driver of assets/wheel/drivers.json, from the seeds' start states, as the reader's browser plays them.
+
+    The name is that of the evaluation whose model it is.
+    """
+
+    name: str
+    driver: str
+    engine: str = "@mujoco/mujoco 3.14.0"  # as package.json pins it
+    episodes: int = 10
+    first_seed: int = 100
+
+
+@dataclass(frozen=True)
 class Figure:
     """A picture drawn by `figures/<name>.py` from evidence named `kind/name`."""
 
@@ -573,8 +587,16 @@ ANIMATIONS = (
     Animation("tt_half_cheetah", (_dt.name, _tt.name), ("Decision Transformer", "Trajectory Transformer")),
     Animation("halfcheetah", (_dt.name,), first_step=150, frames=1, width=960, height=540),
 )
+BROWSER_EVALUATIONS = (
+    BrowserEvaluation(_dt.name, "dt_6000"),
+    BrowserEvaluation("local_dt_halfcheetah_12000", "dt_12000"),
+    BrowserEvaluation(BEHAVIOUR_CLONING.name, "bc"),
+    BrowserEvaluation(TD3_BC.name, "td3bc"),
+    BrowserEvaluation("local_tt_halfcheetah_greedy", "tt_greedy"),
+)
 FIGURES = (
     Figure("RL"),
+    Figure("wheel", (f"rollouts/{_dt.name}",)),
     Figure("dt_tokens"),
     Figure(
         "dt_return_asked_got",

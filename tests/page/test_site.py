@@ -396,7 +396,8 @@ def write_sample(source, text):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, source / name)
     shutil.copytree(ROOT / "_includes", source / "_includes", ignore=shutil.ignore_patterns("tables"))
-    (source / "node_modules").symlink_to(ROOT / "node_modules")
+    for name in ("node_modules", "checkpoints"):
+        (source / name).symlink_to(ROOT / name)
     (source / "index.md").write_text(text)
     (source / "images").mkdir()
     (source / "results" / "pictures").mkdir(parents=True)

@@ -1,0 +1,68 @@
+"""Play whole episodes by the files that run in the reader's browser, and keep every return.
+
+    python -m pipeline.wheel.play local_dt_halfcheetah_6000
+
+Node runs the same JavaScript and WebAssembly as a browser does, which rounds alike everywhere; so the returns repeat to the
+last digit, whatever the machine. They are not the evaluation's of the same seeds, though the start states are: models and
+simulator differ in their last digits, which the simulator amplifies.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from pipeline import PipelineError, files
+from pipeline.evidence import recipes, records
+from pipeline.graph import command
+from pipeline.statistics.intervals import t_interval
+
+
+def play(driver: str, episodes: int) -> list[float]:
+    """The returns of a driver's episodes, in the order of the start states.
+
+    Raises:
+        PipelineError: there is no node, or it fails.
+    """
+    words = ["node", "wheel/play.mjs", driver, str(episodes)]
+    try:
+        with subprocess.Popen(words, cwd=files.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as node:
+            returns = [float(line) for line in tqdm(node.stdout, total=episodes, unit="episode", desc=driver)]
+            said = node.stderr.read()
+    except FileNotFoundError:
+        raise PipelineError("there is no program node, which plays as browsers do: install nodejs") from None
+    if node.returncode:
+        reason = next((line for line in said.splitlines() if "Error" in line), f"exit status {node.returncode}")
+        raise PipelineError(f"node could not play {driver}: {reason} (`npm ci` installs the simulator)")
+    return returns
+
+
+def summarise(run, returns: list[float]) -> dict:
+    """Every return with its seed, and their mean with a 95 % t-interval over episodes."""
+    mean, low, high = t_interval(returns)
+    return {
+        "episodes": len(returns),
+        "seeds": [run.first_seed + episode for episode in range(len(returns))],
+        "returns": returns,
+        "return_mean": mean,
+        "return_sd": float(np.std(returns, ddof=1)),
+        "return_low": low,
+        "return_high": high,
+    }
+
+
+def main() -> None:
+    """Play one run into `results/`, or below the folder that `--into` names."""
+    parser = command.parser(__doc__, recipes.BROWSER_EVALUATIONS)
+    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
+    arguments = parser.parse_args()
+    recipe = command.find(arguments.name, recipes.BROWSER_EVALUATIONS, arguments.into)
+    returns = play(recipe.run.driver, recipe.run.episodes)
+    records.write(recipe, summarise(recipe.run, returns), arguments.into)
+
+
+if __name__ == "__main__":
+    command.run(main)
