@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.test_site import browser, post  # noqa: F401 - fixtures, for all that look at the page
+from tests.page.test_site import browser, post  # noqa: F401 - fixtures, for all that look at the page
 
 from tests import toy as toys
 

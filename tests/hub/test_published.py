@@ -223,7 +223,7 @@ def test_the_bins_leave_out_the_datasets_last_transition_as_the_authors_reader_d
 
 def test_bins_are_not_made_from_another_dataset_nor_from_none(house):
     client.record("datasets", TT.data, {"sha256": "0" * 64, "arrays_sha256": "1" * 64})
-    with pytest.raises(HubError, match=r"hdf5 is missing.*fetch_dataset"):
+    with pytest.raises(HubError, match=r"hdf5 is missing.*make datasets"):
         published.ensure(TT.name)
     dataset(files.ROOT)
     with pytest.raises(HubError, match="not the dataset that hub.lock records"):

@@ -126,7 +126,7 @@ def test_gradients_are_clipped_to_the_runs_length():
 
 
 def test_the_curve_has_a_point_after_each_interval_and_the_last_one_may_be_short(tmp_path, monkeypatch):
-    monkeypatch.setattr(train.importlib, "import_module", lambda name: toy() if name.endswith("decision_transformer") else None)
+    monkeypatch.setattr(train.importlib, "import_module", lambda name: toy() if name.endswith("decision_transformer.model") else None)
     monkeypatch.setattr(train, "make_optimizer", lambda model, run: torch.optim.SGD(model.parameters(), 0.0))
     monkeypatch.setattr(train, "learning_rate", lambda run, update: 0.0)
     whole = Episodes(np.zeros((5, 1, 1)), np.zeros((5, 1, 1)), np.zeros((5, 1)))
@@ -224,7 +224,7 @@ def test_every_training_asks_whether_its_dataset_leaves_something(verb, monkeypa
     whole = Episodes(*(np.zeros((3, 1, *width), np.float32) for width in ((17,), (6,), ())))
     known = {"values": {"arrays_sha256_of_dataset": sha256(whole)}}
     monkeypatch.setattr(training.episodes, "read", lambda path: whole)
-    monkeypatch.setattr(training.evidence, "read", lambda path: known)
+    monkeypatch.setattr(training.records, "read", lambda path: known)
     monkeypatch.setattr(verb.guards, "refuse_lesser_training", lambda *words: None)
     registry = {train: "TRAININGS", train_td3_bc: "VALUE_TRAININGS", train_trajectory_transformer: "TRAJECTORY_TRAININGS"}[verb]
     recipe = next(iter(getattr(recipes, registry).values()))
