@@ -263,7 +263,7 @@ def forgeries() -> list[Forgery]:
             "the end of a learning curve",
             edit(
                 "training/local_dt_halfcheetah",
-                both(*(put(f"values {place}held_out_loss", 0.01) for place in ("", "curve 40 "))),
+                both(*(put(f"values {place}held_out_loss", 0.01) for place in ("", "curve 39 "))),
             ),
         ),
         Forgery(

@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.page.test_site import browser, post  # noqa: F401 - fixtures, for all that look at the page
 
 from tests import toy as toys
+from tests.page.test_site import browser, post  # noqa: F401 - fixtures, for all that look at the page
 
 
 @pytest.fixture(scope="session")

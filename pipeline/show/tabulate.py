@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+from decimal import Decimal
 from pathlib import Path
 
 import jinja2
@@ -50,10 +51,17 @@ def interval(values: dict, stem: str = "", decimals: int = 1) -> str:
     return f"{mean} ({low} to {high})"
 
 
+def percent(number: float, decimals: int = 1) -> str:
+    """A share of 1 in percent, without the sign: multiplied as the decimal it is written as, so that 0.5495 is 54.95 here and
+    on the page, and not 54.949999999999996.
+    """
+    return fixed(float(100 * Decimal(str(number))), decimals)
+
+
 def share(values: dict, decimals: int = 1) -> str:
     """A share with its interval, in percent, from `mean`, `low` and `high`."""
-    mean, low, high = (fixed(100 * values[end], decimals) for end in ("mean", "low", "high"))
-    return f"{mean} % ({low} to {high})"
+    mean, low, high = (percent(values[end], decimals) for end in ("mean", "low", "high"))
+    return f"{mean}% ({low} to {high})"
 
 
 @functools.cache
@@ -94,7 +102,7 @@ def environment(templates: Path) -> jinja2.Environment:
         autoescape=True,
         finalize=shown,
     )
-    found.filters |= {"fixed": fixed, "interval": interval, "share": share}
+    found.filters |= {"fixed": fixed, "interval": interval, "share": share, "percent": percent}
     return found
 
 

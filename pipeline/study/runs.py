@@ -345,7 +345,7 @@ class Animation:
     name: str
     rollouts: tuple[str, ...]
     labels: tuple[str, ...] = ()
-    first_step: int = 100  # at running speed
+    first_step: int = 100  # at running speed; of a film what `pipeline.show.windows.fairest` chooses
     frames: int = 80  # 4 s: motion beyond 5 s would need controls (WCAG 2.2.2)
     width: int = 460
     height: int = 144
@@ -576,15 +576,22 @@ LATENCIES = (
     ),
 )
 _runners = ("local_random_halfcheetah", "local_behaviour_halfcheetah", _dt.name)
-ROLLOUTS = tuple(Rollout(name, name) for name in (*_runners, _tt.name))
+ROLLOUTS = tuple(Rollout(name, name) for name in (*_runners, _tt.name, TD3_BC.name))
 IMAGINATIONS = (Imagination(_tt.name, _tt.name),)
 ANIMATIONS = (
     Animation(
         "half_cheetah",
         _runners,
         ("random torques", "behavior policy", "Decision Transformer"),
+        first_step=47,
     ),
-    Animation("tt_half_cheetah", (_dt.name, _tt.name), ("Decision Transformer", "Trajectory Transformer")),
+    Animation(
+        "tt_half_cheetah",
+        (_dt.name, _tt.name, TD3_BC.name),
+        ("Decision Transformer", "Trajectory Transformer", "TD3+BC"),
+        first_step=165,
+        height=128,
+    ),
     Animation("halfcheetah", (_dt.name,), first_step=150, frames=1, width=960, height=540),
 )
 BROWSER_EVALUATIONS = (
@@ -595,6 +602,18 @@ BROWSER_EVALUATIONS = (
     BrowserEvaluation("local_tt_halfcheetah_greedy", "tt_greedy"),
 )
 FIGURES = (
+    Figure(
+        "card",
+        (
+            *(
+                f"evaluations/{name}"
+                for name in ("local_random_halfcheetah", "local_behaviour_halfcheetah", _dt.name, _tt.name)
+            ),
+            "pooled/local_bc_halfcheetah",
+            "pooled/local_td3bc_halfcheetah",
+            *(f"rollouts/{name}" for name in (_dt.name, _tt.name, TD3_BC.name)),
+        ),
+    ),
     Figure("RL"),
     Figure("wheel", (f"rollouts/{_dt.name}",)),
     Figure("dt_tokens"),
@@ -752,4 +771,13 @@ HUB_FIGURES = tuple(
     for figure in FIGURES
     if figure.name.startswith(("dt_", "tt_")) and figure.reads
 )
-HUB_ANIMATIONS = (replace(ANIMATIONS[1], name=f"hub_{ANIMATIONS[1].name}", rollouts=(twin(_dt.name), twin(_tt.name))),)
+HUB_ANIMATIONS = (
+    replace(
+        ANIMATIONS[1],
+        name=f"hub_{ANIMATIONS[1].name}",
+        rollouts=(twin(_dt.name), twin(_tt.name)),
+        labels=ANIMATIONS[1].labels[:2],
+        first_step=100,
+        height=144,
+    ),
+)

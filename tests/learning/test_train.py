@@ -126,7 +126,8 @@ def test_gradients_are_clipped_to_the_runs_length():
 
 
 def test_the_curve_has_a_point_after_each_interval_and_the_last_one_may_be_short(tmp_path, monkeypatch):
-    monkeypatch.setattr(train.importlib, "import_module", lambda name: toy() if name.endswith("decision_transformer.model") else None)
+    modules = {"pipeline.methods.decision_transformer.model": toy()}
+    monkeypatch.setattr(train.importlib, "import_module", modules.get)
     monkeypatch.setattr(train, "make_optimizer", lambda model, run: torch.optim.SGD(model.parameters(), 0.0))
     monkeypatch.setattr(train, "learning_rate", lambda run, update: 0.0)
     whole = Episodes(np.zeros((5, 1, 1)), np.zeros((5, 1, 1)), np.zeros((5, 1)))

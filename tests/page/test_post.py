@@ -45,6 +45,7 @@ def used_paths() -> list[str]:
 
 def test_every_picture_the_graph_makes_is_shown_and_no_other():
     shown = set(re.findall(r'{% include (?:figure|animation)\.html name="(\w+)"', TEXT))
+    shown |= set(re.findall(r"^image: /images/(\w+)\.png$", TEXT, re.MULTILINE))  # where the page is shared
     assert shown == recipes.PICTURES.keys()
 
 
@@ -138,7 +139,6 @@ SENTENCES = {
         and values("evaluations", "local_behaviour_halfcheetah")["score_high"]
         < values("evaluations", "local_behaviour_halfcheetah_mode")["score_low"]
     ),
-    "Training has not changed this": lambda: values("attention", DT)["action_change_untrained"]["returns_swapped"]["high"] < 5,
     "does as well as Decision Transformer": lambda: overlap(
         values("pooled", "local_bc_halfcheetah"), values("evaluations", f"{DT}_6000")
     ),
@@ -199,9 +199,8 @@ SENTENCES = {
         < tabulate.results()["published"]["d4rl_halfcheetah_medium"]["return_sd"]
     ),
     "all of it beyond the best recorded": lambda: values("datasets", "local_halfcheetah_medium")["return_max"] < 6000,
-    "The held-out error never turns upward": lambda: (
-        values("training", DT)["held_out_loss"]
-        <= 1.01 * min(point["held_out_loss"] for point in values("training", DT)["curve"])
+    "The held-out error ends at its lowest": lambda: (
+        values("training", DT)["held_out_loss"] <= min(point["held_out_loss"] for point in values("training", DT)["curve"])
     ),
 }
 

@@ -25,9 +25,10 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
+from pipeline import files
 from pipeline.show import tabulate
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = files.ROOT
 BASEURL = re.search(r"^baseurl: (\S+)", (ROOT / "_config.yml").read_text(encoding="utf-8"), re.MULTILINE)[1]
 WIDTHS = (320, 360, 768, 1024, 1440)
 PUBLISHED = {"index.html", "404.html", "feed.xml", "sitemap.xml", "assets", "images", "results"}

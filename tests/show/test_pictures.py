@@ -10,9 +10,10 @@ from PIL import Image, ImageSequence
 
 from figures import style
 from pipeline import PipelineError, files
-from pipeline.evidence import recipes, records
-from pipeline.show import animate
+from pipeline.evidence import arrays, recipes, records
+from pipeline.show import animate, animate_grid, windows
 from pipeline.study import runs
+from pipeline.worlds import grids
 
 PICTURES = sorted((files.ROOT / "images").glob("*.*"))
 
@@ -39,6 +40,37 @@ def test_moving_pictures_are_small_short_and_play_once(path):
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
         assert "loop" not in image.info
     assert sum(durations) <= 5000
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, recipe in recipes.SOURCES["local"]["animate"].items() if recipe.run.frames > 1]
+)
+def test_a_film_shows_the_seconds_that_flatter_nobody(name):
+    run = recipes.ANIMATIONS[name].run
+    rolled = [recipes.ROLLOUTS[rollout] for rollout in run.rollouts]
+    positions = [arrays.read(recipe)["positions"][:, 0] for recipe in rolled]
+    means = [records.read(recipes.EVALUATIONS[recipe.run.evaluation].path())["values"]["return_mean"] for recipe in rolled]
+    assert run.first_step == windows.fairest(positions, means, run.frames)
+    covered = [place[run.first_step + run.frames - 1] - place[run.first_step] for place in positions]
+    assert np.argsort(covered).tolist() == np.argsort(means).tolist(), "who scores more is ahead"
+
+
+def test_the_fairest_window_is_the_one_whose_distances_stand_as_the_returns():
+    slow, fast = np.arange(10.0), np.concatenate([np.arange(5.0), 4 + 2 * np.arange(1, 6.0)])
+    assert windows.fairest([slow, fast], [1000.0, 1000.0], 4) == 0
+    assert windows.fairest([slow, fast], [1000.0, 2000.0], 4) == 4
+    assert windows.fairest([slow, fast, -slow], [1000.0, 2000.0, -5.0], 4) == 4, "who runs backward has no part in it"
+
+
+def test_the_maze_film_ends_before_the_goal_that_it_rings():
+    recipe = recipes.GRID_ANIMATIONS["leap_baby_ai_maze"]
+    walk = arrays.read(recipes.WALKS[recipe.run.walk])
+    mission = records.read(recipes.WALKS[recipe.run.walk].path())["values"]["mission"]
+    ((x, y),) = animate_grid.goals(walk["images"][-1], mission)
+    image, pose, plan = animate_grid.end(walk)
+    assert tuple(pose[:2] + grids.STEPS[pose[2]]) == (x, y) and len(plan) == 0
+    bare, ringed = (animate_grid.frame(image, pose, plan, 20, text) for text in ("go to the red ball", mission))
+    assert (bare[28:] != ringed[28:]).any()
 
 
 def test_the_runner_moves_and_stays_in_the_picture():

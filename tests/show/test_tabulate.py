@@ -44,7 +44,12 @@ def test_a_number_has_no_decimals_unless_told_and_intervals_and_shares_have_one(
     assert tabulate.interval(values) == "0.4 (0.0 to 1.0)" and tabulate.interval(values, decimals=3) == "0.426 (0.000 to 1.000)"
     assert tabulate.interval(values, "score") == "42.1 (\u22121.0 to 12\u202f000.0)"
     assert tabulate.interval(values, "score", 0) == "42 (\u22121 to 12\u202f000)"
-    assert tabulate.share(values) == "42.6 % (0.0 to 100.0)" and tabulate.share(values, 2) == "42.56 % (\u22120.04 to 100.00)"
+    assert tabulate.share(values) == "42.6% (0.0 to 100.0)" and tabulate.share(values, 2) == "42.56% (\u22120.04 to 100.00)"
+
+
+def test_a_share_is_multiplied_as_the_decimal_that_it_is_written_as():
+    assert 100 * 0.5495 < 54.95  # in binary
+    assert tabulate.percent(0.5495) == "55.0" and tabulate.percent(0.94, 0) == "94"
 
 
 @pytest.mark.parametrize("value", [None, "1.0", float("nan"), float("inf"), True, [1.0]])
