@@ -73,7 +73,7 @@ def products() -> dict[str, object]:
 
 def main() -> None:
     """Take turns and print seconds per plan, the gain on the plain writing and the distance from the floor."""
-    from tests.test_planning import plain_plan
+    from tests.methods.test_planning import plain_plan
 
     torch.set_num_threads(1)
     search = Search()

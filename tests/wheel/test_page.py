@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from tests.test_site import opened
+from tests.page.test_site import opened
 
 from tests.wheel.test_drivers import ask
 
