@@ -42,7 +42,7 @@ def used_paths() -> list[str]:
 
 
 def test_every_picture_the_graph_makes_is_shown_and_no_other():
-    shown = set(re.findall(r'{% include (?:figure|animation)\.html name="(\w+)"', TEXT))
+    shown = set(re.findall(r'{% include (?:figure|animation|wheel)\.html name="(\w+)"', TEXT))
     assert shown == recipes.PICTURES.keys()
 
 
