@@ -59,6 +59,7 @@ def time_actions(rounds: int) -> None:
 def running() -> Iterator:
     """The built page in chromium, its cheetahs running."""
     from playwright.sync_api import sync_playwright
+
     from tests.page.test_site import CHROMIUM_FLAGS, served
 
     with served(files.ROOT / "_site") as site, sync_playwright() as playwright:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from tests.page.test_site import opened
 
+from tests.page.test_site import opened
 from tests.wheel.test_drivers import ask
 
 ROOT = Path(__file__).resolve().parents[2]
