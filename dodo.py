@@ -15,7 +15,7 @@ from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes
 from pipeline.graph import command, plan
 from pipeline.learning import guards
-from pipeline.show import tabulate
+from pipeline.show import claims, tabulate
 from pipeline.wheel import kernels
 
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
@@ -58,6 +58,7 @@ DOIT_CONFIG = {
         "animate",
         "animate_grid",
         "figures",
+        "judge",
         "tabulate",
     ],
     "minversion": "0.37.0",
@@ -241,6 +242,16 @@ def task_figures():
     yield from group(of_source("figures"), recipes.makers)
 
 
+def task_judge():
+    """The verdict on every claim of the post, by its predicate from evidence into `_includes/claims.json`."""
+    return {
+        "actions": [(attempt, [claims.write])],
+        "targets": [str(tabulate.VERDICTS)],
+        "uptodate": [claims.current],
+        "task_dep": ["plan", *COMPUTING, "time_actions", "time_plans"],
+    }
+
+
 def task_tabulate():
     """Every table, by Jinja2 from evidence into `_includes/tables/`."""
     for name in tabulate.NAMES:
@@ -249,5 +260,5 @@ def task_tabulate():
             "actions": [(attempt, [tabulate.write, name])],
             "targets": [str(tabulate.target(name))],
             "uptodate": [lambda name=name: tabulate.current(name)],
-            "task_dep": ["plan", *COMPUTING, "time_actions", "time_plans"],
+            "task_dep": ["plan", *COMPUTING, "time_actions", "time_plans", "judge"],
         }

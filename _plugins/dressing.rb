@@ -38,10 +38,21 @@ module Dressing
     end.join("\n")
   end
 
-  # Liquid filter: minutes to read a page at 230 words a minute; a formula counts as one word, and tables are looked up, not read.
+  # What is looked up or unfolded, and not read from beginning to end: formulas, tables, drawers, code, what is folded, and all
+  # from the references on.
+  NOT_READ = Regexp.union(
+    %r!<math.*?</math>!m, %r!<table.*?</table>!m, %r!<section class="drawers".*?</section>!m, %r!<pre.*?</pre>!m,
+    %r!<details.*?</details>!m, %r!<h2 id="references".*!m
+  ).freeze
+
+  # Liquid filter: the words of a page that are read from beginning to end, captions and margin notes among them.
+  def words(html)
+    html.gsub(NOT_READ, " ").gsub(/<[^>]+>/m, "").split.length
+  end
+
+  # Liquid filter: minutes to read a page at 230 words a minute.
   def minutes(html)
-    text = html.gsub(%r!<math.*?</math>|<table.*?</table>!m, "").gsub(/<[^>]+>/m, "")
-    [(text.split.length / 230.0).round, 1].max
+    [(words(html) / 230.0).round, 1].max
   end
 end
 

@@ -165,7 +165,7 @@ def build(folder: Path, behaviour: bool = True) -> Toy:
         copy(
             ROOT / name, folder / name, **({"ignore": shutil.ignore_patterns("__pycache__")} if copy is shutil.copytree else {})
         )
-    for name, more in (("worlds/environments", EPISODES), ("study/runs", RUNS)):
+    for name, more in (("worlds/environments", EPISODES), ("study/runs", RUNS), ("show/claims", "\nCLAIMS = ()\n")):
         with open(folder / "pipeline" / f"{name}.py", "a", encoding="utf-8") as file:
             file.write(more)
     (folder / "templates").mkdir()

@@ -30,7 +30,7 @@ from pipeline.data import returns
 from pipeline.evidence import checkpoints, fingerprints, machines, recipes, records
 from pipeline.evidence.records import Recipe
 from pipeline.graph import command, judging
-from pipeline.show import tabulate
+from pipeline.show import claims, tabulate
 from pipeline.statistics import summaries
 from pipeline.study import runs
 
@@ -165,6 +165,8 @@ def check_checkpoints() -> Iterator[str]:
 
 def check_tables() -> Iterator[str]:
     """Tables say what the results say, and templates name values and hold no measured number of their own."""
+    if not claims.current():
+        yield "_includes/claims.json does not say what results/ say: `doit judge` judges anew"
     for name in tabulate.NAMES:
         if not tabulate.current(name):
             yield f"_includes/tables/{name}.md does not say what results/ say: `doit` fills it anew"
@@ -193,7 +195,7 @@ def check_published() -> Iterator[str]:
         "d4rl_halfcheetah_medium score_max": (data["score_max"], best),
         "d4rl_halfcheetah_medium transitions": (data["transitions"], data["episodes"] * data["steps"]),
         "control period_ms": (control["period_ms"], round(1000 * control["step_seconds"])),
-        "control_rate_hz": (known["control_rate_hz"], round(1 / control["step_seconds"])),
+        "control rate_hz": (control["rate_hz"], round(1 / control["step_seconds"])),
     }
     for name, (one, other) in repeats.items():
         if one != other:

@@ -27,9 +27,7 @@ HEADER = 28  # pixels above the grid, for the mission
 
 
 def goals(image: np.ndarray, mission: str) -> np.ndarray:
-    """Cells (object, 2), x and y, of what a mission such as "go to the grey key" names by color and kind; none where it names
-    it otherwise.
-    """
+    """Cells (object, 2), x and y, of what a mission such as "go to the grey key" names by color and kind, if it does."""
     *_, color, kind = mission.split()
     return np.argwhere((image[..., 0] == OBJECT_TO_IDX.get(kind, -1)) & (image[..., 1] == COLOR_TO_IDX.get(color, -1)))
 

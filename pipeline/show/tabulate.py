@@ -23,6 +23,7 @@ from pipeline.show import provenance
 from pipeline.study import runs
 
 TEMPLATES = files.ROOT / "templates"
+VERDICTS = files.ROOT / "_includes" / "claims.json"
 NAMES = tuple(sorted(path.name.removesuffix(".md.j2") for path in TEMPLATES.glob("*.md.j2")))
 ACTING = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>{}|"})
 MINUS, THIN_SPACE = "\u2212", "\u202f"
@@ -106,19 +107,45 @@ def environment(templates: Path) -> jinja2.Environment:
     return found
 
 
-def render(name: str, data: dict) -> str:
-    """One table as Markdown.
+def verdicts() -> dict[str, dict]:
+    """What `pipeline.show.claims` found of every claim, by id; nothing where it has not judged yet."""
+    try:
+        return json.loads(files.read_text(VERDICTS))
+    except OSError:
+        return {}
+
+
+class Watched(dict):
+    """Results of one kind, which note in `seen` what is read of them."""
+
+    def __init__(self, content: dict, kind: str, seen: set[str]):
+        super().__init__(content)
+        self.kind, self.seen = kind, seen
+
+    def __getitem__(self, name):
+        """One result by name."""
+        self.seen.add("published" if self.kind == "published" else f"{self.kind}/{name}")
+        return super().__getitem__(name)
+
+
+def render(name: str, data: dict, seen: set[str] | None = None) -> str:
+    """One table as Markdown; every result that its template reads is added to `seen`.
 
     Raises:
         TableError: there is no such template, or it names something that the results do not have.
     """
+    watched = data if seen is None else {kind: Watched(content, kind, seen) for kind, content in data.items()}
     try:
+        judged = verdicts() if name == "claims" else {}
+        if seen is not None:
+            seen |= {result for claim in judged.values() for result in claim["reads"]}
         return (
             environment(TEMPLATES)
             .get_template(f"{name}.md.j2")
             .render(
-                **data,
+                **watched,
                 runs=runs,
+                claims=judged,
                 provenance=provenance.rows(data),
                 renewals=provenance.renewed(data),
                 attestation=provenance.attestation(data),
@@ -130,6 +157,16 @@ def render(name: str, data: dict) -> str:
         raise TableError(f"templates/{name}.md.j2 cannot be filled: {' '.join(str(error).split())}") from None
 
 
+def filled(name: str, data: dict) -> str:
+    """One table as Markdown, and below it the link to its evidence: every result that was read to fill it."""
+    seen: set[str] = set()
+    text = render(name, data, seen)
+    if "|" not in text:
+        return text
+    read = "".join(f" {result}" for result in sorted(seen))
+    return f'{text.rstrip()}\n\n<p class="source">{{% from tabulate:{name}{read} %}}</p>\n'
+
+
 def target(name: str) -> Path:
     """Where a table lies."""
     return files.ROOT / "_includes" / "tables" / f"{name}.md"
@@ -138,7 +175,7 @@ def target(name: str) -> Path:
 def current(name: str) -> bool:
     """Whether a table says what the results say."""
     try:
-        return target(name).read_text(encoding="utf-8") == render(name, results())
+        return target(name).read_text(encoding="utf-8") == filled(name, results())
     except (OSError, PipelineError):
         return False
 
@@ -146,7 +183,7 @@ def current(name: str) -> bool:
 def write(name: str) -> None:
     """Fill one table and write it whole."""
     results.cache_clear()
-    files.write_text(target(name), render(name, results()))
+    files.write_text(target(name), filled(name, results()))
 
 
 def main() -> None:

@@ -165,7 +165,7 @@ def test_results_made_by_other_code_are_announced(road):
 
 def test_the_page_shows_what_was_measured_of_the_hub_and_nothing_else(road, tmp_path):
     source = tmp_path / "source"
-    parts = ("_config.yml", "_layouts", "_plugins", "_includes", "assets", "images", "results", "index.md")
+    parts = ("_config.yml", "_layouts", "_plugins", "_includes", "assets", "images", "results", "index.md", "appendix.md")
     for name in (*parts, "404.html", "feed.xml", "sitemap.xml"):
         copy = shutil.copytree if (toys.ROOT / name).is_dir() else shutil.copy
         (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -175,6 +175,8 @@ def test_the_page_shows_what_was_measured_of_the_hub_and_nothing_else(road, tmp_
         (source / path.relative_to(road.root)).parent.mkdir(exist_ok=True)
         shutil.copy(path, source / path.relative_to(road.root))
     shutil.copy(road.root / "_includes/tables/sources.md", source / "_includes/tables/sources.md")
-    page = (build(source, tmp_path / "site") / "index.html").read_text(encoding="utf-8")
+    site = build(source, tmp_path / "site")
+    page = (site / "appendix" / "index.html").read_text(encoding="utf-8")
+    assert "have not been played for this page" not in (site / "index.html").read_text(encoding="utf-8")
     assert "have not been played for this page" not in page and DT.repository in page
     assert 'id="fig-hub_dt_last_layer_attention_map"' in page and 'id="fig-hub_tt_patterns"' not in page

@@ -6,7 +6,6 @@ small sample page that uses every include and filter, and copies of that sample 
 
 import filecmp
 import json
-import operator as op
 import os
 import re
 import shutil
@@ -14,7 +13,6 @@ import subprocess
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,12 +24,12 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from pipeline import files
-from pipeline.show import tabulate
+from pipeline.show import claims, tabulate
 
 ROOT = files.ROOT
 BASEURL = re.search(r"^baseurl: (\S+)", (ROOT / "_config.yml").read_text(encoding="utf-8"), re.MULTILINE)[1]
 WIDTHS = (320, 360, 768, 1024, 1440)
-PUBLISHED = {"index.html", "404.html", "feed.xml", "sitemap.xml", "assets", "images", "results"}
+PUBLISHED = {"index.html", "appendix", "404.html", "feed.xml", "sitemap.xml", "assets", "images", "results"}
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -46,7 +44,8 @@ title: A sample
 subtitle: It uses everything
 contents: true
 ---
-Opening words. {% include note.html text="A *note* with $p(a | s)$." %} Bold **words** and `code $x$`.
+Opening words, {% number measured.run_a.score_mean %} and {% number measured.run_a.run.width %}.
+{% include note.html text="A *note* with $p(a | s)$." %} Bold **words** and `code $x$`.
 
 | name | value |
 |---|--:|
@@ -407,7 +406,16 @@ def write_sample(source, text):
     frames[0].save(source / "images/moving_poster.png")
     frames[0].save(source / "images/moving.gif", save_all=True, append_images=frames[1:], duration=100)
     for name in ("still", "moving", "moving_poster"):
-        (source / f"results/pictures/{name}.json").write_text(json.dumps({"values": {"width": 64, "height": 48}}))
+        (source / f"results/pictures/{name}.json").write_text(
+            json.dumps({"made": {"inputs": {}}, "values": {"width": 64, "height": 48}})
+        )
+    measured = {
+        "run": {"width": 128},
+        "made": {"inputs": {"checkpoints/a/model.safetensors": "0" * 64}},
+        "values": {"score_mean": 40.74, "score_low": 40.0, "score_high": 41.5},
+    }
+    (source / "results/measured").mkdir()
+    (source / "results/measured/run_a.json").write_text(json.dumps(measured))
     (source / "results/numbers.json").write_text(json.dumps({"values": {"large": -12345.678, "text": "1e-05"}}))
     return source
 
@@ -430,72 +438,159 @@ def test_two_builds_of_the_post_are_the_same_bytes(post, tmp_path):
     assert differences(post.directory, build(ROOT, tmp_path / "site")) == []
 
 
-def operand(word, names):
-    """What a word of a Liquid expression stands for: a text, a number, or a path from a name."""
-    if re.fullmatch(r'"[^"]*"', word):
-        return word[1:-1]
-    if re.fullmatch(r"[\d.]+", word):
-        return float(word) if "." in word else int(word)
-    head, *parts = re.findall(r"\w+", word)
-    value = names[head]
-    for part in parts:
-        value = value[int(part) if isinstance(value, list) else part]
-    return value
-
-
-ARITHMETIC = {"plus": op.add, "minus": op.sub, "times": op.mul, "divided_by": op.truediv}
-
-
-def evaluated(expression, names):
-    """A Liquid expression's value or text, computed and written by Python; sums of decimals are exact, as Liquid's are."""
-    word, *filters = [part.strip() for part in expression.split("|")]
-    value = operand(word, names)
-    for name, _, words in (each.partition(":") for each in filters):
-        arguments = [operand(word.strip(), names) for word in words.split(",") if word]
-        if name == "where":
-            value = [row for row in value if row[arguments[0]] == arguments[1]]
-        elif name == "first":
-            value = value[0]
-        elif name == "fixed":
-            value = tabulate.fixed(value, *arguments)
-        elif name == "divided_by" and isinstance(value, int) and isinstance(arguments[0], int):
-            value //= arguments[0]
+def looked_up(path):
+    """What the path of a number names in the evidence, and what holds it: a row of a list by its `key` or its place."""
+    kind, name, *rest = path.split(".")
+    value = tabulate.results()[kind][name]
+    if kind != "published" and rest[0] != "run":
+        value = value["values"]
+    holder = None
+    for part in rest:
+        holder = value
+        if isinstance(value, list):
+            value = value[int(part)] if part.isdigit() else next(row for row in value if row["key"] == part)
         else:
-            exact = ARITHMETIC[name](*(Decimal(str(each)) for each in (value, *arguments)))
-            value = int(exact) if isinstance(value, int) and isinstance(arguments[0], int) else float(exact)
-    return value
+            value = value[part]
+    return value, holder
 
 
-def with_numbers_by_python(text):
-    """The post's source with every number that Liquid would compute and write in it computed and written by Python."""
-    names = {"site": {"data": tabulate.results()}}
-    for name, expression in re.findall(r"{%-? assign (\w+) = (.*?) -?%}", text):
-        names[name] = evaluated(expression, names)
-    return re.sub(r"{{-? ([^{}]*\| fixed\b[^{}]*?) -?}}", lambda found: evaluated(found[1], names), text)
+def written_like(text, number):
+    """A number with the decimals, and in percent if that is so, of another text."""
+    decimals = len(text.rstrip("%").partition(".")[2])
+    return tabulate.percent(number, decimals) + "%" if text.endswith("%") else tabulate.fixed(number, decimals)
 
 
-def test_every_number_of_the_post_is_the_one_that_another_program_reads_computes_and_writes(post, tmp_path):
-    source = tmp_path / "source"
-    source.mkdir()
-    for path in (ROOT / name for name in (*PUBLISHED, "_config.yml", "_layouts", "_plugins", "_includes", "node_modules")):
-        if path.exists():
-            (source / path.name).symlink_to(path)
-    text = (ROOT / "index.md").read_text(encoding="utf-8")
-    (source / "index.md").write_text(with_numbers_by_python(text))
-    assert text.count("| fixed") > 400 and "| fixed" not in (source / "index.md").read_text(encoding="utf-8")
-    assert differences(post.directory, build(source, tmp_path / "out" / "site")) == []
+def numbers(site):
+    """Every number of the site that answers for itself: path, text, and its drawer."""
+    for _, soup in site.pages():
+        drawers = {tag["id"]: tag for tag in soup.select(".drawer")}
+        for link in soup.select("a.number"):
+            yield link["data-from"], link.get_text(), drawers[link["href"].removeprefix("#")]
 
 
-def test_liquids_arithmetic_is_that_of_the_page():
-    names = {"a": {"rows": [{"key": "x", "n": 0.955}, {"key": "y", "n": 7}], "whole": 7}}
-    cases = {
-        "a.rows[0].n | times: 100 | fixed: 1": "95.5",
-        'a.rows | where: "key", "y" | first': {"key": "y", "n": 7},
-        "a.whole | divided_by: 2 | fixed": "3",
-        "a.whole | divided_by: 2.0 | fixed: 1": "3.5",
-        "a.whole | minus: 12345.5 | fixed: 1": "\u221212\u202f338.5",
-    }
-    assert {expression: evaluated(expression, names) for expression in cases} == cases
+def test_every_number_of_the_post_is_the_one_that_another_program_reads_and_writes(post):
+    found = list(numbers(post))
+    assert len(found) > 100
+    for path, text, _ in found:
+        assert text == written_like(text, looked_up(path)[0]), path
+
+
+def test_every_drawer_says_interval_run_checkpoint_command_and_evidence(post):
+    for path, text, drawer in numbers(post):
+        kind, name, *rest = path.split(".")
+        said = {term.get_text(): term.find_next("dd").get_text() for term in drawer.select("dt")}
+        if kind == "published":
+            assert said["published"] and "published.json" in said["kept in"]
+            continue
+        result = f"{kind}/{name}"
+        assert said["run"] == result and said["made by"] == f"python -m pipeline make {result}"
+        assert (post.directory / "results" / f"{result}.json").is_file() and f"{result}.json" in said["evidence"]
+        _, holder = looked_up(path)
+        stem = rest[-1].removesuffix("mean")
+        if rest[-1].endswith("mean") and f"{stem}low" in holder:
+            low, high = (written_like(text, holder[stem + end]) for end in ("low", "high"))
+            assert said["95% interval"] == f"{low} to {high}" and said["over"]
+        content = tabulate.results()[kind][name]
+        for weights, digest in content["made"]["inputs"].items():
+            if weights.endswith("/model.safetensors"):
+                checkpoints = " ".join(
+                    tag.find_next("dd").get_text() for tag in drawer.select("dt") if tag.string == "checkpoint"
+                )
+                assert f"{weights.split('/')[1]}, sha256 {digest}" in checkpoints
+
+
+def test_every_verdict_opens_a_drawer_with_what_was_measured_and_leads_to_its_row(post):
+    judged = claims.findings(tabulate.results())
+    rows = {tag["id"] for _, soup in post.pages() for tag in soup.select("table [id^=claim-]")}
+    assert rows == {f"claim-{name}" for name in judged}
+    for _, soup in post.pages():
+        for mark in soup.select("a.verdict"):
+            drawer, claim = soup.select_one(mark["href"]), judged[mark["data-from"]]
+            text = drawer.get_text(" ")
+            assert mark["aria-label"] == f"Verdict: {claim['verdict']}" and text.lstrip("× ").startswith(claim["verdict"])
+            assert all(value in text for value in (*claim["measured"].values(), *claim["controls"].values()))
+            assert claim["predicate"] in text and all(f"{result}.json" in text for result in claim["reads"])
+            assert any(link["href"].endswith(f"/appendix/#claim-{mark['data-from']}") for link in drawer.select("a"))
+
+
+def test_the_main_path_is_read_in_twenty_one_minutes(post):
+    soup = BeautifulSoup((post.directory / "index.html").read_text(encoding="utf-8"), "html.parser")
+    announced = int(re.search(r"(\d+) minutes to read", soup.select_one(".byline").get_text())[1])
+    main = soup.select_one("main")
+    for looked_up_or_unfolded in main.select("math, table, pre, details, .drawers, .katex"):
+        looked_up_or_unfolded.decompose()
+    text = main.get_text().rpartition("References")[0]
+    numerals = [each for each in re.findall(r"\d[\d\u202f.]*", text) if not re.fullmatch(r"(?:19|20)\d\d\.?", each)]
+    assert announced <= 21 and len(text.split()) <= 4900 and len(numerals) <= 150
+
+
+def test_every_figure_and_table_has_its_drawer(post):
+    for address, soup in post.pages():
+        drawers = {tag["id"]: tag.get_text(" ") for tag in soup.select(".drawer")}
+        for figure in soup.select("figure"):
+            name = figure["id"].removeprefix("fig-")
+            said = drawers[figure.select_one("a.from")["href"].removeprefix("#")]
+            assert f"python -m pipeline make pictures/{name}" in said
+            for read in tabulate.results()["pictures"][name]["made"]["inputs"]:
+                if read.startswith("results/") and read.endswith(".json"):
+                    assert read.removeprefix("results/") in said
+        tables = {tag["href"] for tag in soup.select("p.source a.from")}
+        assert all("doit tabulate:" in drawers[link.removeprefix("#")] for link in tables)
+        assert len(soup.select(".scroll")) >= len(tables) or not tables, address
+
+
+NUMBER = "main a.number[data-from='evaluations.local_dt_halfcheetah_12000.return_mean']"
+DRAWER = """() => {
+  const open = document.querySelector('.drawer:popover-open');
+  const focus = document.activeElement === open;
+  return open && {id: open.id, text: open.textContent, focus, box: open.getBoundingClientRect().toJSON()};
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("gesture", ["click", "touch", "keyboard"])
+def test_a_number_that_is_touched_opens_its_drawer_and_escape_leads_back(post, browser, gesture, width):
+    with opened(post, browser, viewport={"width": width, "height": 740}, has_touch=gesture == "touch") as (page, messages, _):
+        number = page.locator(NUMBER).first
+        number.scroll_into_view_if_needed()
+        if gesture == "click":
+            number.click()
+        elif gesture == "touch":
+            number.tap()
+        else:
+            number.focus()
+            page.keyboard.press("Enter")
+        seen = page.evaluate(DRAWER)
+        assert f"#{seen['id']}" == number.get_attribute("href") and seen["focus"] and "made by" in seen["text"]
+        box = seen["box"]
+        assert box["left"] >= 0 and box["right"] <= width and box["top"] >= 0 and box["bottom"] <= 740
+        page.keyboard.press("Escape")
+        assert page.evaluate(DRAWER) is None
+        assert page.evaluate("document.activeElement.classList.contains('number')")
+        assert messages == []
+
+
+def test_without_javascript_a_number_leads_to_its_drawer_and_back(post, browser):
+    with opened(post, browser, java_script_enabled=False) as (page, _, _):
+        number = page.locator(NUMBER).first
+        drawer = page.locator(number.get_attribute("href"))
+        assert not drawer.is_visible()
+        number.click()
+        assert drawer.is_visible() and "made by" in drawer.text_content()
+        drawer.locator(".close").click()
+        assert not drawer.is_visible()
+
+
+def test_an_open_drawer_gives_axe_no_cause_for_complaint(post, browser):
+    from axe_playwright_python.sync_playwright import Axe
+
+    for scheme, width in (("light", 1440), ("dark", 360)):
+        with opened(post, browser, color_scheme=scheme, viewport={"width": width, "height": 900}) as (page, _, _):
+            for link in (page.locator("main a.number").first, page.locator("main a.from").first):
+                link.evaluate("(element) => element.click()")
+                assert page.evaluate(DRAWER)
+                found = Axe().run(page, context=".drawer:popover-open", options={"resultTypes": ["violations"]})
+                assert found.response["violations"] == []
 
 
 # ---- the checks themselves ----
@@ -593,6 +688,18 @@ def test_a_changed_byte_is_a_difference(sample, tmp_path):
     ("text", "sentence"),
     [
         ("{{ site.data.numbers.values.missing }}", "undefined variable missing"),
+        (
+            "{% number measured.run_a.nothing %}",
+            "there is no nothing in the evidence, which {% number measured.run_a.nothing %} names",
+        ),
+        ("{% number measured run_a %}", "write {% number kind.name.quantity %}"),
+        ("{% from tabulate:none measured/nobody %}", "there is no result measured/nobody"),
+        ("{% claim nobody holds %}So.{% endclaim %}", "nobody has judged the claim nobody"),
+        ("{% claim stable surely %}So.{% endclaim %}", "write {% claim id verdict %}, one of holds, holds in part"),
+        (
+            "{% claim dt-obeys holds %}So.{% endclaim %}",
+            "the claim dt-obeys is said to be “holds”, and its verdict is “does not hold”",
+        ),
         ("{{ site.data.numbers.values.large | unknown }}", "undefined filter unknown"),
         ("{{ site.data.numbers.values.text | fixed: 1 }}", 'fixed needs a finite number, not "1e-05"'),
         (r"A formula: $\unknown{x}$.", r"\unknown"),

@@ -1,0 +1,174 @@
+"""Claims: every predicate on made-up evidence that fulfils it, that refutes it, and that cannot tell."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.show import claims, tabulate
+from pipeline.show.claims import FAILS, HOLDS, IN_PART, OPEN, Interval
+
+CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
+
+
+def about(mean: float, half: float = 0.0, n: int = 20) -> Interval:
+    """An interval by its mean and half width."""
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def all_of(claim: str, difference: Interval) -> dict[str, Interval]:
+    """The same difference under every name that a claim on several levels or settings reads."""
+    return dict.fromkeys(claims.finding(CLAIMS[claim], tabulate.results())["measured"], difference)
+
+
+GAIN, NOTHING, LOSS, UNCLEAR = about(0.2, 0.05), about(0.0, 0.02), about(-0.2, 0.05), about(0.03, 0.06)
+LAYERS = ("layer 1", "layer 2", "layer 3")
+
+
+def heads(share: float) -> dict[str, Interval]:
+    """Attention of which every head and the last layer give the same share to a pattern."""
+    everywhere = dict.fromkeys(("last layer", "head with least", "head with most"), about(share, 0.01))
+    return everywhere | {"untrained": about(0.11, 0.01), "uniform": about(0.11)}
+
+
+MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
+    # a model that does as it is told, and one whose returns were shuffled over episodes
+    "dt-obeys": (
+        {"all": about(1.0, 0.1), "inside": about(1.06, 0.09), "beyond": about(0.9, 0.2)},
+        dict.fromkeys(("all", "inside", "beyond"), about(0.0, 0.03)),
+    ),
+    "dt-beyond-data": (
+        {"target": about(6000), "best recorded episode": about(4857)},
+        {"target": about(3600), "best recorded episode": about(4857)},
+    ),
+    "dt-above-recorder": ({"difference": about(1.7, 0.9)}, {"difference": about(-39, 1)}),
+    "dt-above-cloning": ({"difference": about(2, 0.5)}, {"difference": about(0, 0.3)}),
+    "best-tenth-pays": ({"difference": about(2, 0.5)}, {"difference": about(0.1, 0.3)}),
+    "recorder-without-noise": ({"difference": about(1.7, 0.8)}, {"difference": about(0, 0.4)}),
+    "value-pays": ({"difference": about(4, 1)}, {"difference": about(-4, 1)}),
+    "value-above-search": ({"difference": about(1.5, 1)}, {"difference": about(-1.5, 1)}),
+    "held-out-lowest": (
+        {"at the end": about(0.0257), "lowest": about(0.0257)},
+        {"at the end": about(0.03), "lowest": about(0.0257)},
+    ),
+    "tt-search-pays": ({"difference": about(300, 90)}, {"difference": about(0, 50)}),
+    "tt-wider": ({"difference": about(260, 80)}, {"difference": about(0, 50)}),
+    "tt-one-beam": ({"difference": about(200, 80)}, {"difference": about(0, 50)}),
+    "tt-longer": ({"difference": about(300, 100)}, {"difference": about(-300, 100)}),
+    "tt-above-dt": ({"difference": about(2.6, 0.8)}, {"difference": about(0, 0.4)}),
+    "tt-untrained": ({"difference": about(20, 1)}, {"difference": about(-1.4, 1)}),
+    "tt-values-guessed": (
+        {"guessing": about(4.6), "held-out loss of the value token": about(4.5)},
+        {"guessing": about(4.6), "held-out loss of the value token": about(3)},
+    ),
+    # attention on returns in every layer; an untrained network's, which is uniform
+    "dt-attention-returns": (
+        dict.fromkeys(LAYERS, about(0.6, 0.02)) | {"uniform": about(0.357)},
+        dict.fromkeys(LAYERS, about(0.358, 0.001)) | {"uniform": about(0.357)},
+    ),
+    "dt-attention-last-layer": (
+        {"layer 3": about(0.17, 0.01), "uniform": about(0.357)},
+        {"layer 3": about(0.36, 0.01), "uniform": about(0.357)},
+    ),
+    "dt-return-moves-action": (
+        {"returns swapped": about(87, 10), "states swapped": about(400, 50)},
+        {"returns swapped": about(0.9, 0.2), "states swapped": about(890, 100)},
+    ),
+    "dt-one-token": (
+        {"latest state swapped": about(890, 100), "all but latest state swapped": about(6, 2)},
+        {"latest state swapped": about(890, 100), "all but latest state swapped": about(400, 50)},
+    ),
+    "tt-band": (heads(0.5), heads(0.11)),
+    "tt-stripes": (heads(0.5), heads(0.11)),
+    "leap-even": (
+        {"later actions": about(0.22, 0.01), "earlier actions": about(0.23, 0.01), "uniform": about(0.225)},
+        {"later actions": about(0.11, 0.01), "earlier actions": about(0.14, 0.01), "uniform": about(0.225)},
+    ),
+    "leap-heeds-future": (
+        {"trained": about(0.3, 0.03), "untrained": about(0.0)},
+        {"trained": about(0.01, 0.01), "untrained": about(0.0)},
+    ),
+    "dt-real-time": ({"clock": about(50), "95th percentile": about(4)}, {"clock": about(50), "95th percentile": about(60)}),
+    "tt-real-time": ({"clock": about(50), "median": about(20)}, {"clock": about(50), "median": about(190)}),
+    "stable": (
+        {"sd, ours": about(0.1), "sd, theirs": about(0.4), "sd, third": about(0.4)},
+        {"sd, ours": about(0.4), "sd, theirs": about(0.1), "sd, third": about(0.4)},
+    ),
+    "leap-refining-helps": (
+        {"given: gain": GAIN, "not given: gain": GAIN},
+        {"given: gain": NOTHING, "not given: gain": NOTHING},
+    ),
+    "leap-draft-above-random": ({"difference": GAIN}, {"difference": LOSS}),
+    "leap-more-revisions": ({"difference": GAIN}, {"difference": NOTHING}),
+    "leap-gibbs": (all_of("leap-gibbs", GAIN), all_of("leap-gibbs", NOTHING)),
+    "leap-untrained": ({"difference": GAIN}, {"difference": LOSS}),
+    "leap-keeping-plans": (all_of("leap-keeping-plans", GAIN), all_of("leap-keeping-plans", LOSS)),
+    "leap-goal-given": (all_of("leap-goal-given", GAIN), all_of("leap-goal-given", NOTHING)),
+    "leap-above-published": (
+        {"ours": about(0.62, 0.06), "published": about(0.425)},
+        {"ours": about(0.2, 0.06), "published": about(0.425)},
+    ),
+    "causal-above-leap": (all_of("causal-above-leap", GAIN), all_of("causal-above-leap", LOSS)),
+    "causal-behind-doors": ({"difference": GAIN}, {"difference": LOSS}),
+    "data-mean": ({"ours": about(4544), "D4RL's": about(4770)}, {"ours": about(4000), "D4RL's": about(4770)}),
+    "data-narrower": ({"ours": about(170), "D4RL's": about(356)}, {"ours": about(400), "D4RL's": about(356)}),
+}
+
+
+def test_every_claim_has_evidence_made_up_for_it():
+    assert MADE_UP.keys() == CLAIMS.keys() and len(CLAIMS) == len(claims.CLAIMS)
+
+
+@pytest.mark.parametrize("name", MADE_UP)
+def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refutes_it(name):
+    claim, (fulfilled, refuted) = CLAIMS[name], MADE_UP[name]
+    assert claim.judge(fulfilled, claim.margin) == HOLDS
+    assert claim.judge(refuted, claim.margin) == FAILS
+
+
+@pytest.mark.parametrize("name", ["tt-search-pays", "tt-longer", "tt-wider", "tt-one-beam", "tt-above-dt"])
+def test_too_few_episodes_decide_nothing(name):
+    claim = CLAIMS[name]
+    few = {"difference": about(1000, 10, n=4)}
+    assert claim.judge(few, claim.margin) == OPEN
+
+
+@pytest.mark.parametrize("name", ["leap-gibbs", "leap-keeping-plans", "leap-goal-given", "causal-above-leap"])
+def test_a_claim_about_all_levels_holds_in_part_where_some_are_undecided(name):
+    claim = CLAIMS[name]
+    names = list(all_of(name, GAIN))
+    assert claim.judge(dict.fromkeys(names, UNCLEAR), claim.margin) == OPEN
+    assert claim.judge(dict.fromkeys(names, UNCLEAR) | {names[0]: GAIN}, claim.margin) == IN_PART
+
+
+@given(st.floats(-5, 5), st.floats(0.01, 3), st.floats(0.1, 1))
+def test_a_difference_and_its_opposite_never_both_hold(mean, half, margin):
+    one, other = about(mean, half), about(-mean, half)
+    assert [claims.above(one, margin), claims.above(other, margin)].count(HOLDS) <= 1
+    if claims.alike(one, margin) == HOLDS:
+        assert claims.above(one, margin) == claims.above(other, margin) == FAILS
+
+
+def test_no_verdict_turns_on_a_last_digit():
+    near = [about(0.49, 0.3), about(0.51, 0.52), about(0.4, 0.41)]
+    assert [claims.above(each, 0.5) for each in near] == [OPEN, OPEN, OPEN]
+    assert claims.above(about(0.2, 0.29), 0.5) == FAILS and claims.above(about(0.51, 0.5), 0.5) == HOLDS
+
+
+def test_a_difference_of_two_means_has_both_spreads():
+    difference = Interval(5, 2, 8, 10, "episodes") - Interval(1, -3, 5, 4, "trainings")
+    assert (difference.mean, difference.low, difference.high, difference.n) == (4, -1, 9, 4)
+
+
+def test_pairs_of_episodes_are_compared_as_pairs():
+    found = claims.paired_shares([1, 1, 1, 0], [0, 1, 0, 0])
+    assert found.mean == 0.5 and found.n == 4
+    assert found.low == pytest.approx(0.5 - 3.18245 * (1 / 3) ** 0.5 / 2, abs=1e-4)
+
+
+def test_the_verdicts_kept_are_those_of_the_evidence():
+    assert claims.current()
+    kept = json.loads(tabulate.VERDICTS.read_text(encoding="utf-8"))
+    assert {finding["verdict"] for finding in kept.values()} <= {HOLDS, IN_PART, FAILS, OPEN}
+    assert all(finding["reads"] and finding["measured"] and finding["predicate"] for finding in kept.values())
