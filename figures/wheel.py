@@ -25,10 +25,10 @@ def draw(figure: Figure, data: dict) -> None:
         limbs = imagine.limbs(simulator, values["arrays"]["observations"][step], x)
         shade = str(0.72 - 0.6 * place / (COUNT - 1))
         axes.add_collection(LineCollection(limbs, colors=shade, lw=6, capstyle="round"))
-        axes.text(x, -0.2, f"{(step - FIRST) * 0.05:.1f} s", ha="center", va="top", color=style.GREY, fontsize=9)
+        axes.text(x, -0.2, f"{(step - FIRST) * 0.05:.1f} s", ha="center", va="top", color=style.GREY, fontsize=14)
     simulator.close()
     axes.axhline(0, color=style.PALE, lw=1)
-    axes.set(xlim=(-1, SPREAD * (COUNT - 1) + 1), ylim=(-0.4, 1.2), yticks=[], xticks=[])
+    axes.set(xlim=(-1, SPREAD * (COUNT - 1) + 1), ylim=(-0.55, 1.2), yticks=[], xticks=[])
     axes.set_aspect("equal")
     for spine in axes.spines.values():
         spine.set_visible(False)

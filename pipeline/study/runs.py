@@ -600,6 +600,7 @@ BROWSER_EVALUATIONS = (
     BrowserEvaluation(BEHAVIOUR_CLONING.name, "bc"),
     BrowserEvaluation(TD3_BC.name, "td3bc"),
     BrowserEvaluation("local_tt_halfcheetah_greedy", "tt_greedy"),
+    BrowserEvaluation("local_tt_halfcheetah_k1", "tt_1"),
 )
 FIGURES = (
     Figure(
