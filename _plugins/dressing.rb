@@ -42,7 +42,7 @@ module Dressing
   # from the references on.
   NOT_READ = Regexp.union(
     %r!<math.*?</math>!m, %r!<table.*?</table>!m, %r!<section class="drawers".*?</section>!m, %r!<pre.*?</pre>!m,
-    %r!<details.*?</details>!m, %r!<h2 id="references".*!m
+    %r!<details.*?</details>!m, %r!<template.*?</template>!m, %r!<h2 id="references".*!m
   ).freeze
 
   # Liquid filter: the words of a page that are read from beginning to end, captions and margin notes among them.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import toy as toys
-from tests.page.test_site import browser, post  # noqa: F401 - fixtures, for all that look at the page
+from tests.page.test_site import CHROMIUM_FLAGS, ROOT, build, served
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +27,23 @@ def own_toy(toy, tmp_path) -> toys.Toy:
     copy = toy.copy(Path(tmp_path) / "toy")
     yield copy
     shutil.rmtree(copy.root)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Start Debian's chromium, driven by playwright."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium")
+    assert path, "chromium is not installed: `apt install chromium`."
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def post(tmp_path_factory):
+    """Build and serve the post of this repository."""
+    with served(build(ROOT, tmp_path_factory.mktemp("post") / "site")) as site:
+        yield site

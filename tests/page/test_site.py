@@ -370,26 +370,6 @@ def differences(one, other):
 # ---- fixtures ----
 
 
-@pytest.fixture(scope="session")
-def browser():
-    """Start Debian's chromium, driven by playwright."""
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium")
-    assert path, "chromium is not installed: `apt install chromium`."
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="session")
-def post(tmp_path_factory):
-    """Build and serve the post of this repository."""
-    with served(build(ROOT, tmp_path_factory.mktemp("post") / "site")) as site:
-        yield site
-
-
 def write_sample(source, text):
     """Write a source tree with the machinery of the site, one page and its evidence."""
     for name in ("_config.yml", "_layouts", "_plugins", "assets", "404.html", "feed.xml", "sitemap.xml"):
@@ -517,7 +497,7 @@ def test_the_main_path_is_read_in_twenty_one_minutes(post):
     soup = BeautifulSoup((post.directory / "index.html").read_text(encoding="utf-8"), "html.parser")
     announced = int(re.search(r"(\d+) minutes to read", soup.select_one(".byline").get_text())[1])
     main = soup.select_one("main")
-    for looked_up_or_unfolded in main.select("math, table, pre, details, .drawers, .katex"):
+    for looked_up_or_unfolded in main.select("math, table, pre, details, template, .drawers, .katex"):
         looked_up_or_unfolded.decompose()
     text = main.get_text().rpartition("References")[0]
     numerals = [each for each in re.findall(r"\d[\d\u202f.]*", text) if not re.fullmatch(r"(?:19|20)\d\d\.?", each)]
