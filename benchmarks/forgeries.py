@@ -289,7 +289,7 @@ def forgeries() -> list[Forgery]:
         Forgery("a published checkpoint's score, played by nobody", publish, derive=False),
         Forgery(
             "a number in a template",
-            replace_text("templates/headline.md.j2", '**{{ dt | interval("score") }}**', "**49.9 (49.1 to 50.7)**"),
+            replace_text("templates/headline.md.j2", "{{ score(values) }} | {{ ends", "49.9 | {{ ends"),
         ),
         Forgery("a published figure", replace_text("results/published.json", '"score": 42.2,', '"score": 41.2,')),
         Forgery(

@@ -170,7 +170,8 @@ def test_the_page_shows_what_was_measured_of_the_hub_and_nothing_else(road, tmp_
         copy = shutil.copytree if (toys.ROOT / name).is_dir() else shutil.copy
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         copy(toys.ROOT / name, source / name)
-    (source / "node_modules").symlink_to(toys.ROOT / "node_modules")
+    for name in ("node_modules", "checkpoints"):
+        (source / name).symlink_to(toys.ROOT / name)
     for path in (*road.root.glob("results/*/hub_*.json"), *road.root.glob("images/hub_*")):
         (source / path.relative_to(road.root)).parent.mkdir(exist_ok=True)
         shutil.copy(path, source / path.relative_to(road.root))
