@@ -129,7 +129,7 @@ def test_checkpoints_are_published_byte_for_byte(post):
 
 def test_what_is_borrowed_names_its_license_on_the_page(post, browser):
     with opened(post, browser) as (page, _, _):
-        links = page.locator(".wheel figcaption a").evaluate_all("(links) => links.map((link) => link.href)")
+        links = page.locator("main a[href$='LICENSE.txt']").evaluate_all("(links) => links.map((link) => link.href)")
     texts = [(post.directory / link.removeprefix(post.address)).read_text(encoding="utf-8") for link in links]
     assert "Apache License" in texts[0] and "Farama Foundation" in texts[1]
 
