@@ -23,7 +23,8 @@ def make(folder, target: str, preexec_fn=None, **environment: str) -> subprocess
         "NPM_CONFIG_CACHE": str(folder / "cache"),
         "NPM_CONFIG_FETCH_RETRIES": "0",
     }
-    options = {"env": {**os.environ, **closed, **environment}, "preexec_fn": preexec_fn}
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # of `make test`
+    options = {"env": {**surroundings, **closed, **environment}, "preexec_fn": preexec_fn}
     return subprocess.run([shutil.which("make"), target], cwd=folder, capture_output=True, text=True, **options)
 
 
