@@ -5,8 +5,8 @@
     python -m benchmarks.wheel memory --minutes 10 --switches 50
 
 Actions are timed in node, which runs the same files, in processor time of one action with its control step of the simulator:
-the median and the lowest of each driver's, drivers taking turns. Pace and memory are chromium's, on the built page; memory is
-what is resident of the page's process at its end against a minute after the start, drivers switched all the while.
+the median and the lowest of each driver's, one driver after the other. Pace and memory are chromium's, on the built page;
+memory is what is resident of the page's process at its end against a minute after the start, drivers switched all the while.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ for (const name of JSON.parse(process.argv[1])) {
   for (let step = 0; step < 40; step++) lane.step();
   runs.push({ name, lane, milliseconds: [] });
 }
-for (let round = 0; round < Number(process.argv[2]); round++) for (const { lane, milliseconds } of runs) {
+for (const { lane, milliseconds } of runs) for (let round = 0; round < Number(process.argv[2]); round++) {
   const began = process.cpuUsage().user;
   lane.step();
   milliseconds.push((process.cpuUsage().user - began) / 1000);

@@ -162,7 +162,10 @@ export class Strip {
     this.canvas = new Canvas(element);
   }
 
-  /** @param {Float32Array[] | null} layers weights (token,), the acting token last @param {number} steps that a whole context has */
+  /**
+   * @param {Float32Array[] | null} layers weights (token,), the acting token last
+   * @param {number} steps that a whole context has
+   */
   draw(layers, steps, palette) {
     const { width, height } = this.canvas.begin(), { context } = this.canvas;
     if (!layers) return;

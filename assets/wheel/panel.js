@@ -40,11 +40,13 @@ class Lane {
 
   tell(frame) {
     const mean = this.milliseconds.reduce((sum, each) => sum + each, 0) / Math.max(1, this.milliseconds.length);
-    this.told.total.textContent = written(frame.total);
-    this.told.steps.textContent = frame.steps;
-    this.told.speed.textContent = written(frame.torso.dx, 1);
-    this.told.distance.textContent = written(frame.distance, 0);
-    this.told.milliseconds.textContent = written(mean, mean < 10 ? 1 : 0);
+    const told = {
+      total: written(frame.total), steps: written(frame.steps), distance: written(frame.distance),
+      speed: written(frame.torso.dx, 1), milliseconds: written(mean, mean < 10 ? 1 : 0),
+    };
+    for (const [name, text] of Object.entries(told)) {
+      if (this.told[name].textContent !== text) this.told[name].textContent = text;
+    }
     this.element.classList.toggle("attends", Boolean(frame.attention));
     this.element.dataset.force = Math.round(Math.hypot(frame.force.x, frame.force.z));
     this.element.dataset.torque = Math.max(...frame.torques.map(Math.abs)).toFixed(2);
@@ -57,7 +59,6 @@ class Lane {
     const at = (index) => poses.subarray(index * POSE, (index + 1) * POSE);
     const pose = between(at(before), at(Math.min(before + 1, FRAMES - 1)), place - before);
     this.track.draw({ ...this.frame, pose, target: this.target }, palette);
-    this.strip.draw(this.frame.attention, CONTEXT_STEPS, palette);
   }
 }
 
@@ -144,8 +145,9 @@ class Panel {
       const now = performance.now();
       this.interval = Math.min(1000, Math.max(PERIOD, now - (this.arrived ?? now)));
       this.arrived = now;
+      this.worker.postMessage({ taken: true });
       lanes.forEach((frame, lane) => this.lanes[lane].take(frame));
-      this.returns.draw(this.lanes, EPISODE_STEPS, this.palette);
+      this.news = true;
       this.tellPace(now);
       if (this.dragged) this.drag();
       if (!this.running) this.draw();
@@ -192,7 +194,10 @@ class Panel {
   draw() {
     const share = this.running ? (performance.now() - this.arrived) / this.interval : 1;
     for (const lane of this.lanes) lane.draw(share, this.palette);
-    if (!this.running) this.returns.draw(this.lanes, EPISODE_STEPS, this.palette);
+    if (this.running && !this.news) return;
+    this.news = false; // what does not move between frames is drawn once for each
+    for (const lane of this.lanes) lane.strip.draw(lane.frame?.attention, CONTEXT_STEPS, this.palette);
+    this.returns.draw(this.lanes, EPISODE_STEPS, this.palette);
   }
 
   say(sentence) {

@@ -1,16 +1,16 @@
 /**
  * The worker in which everything runs: simulator, models, clock. The page only draws what it says.
  *
- * It is told `{seat: [name, name]}`, `{run: true}`, `{restart: true}`, `{push: {name}}`, `{drag: {lane, target}}` and
- * `{torques}`. It says `{loaded}` in bytes, `{ready}` with what is drawn, `{seated}`, `{running}`, `{began}` with how
- * all stand, `{frame}` with what a control step did, and `{failed}`, a sentence.
+ * It is told `{seat: [name, name]}`, `{run: true}`, `{taken: true}` for each frame, `{restart: true}`, `{push: {name}}`,
+ * `{drag: {lane, target}}` and `{torques}`. It says `{loaded}` in bytes, `{ready}` with what is drawn, `{seated}`, `{running}`,
+ * `{began}` with how all stand, `{frame}` with what a control step did, and `{failed}`, a sentence.
  */
 import { Drivers } from "./drivers.js";
 import { World } from "./half_cheetah.js";
 import { sentence } from "./reasons.js";
 import { CONTROL_SECONDS, Session } from "./session.js";
 
-const LANES = 2, PERIOD = 1000 * CONTROL_SECONDS, LATEST = 5 * PERIOD;
+const LANES = 2, PERIOD = 1000 * CONTROL_SECONDS, LATEST = 5 * PERIOD, AHEAD = 4;
 let drivers, session, loaded = 0;
 
 /** A file below assets/wheel/. Told bytes are those that travel. */
@@ -45,10 +45,12 @@ async function load() {
   postMessage({ ready: { radii: world.radii } });
 }
 
-/** The clock: a control step every 50 ms, or as fast as the drivers can. */
+/** The clock: a control step every 50 ms, or as fast as the drivers can and the page, which says what it has taken, follows. */
 const clock = {
   wanted: false,
   timer: null,
+  ahead: 0, // frames that the page has not taken yet
+  stalled: false, // whether it waits for the page
 
   set(wanted) {
     this.wanted = wanted;
@@ -59,11 +61,14 @@ const clock = {
   },
 
   tick() {
+    this.stalled = this.ahead === AHEAD;
+    if (this.stalled) return;
     try {
       if (session.over) begin();
       const lanes = session.step();
       const buffers = lanes.map(({ poses }) => poses.buffer);
       postMessage({ frame: lanes }, buffers);
+      this.ahead += 1;
     } catch (error) {
       this.set(false);
       postMessage({ failed: sentence(error) });
@@ -72,6 +77,12 @@ const clock = {
     const now = performance.now();
     this.due = Math.max(this.due + PERIOD, now - LATEST);
     this.timer = setTimeout(() => this.tick(), Math.max(0, this.due - now));
+  },
+
+  /** The page has taken a frame: where that was waited for, go on. */
+  follow() {
+    this.ahead -= 1;
+    if (this.stalled && this.wanted) this.tick();
   },
 };
 
@@ -96,6 +107,7 @@ const ORDERS = {
     }
   },
   run: (wanted) => clock.set(wanted),
+  taken: () => clock.follow(),
   restart: () => begin(),
   push: ({ name }) => session.lanes.forEach((lane) => lane.push(name)),
   drag: ({ lane, target }) => session.lanes[lane].drag(target),
