@@ -32,14 +32,15 @@ def resolve(name: str) -> Recipe:
         PipelineError: there is none, or several; the sentence says which there are.
     """
     known = recipes.known()
-    called = {getattr(recipe.run, "identifier", None): key for key, recipe in known.items()}
-    plain = called.get(name.removeprefix("datasets/"), name.replace("-", "_"))
-    whole, short = (plain, plain.replace("/", "/local_", 1)), (plain, f"local_{plain}")
-    found = [key for key in known if key in whole or key.partition("/")[2] in short]
+    kind, _, rest = name.partition("/")
+    of_kind = kind in {recipe.kind for recipe in known.values()}
+    plain = command.own(rest if of_kind else name)
+    wanted = [key for key in known if not of_kind or key.startswith(f"{kind}/")]
+    found = [key for key in wanted if key.partition("/")[2] in (plain, f"local_{plain}")]
     if len(found) > 1:
         raise PipelineError(f"{name!r} names {len(found)} results: say which, {', '.join(found[:-1])} or {found[-1]}")
     if not found:
-        near = get_close_matches(plain, [*known, *(key.partition("/")[2] for key in known)], n=1)
+        near = get_close_matches(name, [*known, *(key.partition("/")[2] for key in known)], n=1)
         raise PipelineError(f"there is no result {name!r}; {f'did you mean {near[0]}?' if near else 'see `list`'}")
     return known[found[0]]
 
@@ -114,34 +115,37 @@ def say_plan() -> None:
     plan.announce()
 
 
-@app.command("renew", context_settings=FORWARDED)
-def renew(context: typer.Context) -> None:
-    """Renew what is stale because of source alone, where today's code is shown to make the same."""
-    hand_over("pipeline.graph.renewal", context.args)
+ELSEWHERE = {  # commands that are a module's own, with what they do
+    "renew": (
+        "pipeline.graph.renewal",
+        "Renew what is stale because of source alone, where today's code is shown to make the same.",
+    ),
+    "check": (
+        "pipeline.graph.check_evidence",
+        "Look for forged evidence: all that follows from something else, and a random sample made again (a minute).",
+    ),
+    "reproduce": ("pipeline.graph.reproduce", "Make all evidence again from the checkpoints, and judge each result."),
+    "attested": (
+        "pipeline.graph.record_attestation",
+        "Have the page say which results are attested, by a verdict that GitHub signed.",
+    ),
+    "lock-hub": (
+        "pipeline.hub.lock_hub",
+        "Record the commits and sums of the published models as the hub has them now, into `hub.lock`.",
+    ),
+}
 
 
-@app.command("check", context_settings=FORWARDED)
-def check(context: typer.Context) -> None:
-    """Look for forged evidence: all that follows from something else, and a random sample made again (a minute)."""
-    hand_over("pipeline.graph.check_evidence", context.args)
+def forward(name: str, module: str, about: str) -> None:
+    """Add a command that hands all its words to a module."""
+
+    @app.command(name, context_settings=FORWARDED, help=about)
+    def run(context: typer.Context) -> None:
+        hand_over(module, context.args)
 
 
-@app.command("reproduce", context_settings=FORWARDED)
-def reproduce(context: typer.Context) -> None:
-    """Make all evidence again from the checkpoints, and judge each result."""
-    hand_over("pipeline.graph.reproduce", context.args)
-
-
-@app.command("attested", context_settings=FORWARDED)
-def record_attestation(context: typer.Context) -> None:
-    """Have the page say which results are attested, by a verdict that GitHub signed."""
-    hand_over("pipeline.graph.record_attestation", context.args)
-
-
-@app.command("lock-hub", context_settings=FORWARDED)
-def lock_hub(context: typer.Context) -> None:
-    """Record the commits and sums of the published models as the hub has them now, into `hub.lock`."""
-    hand_over("pipeline.hub.lock_hub", context.args)
+for name, (module, about) in ELSEWHERE.items():
+    forward(name, module, about)
 
 
 if __name__ == "__main__":
