@@ -35,6 +35,8 @@ from pipeline.statistics import summaries
 
 SAMPLES = 2000  # of which shares tell how likely a minute's sample holds a piece
 
+KNOWN = recipes.known()
+
 
 @dataclass(frozen=True)
 class Forgery:
@@ -47,11 +49,6 @@ class Forgery:
     recipe: Recipe | None = None
     pieces: tuple[str, ...] = ()
     derive: bool = True
-
-
-def known(name: str) -> Recipe:
-    """A recipe by kind and name."""
-    return next(recipe for recipe in check_evidence.everything() if f"{recipe.kind}/{recipe.name}" == name)
 
 
 def edit(name: str, change: Callable[[dict], None]) -> Callable[[], None]:
@@ -92,7 +89,7 @@ def move(name: str, key: str, change: Callable[[np.ndarray], None]) -> Callable[
     """A forgery of an array beside evidence."""
 
     def forge() -> None:
-        recipe = known(name)
+        recipe = KNOWN[name]
         stored = arrays.read(recipe)
         change(stored[key])
         buffer = io.BytesIO()
@@ -116,7 +113,7 @@ def paint(name: str) -> Callable[[], None]:
     """A forgery of a picture: a patch painted over in its last frame, its evidence told the new size."""
 
     def forge() -> None:
-        recipe, path = known(f"pictures/{name}"), files.ROOT / known(f"pictures/{name}").outputs[0]
+        recipe, path = KNOWN[f"pictures/{name}"], files.ROOT / KNOWN[f"pictures/{name}"].outputs[0]
         pixels, shown = judging.frames(path.read_bytes())
         pixels[-1, 10:20, 10:20, :3] = 0
         images = [Image.fromarray(frame[..., :3]) for frame in pixels]
@@ -163,7 +160,7 @@ def cell() -> None:
     """A number in a table."""
     path = tabulate.target("headline")
     text = path.read_text()
-    number = json.dumps(records.read(known("evaluations/local_dt_halfcheetah_6000").path())["values"]["score_mean"])[:4]
+    number = json.dumps(records.read(KNOWN["evaluations/local_dt_halfcheetah_6000"].path())["values"]["score_mean"])[:4]
     path.write_text(text.replace(number, "49.9", 1))
 
 
@@ -187,78 +184,78 @@ def forgeries() -> list[Forgery]:
         return both(*(put(place, lambda was: round(factor * was, 4)) for place in times))
 
     return [
-        Forgery("a result's score, not its returns", edit(DT, put("values score_mean", add(5))), known(DT), derive=False),
-        Forgery("an episode's return, +300, first shard", edit(BC, put("values returns 2", add(300))), known(BC), SHARDS[:1]),
-        Forgery("an episode's return, +300, beyond it", edit(BC, put("values returns 7", add(300))), known(BC), SHARDS[1:]),
+        Forgery("a result's score, not its returns", edit(DT, put("values score_mean", add(5))), KNOWN[DT], derive=False),
+        Forgery("an episode's return, +300, first shard", edit(BC, put("values returns 2", add(300))), KNOWN[BC], SHARDS[:1]),
+        Forgery("an episode's return, +300, beyond it", edit(BC, put("values returns 7", add(300))), KNOWN[BC], SHARDS[1:]),
         Forgery(
             "five returns, +3000, beyond the first shard",
             edit(RANDOM, both(*(put(f"values returns {index}", add(3000)) for index in range(5, 10)))),
-            known(RANDOM),
+            KNOWN[RANDOM],
         ),
-        Forgery("an impossible return", edit(RANDOM, put("values returns 8", 30_000.0)), known(RANDOM)),
+        Forgery("an impossible return", edit(RANDOM, put("values returns 8", 30_000.0)), KNOWN[RANDOM]),
         Forgery(
             "a pooled row",
             edit("pooled/local_td3bc_halfcheetah", put("values score_mean", add(2))),
-            known("pooled/local_td3bc_halfcheetah"),
+            KNOWN["pooled/local_td3bc_halfcheetah"],
             derive=False,
         ),
         Forgery(
             "a comparison",
             edit("compared/local_td3bc_over_bc_halfcheetah", put("values score low", add(3))),
-            known("compared/local_td3bc_over_bc_halfcheetah"),
+            KNOWN["compared/local_td3bc_over_bc_halfcheetah"],
             derive=False,
         ),
         Forgery(
             "a rollout's return",
             edit("rollouts/local_dt_halfcheetah_6000", put("values return", add(100))),
-            known("rollouts/local_dt_halfcheetah_6000"),
+            KNOWN["rollouts/local_dt_halfcheetah_6000"],
             derive=False,
         ),
         Forgery(
             "a rollout's positions",
             move("rollouts/local_dt_halfcheetah_6000", "positions", shift),
-            known("rollouts/local_dt_halfcheetah_6000"),
+            KNOWN["rollouts/local_dt_halfcheetah_6000"],
             ("rollouts/local_dt_halfcheetah_6000",),
         ),
         Forgery(
             "a share of attention",
             edit("attention/local_dt_halfcheetah", put("values shares return 2 0 mean", add(0.1))),
-            known("attention/local_dt_halfcheetah"),
+            KNOWN["attention/local_dt_halfcheetah"],
             ("attention/local_dt_halfcheetah",),
         ),
         Forgery(
             "an interval of imagination",
             edit("imagination/local_tt_halfcheetah_k32", put("values imagined 3 high", add(-0.05))),
-            known("imagination/local_tt_halfcheetah_k32"),
+            KNOWN["imagination/local_tt_halfcheetah_k32"],
         ),
         Forgery(
             "an energy of refined plans",
             edit("refined/local_leap_go_to_local_s8n7", put("values samplers argmax energy 9 mean", add(-0.3))),
-            known("refined/local_leap_go_to_local_s8n7"),
+            KNOWN["refined/local_leap_go_to_local_s8n7"],
         ),
         Forgery(
             "a failed episode solved, beyond the first shard",
             edit(SOLVED, solve_one),
-            known(SOLVED),
+            KNOWN[SOLVED],
             (f"{SOLVED}, shard 4 of 4",),
         ),
         *(
             Forgery(
                 f"latency times {factor}",
                 edit("latency/local_dt_halfcheetah", slower(factor)),
-                known("latency/local_dt_halfcheetah"),
+                KNOWN["latency/local_dt_halfcheetah"],
                 ("latency/local_dt_halfcheetah",),
             )
             for factor in (2, 5)
         ),
         Forgery("a cell of a table", cell, derive=False),
         Forgery(
-            "a picture painted over", paint("dt_return_share"), known("pictures/dt_return_share"), ("pictures/dt_return_share",)
+            "a picture painted over", paint("dt_return_share"), KNOWN["pictures/dt_return_share"], ("pictures/dt_return_share",)
         ),
         Forgery(
-            "a moving picture", paint("leap_baby_ai_maze"), known("pictures/leap_baby_ai_maze"), ("pictures/leap_baby_ai_maze",)
+            "a moving picture", paint("leap_baby_ai_maze"), KNOWN["pictures/leap_baby_ai_maze"], ("pictures/leap_baby_ai_maze",)
         ),
-        Forgery("TD3+BC's weights as behavior cloning's", exchange, known(BC), SHARDS),
+        Forgery("TD3+BC's weights as behavior cloning's", exchange, KNOWN[BC], SHARDS),
         Forgery(
             "the end of a learning curve",
             edit(
@@ -278,14 +275,14 @@ def forgeries() -> list[Forgery]:
             None,
             ("datasets/local_halfcheetah_medium, its last shard",),
         ),
-        Forgery("a walk", move(f"walks/{MAZE}_blind", "actions", turn), known(f"walks/{MAZE}_blind"), (f"walks/{MAZE}_blind",)),
-        Forgery("a fingerprint", edit(SOLVED, put("made fingerprint", "0" * 64)), known(SOLVED), derive=False),
+        Forgery("a walk", move(f"walks/{MAZE}_blind", "actions", turn), KNOWN[f"walks/{MAZE}_blind"], (f"walks/{MAZE}_blind",)),
+        Forgery("a fingerprint", edit(SOLVED, put("made fingerprint", "0" * 64)), KNOWN[SOLVED], derive=False),
         Forgery(
             "the machine's name",
             edit(BC, put("made machine", lambda was: {"processor": "another", "arithmetic": "0" * 16})),
-            known(BC),
+            KNOWN[BC],
         ),
-        Forgery("the machine left out", edit(BC, lambda content: content["made"].pop("machine")), known(BC)),
+        Forgery("the machine left out", edit(BC, lambda content: content["made"].pop("machine")), KNOWN[BC]),
         Forgery("a published checkpoint's score, played by nobody", publish, derive=False),
         Forgery(
             "a number in a template",

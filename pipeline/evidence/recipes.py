@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from pipeline import PipelineError
@@ -406,7 +407,7 @@ def datasets(run) -> tuple[str, ...]:
 
 def evidence_files(reads: tuple[str, ...]) -> tuple[str, ...]:
     """Evidence named `kind/name`, as files, each with the arrays beside it."""
-    found = {f"{recipe.kind}/{recipe.name}": recipe for registry in EVIDENCE.values() for recipe in registry.values()}
+    found = keyed(EVIDENCE.values())
     return tuple(
         file
         for read in reads
@@ -460,6 +461,11 @@ def grid_animation(run: runs.GridAnimation) -> Recipe:
         seconds=5,
         about=f"drawn from {run.walk}",
     )
+
+
+def keyed(registries: Iterable[dict[str, Recipe]]) -> dict[str, Recipe]:
+    """Recipes of several registries, as kind/name."""
+    return {f"{recipe.kind}/{recipe.name}": recipe for registry in registries for recipe in registry.values()}
 
 
 def named(make, all_runs) -> dict[str, Recipe]:
@@ -558,8 +564,7 @@ def rebuilt(source: str = "local") -> list[Recipe]:
 
 def known() -> dict[str, Recipe]:
     """All recipes, as kind/name."""
-    registries = (TRAINED, STUDIES, COLLECTIONS, *EVIDENCE.values(), PICTURES)
-    return {f"{recipe.kind}/{recipe.name}": recipe for registry in registries for recipe in registry.values()}
+    return keyed((TRAINED, STUDIES, COLLECTIONS, *EVIDENCE.values(), PICTURES))
 
 
 def everything() -> list[Recipe]:

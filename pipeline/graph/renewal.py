@@ -237,15 +237,14 @@ def moves(old: str, new: str) -> dict[str, str]:
 
 
 def missed_lines(
-    recipe: Recipe, made: dict, old: Path, new: Path, ran_then: Lines, ran_now: Lines, moved: dict[str, str] | None = None
+    recipe: Recipe, made: dict, old: Path, new: Path, ran_then: Lines, ran_now: Lines, moved: dict[str, str]
 ) -> list[str]:
     """Places, as file:line, in the source of a result that changed since it was made and that the probes did not run: what is
     new or other must have run in today's code, and what is gone in the earlier.
     """
-    before, after = fingerprints.Tree(old), fingerprints.Tree(new)
-    names, now, moved = all_digests(before), after.sources(recipe.modules), moved or {}
+    before, after = fingerprints.tree(old), fingerprints.tree(new)
+    names, now, back = all_digests(before), after.sources(recipe.modules), {value: key for key, value in moved.items()}
     then = {names[digest]: digest for digest in made["sources"].values()}  # modules may have moved since it was written
-    back = {was: name for name, was in moved.items()}
     missed = unproven(before, after, [module for module in now if now[module] not in then.values()], list(now), ran_now, moved)
     other = [module for module in then if then[module] not in now.values()]
     gone = [module for module in other if module in now or before.locate(module).relative_to(old).as_posix() in back]
@@ -278,7 +277,7 @@ def unproven(
 
 def code_in_c(recipe: Recipe, old: Path, new: Path) -> list[str]:
     """Files in C in the source of a result that are not what they were."""
-    tree = fingerprints.Tree(new)
+    tree = fingerprints.tree(new)
     found = []
     for module in tree.closure(recipe.modules):
         path = tree.locate(module).with_suffix(".c")

@@ -18,21 +18,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scipy import special
-
 from pipeline import files
 from pipeline.graph import command
 from pipeline.show import tabulate
+from pipeline.statistics.intervals import t_interval
 from pipeline.study import runs
 
 HOLDS, IN_PART, FAILS, OPEN = "holds", "holds in part", "does not hold", "not decided"
-SCORE, RETURN, SOLVED, SLOPE, SHARE = (
-    0.5,
-    62.0,
-    0.05,
-    0.1,
-    0.1,
-)  # margins: points, points, share of episodes, slope, of attention
+SCORE, RETURN, SOLVED, SLOPE, SHARE = 0.5, 62.0, 0.05, 0.1, 0.1  # margins: points, points, of episodes, slope, of attention
 FEWEST = {SCORE: 10, RETURN: 9}  # values below which nothing is decided: nine episodes tell 200 points of return apart
 
 
@@ -62,6 +55,9 @@ def number(value: float, over: str = "") -> Interval:
     """A number without an interval."""
     return Interval(value, value, value, 1, over)
 
+
+Results = dict[str, dict]
+Values = dict[str, Interval]
 
 # ---- predicates ----
 
@@ -96,6 +92,21 @@ def together(verdicts: list[str]) -> str:
     return FAILS if all(verdict == FAILS for verdict in verdicts) else OPEN
 
 
+def gains(values: Values, margin: float) -> str:
+    """Whether the difference among some values lies above 0 by more than the margin."""
+    return above(values["difference"], margin)
+
+
+def gains_in_enough(values: Values, margin: float) -> str:
+    """`gains`, where there are as many values as a difference of that margin takes to be seen."""
+    return above(values["difference"], margin, FEWEST[margin])
+
+
+def gains_everywhere(values: Values, margin: float) -> str:
+    """Whether all values lie above 0 by more than the margin."""
+    return together([above(value, margin) for value in values.values()])
+
+
 def obeys(slope: Interval) -> str:
     """Whether a slope of the return obtained over the return asked for lies above a half; below a tenth it does not hold."""
     return HOLDS if slope.low > 0.5 else FAILS if slope.high < SLOPE else OPEN
@@ -116,9 +127,6 @@ def calmer(one: Interval, other: Interval, margin: float, fewest: int) -> str:
 
 
 # ---- reading evidence ----
-
-Results = dict[str, dict]
-Values = dict[str, Interval]
 
 
 def played(results: Results, name: str, stem: str) -> Interval:
@@ -164,10 +172,7 @@ def paired(results: Results, one: str, other: str) -> Interval:
 def paired_shares(one: list[int], other: list[int]) -> Interval:
     """Mean difference of pairs of 0 and 1, with its interval by Student's t over the pairs."""
     differences = [first - second for first, second in zip(one, other, strict=True)]
-    count, mean = len(differences), sum(differences) / len(differences)
-    variance = sum((difference - mean) ** 2 for difference in differences) / (count - 1)
-    half = float(special.stdtrit(count - 1, 0.975)) * math.sqrt(variance / count)
-    return Interval(mean, mean - half, mean + half, count, "pairs of episodes")
+    return Interval(*t_interval(differences), len(differences), "pairs of episodes")
 
 
 # ---- the claims ----
@@ -311,7 +316,7 @@ CLAIMS = (
             ("behavior policy", played(t, "local_behaviour_halfcheetah", "score")),
         ),
         "difference above 0, its mean above 0.5 points",
-        lambda v, margin: above(v["difference"], margin),
+        gains,
         SCORE,
         ("behavior policy",),
     ),
@@ -324,7 +329,7 @@ CLAIMS = (
             ("behavior cloning", trained(t, "local_bc_halfcheetah")),
         ),
         "difference above 0, its mean above 0.5 points",
-        lambda v, margin: above(v["difference"], margin),
+        gains,
         SCORE,
         ("behavior cloning",),
     ),
@@ -336,7 +341,7 @@ CLAIMS = (
             ("best tenth", trained(t, "local_bc10_halfcheetah")), ("all episodes", trained(t, "local_bc_halfcheetah"))
         ),
         "difference above 0, its mean above 0.5 points; does not hold within 0.5 points",
-        lambda v, margin: above(v["difference"], margin),
+        gains,
         SCORE,
         ("all episodes",),
     ),
@@ -349,7 +354,7 @@ CLAIMS = (
             ("sampling", played(t, "local_behaviour_halfcheetah", "score")),
         ),
         "difference above 0, its mean above 0.5 points",
-        lambda v, margin: above(v["difference"], margin),
+        gains,
         SCORE,
         ("sampling",),
     ),
@@ -363,7 +368,7 @@ CLAIMS = (
             "difference": compared(t, "local_td3bc_over_bc_halfcheetah", "score"),
         },
         "difference above 0, its mean above 0.5 points",
-        lambda v, margin: above(v["difference"], margin),
+        gains,
         SCORE,
         ("behavior cloning",),
     ),
@@ -376,7 +381,7 @@ CLAIMS = (
             ("Trajectory Transformer", played(t, f"{TT}_k32", "score")),
         ),
         "difference above 0, its mean above 0.5 points",
-        lambda v, margin: above(v["difference"], margin),
+        gains,
         SCORE,
     ),
     Claim(
@@ -398,7 +403,7 @@ CLAIMS = (
             "difference": compared(t, "local_tt_k32_over_greedy_halfcheetah", "return"),
         },
         "paired difference above 0, its mean above 62 points, from 9 pairs up",
-        lambda v, margin: above(v["difference"], margin, FEWEST[RETURN]),
+        gains_in_enough,
         RETURN,
         ("no search",),
     ),
@@ -412,7 +417,7 @@ CLAIMS = (
             "difference": compared(t, "local_tt_k32_over_k1_halfcheetah", "return"),
         },
         "paired difference above 0, its mean above 62 points, from 9 pairs up",
-        lambda v, margin: above(v["difference"], margin, FEWEST[RETURN]),
+        gains_in_enough,
         RETURN,
         ("1 beam",),
     ),
@@ -424,7 +429,7 @@ CLAIMS = (
             ("1 beam", played(t, f"{TT}_k1", "return")), ("no search", played(t, f"{TT}_greedy", "return"))
         ),
         "difference above 0, its mean above 62 points, from 9 episodes up",
-        lambda v, margin: above(v["difference"], margin, FEWEST[RETURN]),
+        gains_in_enough,
         RETURN,
         ("no search",),
     ),
@@ -438,7 +443,7 @@ CLAIMS = (
             "difference": compared(t, "local_tt_h5_over_h1_halfcheetah", "return"),
         },
         "paired difference above 0, its mean above 62 points, from 9 pairs up",
-        lambda v, margin: above(v["difference"], margin, FEWEST[RETURN]),
+        gains_in_enough,
         RETURN,
         ("1 step ahead",),
     ),
@@ -452,7 +457,7 @@ CLAIMS = (
             "difference": compared(t, "local_tt_k32_over_dt_halfcheetah", "score"),
         },
         "paired difference above 0, its mean above 0.5 points",
-        lambda v, margin: above(v["difference"], margin, FEWEST[SCORE]),
+        gains_in_enough,
         SCORE,
     ),
     Claim(
@@ -464,7 +469,7 @@ CLAIMS = (
             ("random torques", played(t, "local_random_halfcheetah", "score")),
         ),
         "above random torques, by more than 5 points",
-        lambda v, margin: above(v["difference"], margin),
+        gains,
         5.0,
         ("random torques",),
     ),
@@ -638,7 +643,7 @@ CLAIMS = (
             "difference": paired(t, f"{ROOM}_blind_1", "local_random_go_to_local_s8n7"),
         },
         "paired difference above 0, its mean above 5 points of episodes",
-        lambda v, margin: above(v["difference"], margin),
+        gains,
         SOLVED,
         ("random steps",),
     ),
@@ -652,7 +657,7 @@ CLAIMS = (
             "difference": paired(t, f"{ROOM}_argmax_30_plan", f"{ROOM}_argmax_10_plan"),
         },
         "paired difference above 0, its mean above 5 points of episodes; does not hold within 5 points",
-        lambda v, margin: above(v["difference"], margin),
+        gains,
         SOLVED,
         ("10",),
     ),
@@ -665,7 +670,7 @@ CLAIMS = (
             "thirty iterations": paired(t, f"{ROOM}_gibbs_30_plan", f"{ROOM}_argmax_30_plan"),
         },
         "paired difference above 0, its mean above 5 points of episodes, with ten and with thirty iterations",
-        lambda v, margin: together([above(value, margin) for value in v.values()]),
+        gains_everywhere,
         SOLVED,
     ),
     Claim(
@@ -678,7 +683,7 @@ CLAIMS = (
             "difference": paired(t, f"{ROOM}_untrained", "local_random_go_to_local_s8n7"),
         },
         "paired difference above 0, its mean above 5 points of episodes",
-        lambda v, margin: above(v["difference"], margin),
+        gains,
         SOLVED,
         ("random steps",),
     ),
@@ -688,7 +693,7 @@ CLAIMS = (
         "solved",
         by_level("local_leap_{}_blind", "local_leap_{}_honest"),
         "paired difference above 0, its mean above 5 points of episodes, in every level",
-        lambda v, margin: together([above(value, margin) for value in v.values()]),
+        gains_everywhere,
         SOLVED,
     ),
     Claim(
@@ -697,7 +702,7 @@ CLAIMS = (
         "solved",
         by_level("local_leap_{}_published", "local_leap_{}_blind"),
         "paired difference above 0, its mean above 5 points of episodes, in every level",
-        lambda v, margin: together([above(value, margin) for value in v.values()]),
+        gains_everywhere,
         SOLVED,
     ),
     Claim(
@@ -719,7 +724,7 @@ CLAIMS = (
         "solved",
         by_level("local_causal_{}", "local_leap_{}_published"),
         "paired difference above 0, its mean above 5 points of episodes, in every level",
-        lambda v, margin: together([above(value, margin) for value in v.values()]),
+        gains_everywhere,
         SOLVED,
     ),
     Claim(
@@ -734,7 +739,7 @@ CLAIMS = (
             ),
         },
         "paired difference above 0, its mean above 5 points of episodes",
-        lambda v, margin: above(v["difference"], margin),
+        gains,
         SOLVED,
     ),
     Claim(

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline import PipelineError, files
+from pipeline.graph import command
 
 COMPILER = "ziglang==0.17.0"  # zig's own clang; Debian's makes planning take two to three times as long
 PLANNER = "pipeline/methods/trajectory_transformer"
@@ -29,7 +30,7 @@ FLAGS = (
     *("-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--export=__heap_base", "-Wl,--export=panel"),
 )
 SHARED = (
-    "pipeline/methods/trajectory_transformer/decoding.c",
+    f"{PLANNER}/decoding.c",
     "wheel/tangent.h",
     "wheel/shims/math.h",
     "wheel/shims/string.h",
@@ -98,9 +99,9 @@ def compile_kernel(kernel: Kernel, root: Path = files.ROOT) -> bytes:
         raise PipelineError(f"compiling {kernel.source} needs zig: install it with `pip install {COMPILER}`")
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "kernel.wasm"
-        command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *kernel.settings(), kernel.source, "-o", str(made)]
+        words = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *kernel.settings(), kernel.source, "-o", str(made)]
         caches = {name: folder for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
-        finished = subprocess.run(command, cwd=root, env={**os.environ, **caches}, capture_output=True, encoding="utf-8")
+        finished = subprocess.run(words, cwd=root, env={**os.environ, **caches}, capture_output=True, encoding="utf-8")
         if finished.returncode:
             lines = finished.stderr.strip().splitlines() or [f"exit status {finished.returncode}"]
             reason = next((line for line in lines if "error" in line), lines[-1])
@@ -122,14 +123,11 @@ def build(kernel: Kernel, root: Path = files.ROOT) -> None:
 
 def main() -> None:
     """Compile the kernels that are stale."""
-    try:
-        for kernel in KERNELS:
-            if reason := stale(kernel):
-                print(f"{kernel.target}: {reason}")
-                build(kernel)
-    except PipelineError as error:
-        sys.exit(f"error: {error}")
+    for kernel in KERNELS:
+        if reason := stale(kernel):
+            print(f"{kernel.target}: {reason}")
+            build(kernel)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

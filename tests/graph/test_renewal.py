@@ -88,7 +88,7 @@ def test_a_statement_that_went_must_have_run_as_it_was(tmp_path):
 
     def missed(lines: list[int]) -> list[str]:
         ran = {"pipeline/play.py": lines}
-        return renewal.missed_lines(recipe, made, then.root, now.root, ran, ran)
+        return renewal.missed_lines(recipe, made, then.root, now.root, ran, ran, {})
 
     assert missed([3, 4, 5, 7, 8]) == ["pipeline/play.py:6 as it was"]
     assert missed([3, 4, 5, 6, 7, 8]) == []
