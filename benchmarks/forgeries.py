@@ -173,6 +173,7 @@ def solve_one(content: dict) -> None:
 
 BC, DT, RANDOM = (f"evaluations/local_{name}" for name in ("bc_halfcheetah_s0", "dt_halfcheetah_6000", "random_halfcheetah"))
 SOLVED, MAZE = "solved/local_cloning_go_to_local_s7n5", "local_leap_go_to_obj_maze_s7_open"
+WHEEL = "wheel/local_bc_halfcheetah_s0"
 SHARDS = (f"{BC}, shard 1 of 2", f"{BC}, shard 2 of 2")
 
 
@@ -211,6 +212,13 @@ def forgeries() -> list[Forgery]:
             KNOWN["rollouts/local_dt_halfcheetah_6000"],
             derive=False,
         ),
+        Forgery(
+            "a mean return in the browser, not its returns",
+            edit(WHEEL, put("values return_mean", add(100))),
+            KNOWN[WHEEL],
+            derive=False,
+        ),
+        Forgery("a return in the browser, +300", edit(WHEEL, put("values returns 7", add(300))), KNOWN[WHEEL], (WHEEL,)),
         Forgery(
             "a rollout's positions",
             move("rollouts/local_dt_halfcheetah_6000", "positions", shift),

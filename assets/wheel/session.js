@@ -122,7 +122,7 @@ export class Session {
   /** How all stand before the first step, told as `step` tells. */
   look() {
     return this.lanes.map(({ cheetah }) => ({
-      torques: new Float32Array(6), poses: cheetah.stand(), milliseconds: 0, distance: 0, total: 0, steps: 0, 
+      torques: new Float32Array(6), poses: cheetah.stand(), milliseconds: 0, distance: 0, total: 0, steps: 0,
       torso: cheetah.torso, force: NOTHING, attention: null,
     }));
   }

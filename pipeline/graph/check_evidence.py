@@ -329,9 +329,10 @@ def pieces(dice: random.Random) -> list[Piece]:
         "walks": (8.0, remade),
         "latency": (3.0, timed),
         "pictures": (5.0, remade),
+        "wheel": (10.0, remade),
     }
     for recipe in recipes.rebuilt():
-        if recipe.kind in whole and (recipe.kind != "pictures" or recipe.seconds <= LONGEST):
+        if recipe.kind in whole and (recipe.kind not in ("pictures", "wheel") or recipe.seconds <= LONGEST):
             seconds, check = whole[recipe.kind]
             slow = recipe.seconds / 4 if isinstance(recipe.run, runs.PlannedLatency) else seconds
             found.append(Piece(f"{recipe.kind}/{recipe.name}", slow, lambda recipe=recipe, check=check: check(recipe)))

@@ -23,8 +23,8 @@ from pipeline.study import runs
 Read = Callable[[str, str], dict]  # evidence by kind and name
 
 
-def summarise_returns(run, returns: list[float]) -> dict:
-    """Every return with its seed, and their mean with a 95 % t-interval over episodes, raw and as D4RL's score."""
+def raw_returns(run, returns: list[float]) -> dict:
+    """Every return with its seed, and their mean with a 95 % t-interval over episodes."""
     mean, low, high = t_interval(returns)
     return {
         "episodes": len(returns),
@@ -34,10 +34,14 @@ def summarise_returns(run, returns: list[float]) -> dict:
         "return_sd": float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0,
         "return_low": low,
         "return_high": high,
-        "score_mean": float(normalised_score(mean)),
-        "score_low": float(normalised_score(low)),
-        "score_high": float(normalised_score(high)),
     }
+
+
+def summarise_returns(run, returns: list[float]) -> dict:
+    """`raw_returns`, and their mean and its interval as D4RL's score, too."""
+    found = raw_returns(run, returns)
+    scores = {f"score_{end}": float(normalised_score(found[f"return_{end}"])) for end in ("mean", "low", "high")}
+    return {**found, **scores}
 
 
 def summarise_solved(run, played: dict[str, list]) -> dict:
@@ -185,6 +189,8 @@ def derived(recipe: Recipe, values: dict, root: Path) -> dict | None:
     run, kind = recipe.run, recipe.kind
     if kind == "evaluations":
         found = summarise_returns(run, values["returns"])
+    elif kind == "wheel":
+        found = raw_returns(run, values["returns"])
     elif kind == "solved":
         found = summarise_solved(run, values)
     elif kind == "pooled":

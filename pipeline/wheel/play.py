@@ -12,13 +12,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from pipeline import PipelineError, files
 from pipeline.evidence import recipes, records
 from pipeline.graph import command
-from pipeline.statistics.intervals import t_interval
+from pipeline.statistics import summaries
 
 
 def play(driver: str, episodes: int) -> list[float]:
@@ -40,28 +39,14 @@ def play(driver: str, episodes: int) -> list[float]:
     return returns
 
 
-def summarise(run, returns: list[float]) -> dict:
-    """Every return with its seed, and their mean with a 95 % t-interval over episodes."""
-    mean, low, high = t_interval(returns)
-    return {
-        "episodes": len(returns),
-        "seeds": [run.first_seed + episode for episode in range(len(returns))],
-        "returns": returns,
-        "return_mean": mean,
-        "return_sd": float(np.std(returns, ddof=1)),
-        "return_low": low,
-        "return_high": high,
-    }
-
-
 def main() -> None:
     """Play one run into `results/`, or below the folder that `--into` names."""
     parser = command.parser(__doc__, recipes.BROWSER_EVALUATIONS)
     parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
     arguments = parser.parse_args()
     recipe = command.find(arguments.name, recipes.BROWSER_EVALUATIONS, arguments.into)
-    returns = play(recipe.run.driver, recipe.run.episodes)
-    records.write(recipe, summarise(recipe.run, returns), arguments.into)
+    returns = records.plain(play(recipe.run.driver, recipe.run.episodes))  # as they are kept, for what follows from them
+    records.write(recipe, summaries.derived(recipe, {"returns": returns}, arguments.into), arguments.into)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline import files
+from pipeline.evidence import recipes
 from pipeline.evidence.records import Recipe
 from pipeline.statistics.summaries import (
     compare,
@@ -59,6 +60,21 @@ def test_two_returns_have_a_spread_and_one_has_none():
     alone = summarise_returns(EVALUATION, [RANDOM])
     assert [alone[f"return_{name}"] for name in ("sd", "mean", "low", "high")] == [0.0, RANDOM, RANDOM, RANDOM]
     assert [alone[f"score_{end}"] for end in ("mean", "low", "high")] == [0.0, 0.0, 0.0]
+
+
+def test_returns_in_the_browser_are_summarised_without_a_score():
+    recipe = recipes.BROWSER_EVALUATIONS["local_bc_halfcheetah_s0"]
+    found = derived(recipe, {"returns": [1000.0, 3000.0, 2000.0]}, files.ROOT)
+    half = 4.302653 * 1000 / np.sqrt(3)  # t of two degrees of freedom
+    assert found == {
+        "episodes": 3,
+        "seeds": [100, 101, 102],
+        "returns": [1000.0, 3000.0, 2000.0],
+        "return_mean": 2000.0,
+        "return_sd": 1000.0,
+        "return_low": pytest.approx(2000 - half, abs=1e-2),
+        "return_high": pytest.approx(2000 + half, abs=1e-2),
+    }
 
 
 def test_four_episodes_of_a_level_are_summarised_with_wilsons_interval():

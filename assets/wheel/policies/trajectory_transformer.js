@@ -4,12 +4,13 @@
  */
 import { Decoder } from "../decoding.js";
 import { Discretizer } from "../discretization.js";
+import { CONTROL_SECONDS } from "../half_cheetah.js";
 import { plan } from "../planning.js";
 import { generator } from "../random.js";
 
 const MOST = { beams: 8, expansion: 2, horizon: 5, context: 5 }; // of any search that drivers.json lists
 const NO_VALUE = 0; // what stands in a context where a value belongs; no query attends to it
-const CONTROL_SECONDS = 0.05, VELOCITY = 8; // the place of the root's horizontal velocity in an observation
+const VELOCITY = 8; // the place of the root's horizontal velocity in an observation
 
 /** A Trajectory Transformer and its bins. */
 export class TrajectoryTransformerModel {
