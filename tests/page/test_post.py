@@ -117,3 +117,36 @@ def test_each_heading_of_the_post_stands_once_and_in_order():
         "Cite this",
     ]
     assert headings == expected
+
+
+WORDS = ("no", "one", "two", "three", "four", "five", "six")
+COUNTED = re.findall(r"{% claim ([\w-]+) [\w ]+ %}([^{]*? in (\w+) levels? of six)", TEXT)
+
+
+@pytest.mark.parametrize(("claim", "sentence", "word"), COUNTED)
+def test_a_sentence_says_in_how_many_levels_its_claim_holds(claim, sentence, word):
+    (found,) = [each for each in claims.CLAIMS if each.id == claim]
+    values = found.read(tabulate.results())
+    assert len(values) == 6
+    assert WORDS.index(word) == sum(claims.above(value, found.margin) == claims.HOLDS for value in values.values()), sentence
+
+
+def test_levels_are_counted_somewhere():
+    assert len(COUNTED) == 3
+
+
+def test_budgets_are_the_parts_of_the_published_ones_that_the_post_says():
+    trained, published = tabulate.results()["training"], tabulate.results()["published"]
+    recipe = published["trajectory_transformer"]
+    tokens = recipe["updates"] * recipe["batch_size"] * recipe["sequence_tokens"]
+    assert "about a fiftieth of the published training tokens" in TEXT
+    assert tokens / trained["local_tt_halfcheetah"]["values"]["tokens_seen"] == pytest.approx(50, rel=0.1)
+    assert "a tenth of the published updates" in TEXT
+    assert published["decision_transformer"]["updates"] == 10 * trained["local_dt_halfcheetah"]["values"]["updates"]
+
+
+def test_whoever_is_cited_is_listed_and_the_other_way_round():
+    prose, listed = TEXT.split("## References")
+    entries = set(re.findall(r"^- ([A-Z][A-Za-z-]+), .*?\(((?:19|20)\d\d[ab]?)\)", listed, re.MULTILINE))
+    cited = set(re.findall(r"([A-Z][A-Za-z-]+)(?: et al\.| and [A-Z][a-z]+)?,? \(?((?:19|20)\d\d[ab]?)\b", prose + APPENDIX))
+    assert cited == entries - {("Sutton", "2018")}  # and Barto, whose triad needs no year

@@ -172,3 +172,25 @@ def test_the_verdicts_kept_are_those_of_the_evidence():
     kept = json.loads(tabulate.VERDICTS.read_text(encoding="utf-8"))
     assert {finding["verdict"] for finding in kept.values()} <= {HOLDS, IN_PART, FAILS, OPEN}
     assert all(finding["reads"] and finding["measured"] and finding["predicate"] for finding in kept.values())
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "above", "alike"),
+    [  # margin 1
+        (2, 0.1, 3.9, HOLDS, FAILS),
+        (2, 0, 4, OPEN, OPEN),  # it touches 0
+        (1.1, 0.5, 1.7, HOLDS, FAILS),
+        (1, 0.5, 1.5, OPEN, OPEN),  # its mean is no more than the margin
+        (-2, -3.9, -0.1, FAILS, FAILS),
+        (-2, -4, 0, OPEN, OPEN),
+        (-1, -1.5, -0.5, FAILS, OPEN),
+        (0, -1, 1, FAILS, HOLDS),  # it ends at the margin
+        (0, -1.1, 1, OPEN, OPEN),
+        (0, -1, 1.1, OPEN, OPEN),
+    ],
+)
+def test_the_ends_of_an_interval_decide_on_which_side_of_a_bar_it_lies(mean, low, high, above, alike):
+    difference = Interval(mean, low, high, 9)
+    assert claims.above(difference, 1) == above and claims.alike(difference, 1) == alike
+    assert claims.above(difference, 1, fewest=9) == above and claims.alike(difference, 1, fewest=9) == alike
+    assert claims.above(difference, 1, fewest=10) == claims.alike(difference, 1, fewest=10) == OPEN

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
-from figures import style
+from figures import card, style
 from pipeline import PipelineError, files
 from pipeline.evidence import arrays, recipes, records
 from pipeline.show import animate, animate_grid, windows
@@ -53,6 +53,12 @@ def test_a_film_shows_the_seconds_that_flatter_nobody(name):
     assert run.first_step == windows.fairest(positions, means, run.frames)
     covered = [place[run.first_step + run.frames - 1] - place[run.first_step] for place in positions]
     assert np.argsort(covered).tolist() == np.argsort(means).tolist(), "who scores more is ahead"
+
+
+def test_the_card_shows_the_window_and_the_runners_of_its_film():
+    film = recipes.ANIMATIONS["tt_half_cheetah"].run
+    assert (film.first_step, film.first_step + film.frames - 1) == (card.FIRST, card.LAST)
+    assert {f"rollouts/{name}" for name in film.rollouts} == {name for name, _ in card.RUNNERS}
 
 
 def test_the_fairest_window_is_the_one_whose_distances_stand_as_the_returns():
