@@ -194,3 +194,118 @@ def test_the_ends_of_an_interval_decide_on_which_side_of_a_bar_it_lies(mean, low
     assert claims.above(difference, 1) == above and claims.alike(difference, 1) == alike
     assert claims.above(difference, 1, fewest=9) == above and claims.alike(difference, 1, fewest=9) == alike
     assert claims.above(difference, 1, fewest=10) == claims.alike(difference, 1, fewest=10) == OPEN
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.51, 1, HOLDS), (0.5, 1, OPEN), (0.2, 0.9, OPEN), (0.05, 0.35, OPEN), (0, 0.1, OPEN), (-0.2, 0.09, FAILS)],
+)
+def test_a_slope_is_obedience_above_a_half_and_none_below_a_tenth(low, high, verdict):
+    assert claims.obeys(Interval((low + high) / 2, low, high)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "verdict"),
+    [  # of half the whole
+        ((5, 5), (10, 10), HOLDS),
+        ((4, 8), (10, 10), OPEN),
+        ((5.5, 5.5), (8, 12), OPEN),
+        ((6, 6), (8, 12), HOLDS),
+        ((5, 5), (8, 12), OPEN),
+        ((2, 5), (8, 12), OPEN),
+        ((4, 4), (8, 12), OPEN),
+        ((3.9, 3.9), (8, 12), FAILS),
+    ],
+)
+def test_a_part_is_held_against_the_whole_at_both_ends(part, whole, verdict):
+    assert claims.times(Interval(0, *part), Interval(0, *whole), 0.5) == verdict
+
+
+def test_a_spread_is_smaller_by_a_part_of_the_other_and_takes_enough_values_to_be_told():
+    assert claims.calmer(about(0.9, n=10), about(2, n=10), 0.5, 10) == HOLDS
+    assert claims.calmer(about(1, n=10), about(2, n=10), 0.5, 10) == FAILS
+    assert claims.calmer(about(0.1, n=9), about(2, n=10), 0.5, 10) == OPEN == claims.calmer(about(0.1), about(2, n=9), 0.5, 10)
+
+
+def test_several_verdicts_are_one():
+    assert claims.together([HOLDS, HOLDS]) == HOLDS and claims.together([HOLDS, OPEN]) == IN_PART
+    assert claims.together([HOLDS, FAILS]) == IN_PART and claims.together([FAILS, FAILS]) == FAILS
+    assert claims.together([FAILS, OPEN]) == OPEN and claims.together([OPEN, OPEN]) == OPEN
+
+
+# ---- what claims read ----
+
+ENDS = {"mean": 2.0, "low": 1.0, "high": 4.0}
+
+
+def ends(stem: str) -> dict[str, float]:
+    return {f"{stem}_{end}": value for end, value in ENDS.items()}
+
+
+def test_a_mean_over_episodes_over_trainings_and_of_a_share_is_read_with_its_ends_and_its_number():
+    results = {
+        "evaluations": {"a": {"values": {**ends("score"), "episodes": 12}}},
+        "pooled": {"a": {"values": {**ends("score"), "seeds": 5}}},
+        "solved": {"a": {"values": {**ends("success"), "episodes": 200}}},
+    }
+    assert claims.played(results, "a", "score") == Interval(2, 1, 4, 12, "episodes")
+    assert claims.trained(results, "a") == Interval(2, 1, 4, 5, "trainings")
+    assert claims.solved(results, "a") == Interval(2, 1, 4, 200, "episodes")
+
+
+def test_a_comparison_is_over_pairs_or_over_the_trainings_of_both():
+    found = {
+        name: claims.compared({"compared": {"a": {"values": {"score": ENDS, **count}}}}, "a", "score")
+        for name, count in {"slope": {"seeds": 10}, "pairs": {"episodes": 12}, "trainings": {"seeds": [3, 5]}}.items()
+    }
+    assert found["slope"] == Interval(2, 1, 4, 10, "pairs of episodes")
+    assert found["pairs"] == Interval(2, 1, 4, 12, "pairs of episodes")
+    assert found["trainings"] == Interval(2, 1, 4, 8, "trainings")
+
+
+def test_pairs_of_episodes_tell_how_many_were_won_and_lost():
+    success = {"one": [1, 1, 1, 0, 1], "other": [0, 1, 0, 1, 1]}
+    results = {"solved": {name: {"values": {"success": each}} for name, each in success.items()}}
+    found = claims.paired(results, "one", "other")
+    assert found.mean == pytest.approx(0.2) and (found.n, found.over) == (5, "pairs of episodes, 2 won and 1 lost")
+    half = 2.776445 * (0.7 / 5) ** 0.5  # t of four degrees of freedom; squares 0.64 · 2 + 1.44 + 0.04 · 2 over 4
+    assert (found.low, found.high) == pytest.approx((0.2 - half, 0.2 + half), abs=1e-5)
+
+
+def test_a_difference_of_two_stands_below_both():
+    found = claims.difference_of(("a", about(3, 1)), ("b", about(1, 1)))
+    assert list(found) == ["a", "b", "difference"] and found["difference"].mean == 2
+
+
+def interval(mean: float) -> dict[str, float]:
+    return {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}
+
+
+def test_attention_is_read_by_layer_by_head_and_beside_its_controls():
+    shares = {"shares": {"return": [[interval(0.3)], [interval(0.6)]]}, "uniform": {"return": 0.36}, "contexts": 64}
+    found = claims.looks({"attention": {claims.DT: {"values": shares}}})
+    assert [(name, each.mean, each.n) for name, each in found.items()] == [
+        ("layer 1", 0.3, 64),
+        ("layer 2", 0.6, 64),
+        ("uniform", 0.36, 1),
+    ]
+    heads_ = [[{"mean": 0.2, "low": 0.1, "high": 0.9}, interval(0.5)], [interval(0.4), interval(0.3)]]
+    band = {"band": heads_, "band_last_layer": interval(0.35), "band_last_layer_untrained": interval(0.1)}
+    found = claims.pattern({"attention": {claims.TT: {"values": {**band, "uniform": {"band": 0.11}, "contexts": 7}}}}, "band")
+    assert {name: each.mean for name, each in found.items()} == {
+        "last layer": 0.35,
+        "head with least": 0.2,
+        "head with most": 0.5,
+        "untrained": 0.1,
+        "uniform": 0.11,
+    }
+
+
+def test_values_are_written_with_interval_number_and_what_it_counts():
+    assert claims.written(Interval(0.25, 0.2, 0.3, 200, "episodes"), "solved") == "25.0% (20.0 to 30.0), n = 200 episodes"
+    assert (
+        claims.written(Interval(-1.25, -2, -0.5, 2, "trainings"), "score")
+        == "\u22121.2 (\u22122.0 to \u22120.5), n = 2 trainings"
+    )
+    assert claims.written(claims.number(12000.0), "return") == "12\u202f000"
+    assert claims.written(claims.number(3.69, "500 actions"), "ms") == "3.7, 500 actions"
