@@ -54,7 +54,7 @@ def to_be_seen(run, folder: Path) -> int:
         tokens_each = int(config["block_size"]) if config.get("tokens_seen") else 1
     except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
         tokens_each = 1
-    return run.updates * run.batch_size * tokens_each
+    return getattr(run, "updates", 0) * run.batch_size * tokens_each
 
 
 def saw_more(recipe: Recipe) -> bool:
