@@ -467,7 +467,6 @@ SOLVINGS = named(solving, runs.SOLVINGS)
 REFININGS = named(refining, runs.REFININGS)
 PLAN_LATENCIES = named(plan_latency, runs.PLAN_LATENCIES)
 WALKS = named(walk, runs.WALKS)
-LEARNED = {**BEHAVIOURS, **LONG_BEHAVIOURS, **TRAININGS, **VALUE_TRAININGS, **LEAP_TRAININGS, **STUDY_TRAININGS}
 
 FETCHES = named(published_checkpoint, runs.PUBLISHED_CHECKPOINTS)
 NEEDED = {data: DATASETS[data] for recipe in FETCHES.values() for data in datasets(recipe.run)}  # to read their tokens
@@ -525,6 +524,18 @@ def measured(source: str = "local") -> list[Recipe]:
 def rebuilt(source: str = "local") -> list[Recipe]:
     """What `doit` makes again when it is stale: all but what takes hours."""
     return [recipe for task, registry in SOURCES[source].items() if task != "train" for recipe in registry.values()]
+
+
+def learned() -> dict[str, Recipe]:
+    """What `pipeline.learning.train` makes."""
+    return {**BEHAVIOURS, **LONG_BEHAVIOURS, **TRAININGS, **VALUE_TRAININGS, **LEAP_TRAININGS, **STUDY_TRAININGS}
+
+
+def trained_by(checkpoint: str):
+    """The run, as it is now, that trained a checkpoint, wherever its data came from; None where no training of that name is known."""
+    name = checkpoint.partition(runs.ON)[0]
+    recipe = {**learned(), **TRAJECTORY_TRAININGS}.get(name)
+    return recipe and recipe.run
 
 
 def known() -> dict[str, Recipe]:

@@ -73,7 +73,7 @@ def train(run, training: Training, saved: Path) -> Curve:
             if not all(map(math.isfinite, figures.values())):
                 raise PipelineError(f"{run.name}: a loss is not finite after {curve[-1][unit]} {unit}; lower the learning rate")
             checkpoints.write_tensors(saved, training.state(), {"run": records.fields(run), "curve": curve})
-            bar.set_postfix({key: f"{value:.4g}" for key, value in figures.items()})
+            bar.set_postfix({key: f"{curve[-1][key]:.4g}" for key in training.told})
     return curve
 
 

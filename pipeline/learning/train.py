@@ -22,7 +22,8 @@ from pipeline.learning import guards, loop
 
 def main() -> None:
     """Train, write the checkpoint, then its evidence, then forget the working state."""
-    recipe = command.find(command.parser(__doc__, recipes.LEARNED).parse_args().name, recipes.LEARNED)
+    known = recipes.learned()
+    recipe = command.find(command.parser(__doc__, known).parse_args().name, known)
     run, method, written = recipe.run, *map(importlib.import_module, recipe.modules[:2])
     guards.refuse_lesser_training(recipe)
     torch.set_num_threads(1)

@@ -218,7 +218,7 @@ def test_code_that_says_the_same_in_other_words_renews_a_result_of_every_kind_an
         "observations, actions, rewards = [], [], []",
         "observations, actions, rewards = list(), list(), list()",
     )
-    toy.edit("pipeline/learning/train.py", "losses.append(loss.detach())", "losses += [loss.detach()]")
+    toy.edit("pipeline/learning/descent.py", "losses.append(batch_loss.detach())", "losses += [batch_loss.detach()]")
     toy.edit(
         "pipeline/worlds/levels.py", "rewards, lengths = np.zeros(len(seeds))", "rewards, lengths = np.zeros((len(seeds),))"
     )
