@@ -532,7 +532,7 @@ def learned() -> dict[str, Recipe]:
 
 
 def trained_by(checkpoint: str):
-    """The run, as it is now, that trained a checkpoint, wherever its data came from; None where no training of that name is known."""
+    """The run that trained a checkpoint of that name, as it is now, whatever its data; None where none is known."""
     name = checkpoint.partition(runs.ON)[0]
     recipe = {**learned(), **TRAJECTORY_TRAININGS}.get(name)
     return recipe and recipe.run

@@ -128,7 +128,7 @@ class History:
     def digests(self, commit: str) -> dict[str, str]:
         """All modules of a commit by their digests."""
         if commit not in self.known:
-            self.known[commit] = all_digests(fingerprints.Tree(unpack(commit, self.folder / commit)))
+            self.known[commit] = all_digests(fingerprints.checkout(unpack(commit, self.folder / commit)))
         return self.known[commit]
 
     def maker(self, made: dict) -> str:
@@ -242,7 +242,7 @@ def missed_lines(
     """Places, as file:line, in the source of a result that changed since it was made and that the probes did not run: what is
     new or other must have run in today's code, and what is gone in the earlier.
     """
-    before, after = fingerprints.Tree(old), fingerprints.Tree(new)
+    before, after = fingerprints.checkout(old), fingerprints.checkout(new)
     names, now, moved = all_digests(before), after.sources(recipe.modules), moved or {}
     then = {names[digest]: digest for digest in made["sources"].values()}  # modules may have moved since it was written
     back = {was: name for name, was in moved.items()}
@@ -278,7 +278,7 @@ def unproven(
 
 def code_in_c(recipe: Recipe, old: Path, new: Path) -> list[str]:
     """Files in C in the source of a result that are not what they were."""
-    tree = fingerprints.Tree(new)
+    tree = fingerprints.checkout(new)
     found = []
     for module in tree.closure(recipe.modules):
         path = tree.locate(module).with_suffix(".c")
@@ -394,12 +394,12 @@ def wanted(names: list[str]) -> list[Recipe]:
     Raises:
         RenewalError: there is no result of a name.
     """
-    every = {f"{each.kind}/{each.name}": each for each in recipes.everything()}
+    every = recipes.known()
     if unknown := [name for name in names if name not in every]:
         raise RenewalError(f"there is no result {unknown[0]!r}: name it as kind/name, as `python -m pipeline plan` does")
     if names:
         return [every[name] for name in names]
-    reasons = ((recipe, fingerprints.stale(recipe)) for recipe in every.values() if recipe.kind not in NEVER)
+    reasons = ((recipe, fingerprints.stale(recipe)) for recipe in recipes.everything() if recipe.kind not in NEVER)
     return [recipe for recipe, reason in reasons if reason and reason.startswith("changed: ")]
 
 
