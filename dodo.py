@@ -14,7 +14,7 @@ from doit.exceptions import TaskFailed
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes
 from pipeline.graph import command, plan
-from pipeline.learning import guards
+from pipeline.learning import seen
 from pipeline.show import tabulate
 
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
@@ -86,7 +86,7 @@ def holds(recipe):
 
 def is_kept(recipe):
     """Whether evidence holds, or belongs to a checkpoint that saw more than is to be shown: that one is never overwritten."""
-    return fingerprints.stale(recipe) is None or guards.saw_more(recipe)
+    return fingerprints.stale(recipe) is None or seen.saw_more(recipe)
 
 
 def evidence_task(recipe, needs=()):

@@ -17,7 +17,7 @@ import torch
 
 from pipeline.evidence import recipes
 from pipeline.graph import command
-from pipeline.learning import guards, loop
+from pipeline.learning import loop, seen
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     known = recipes.learned()
     recipe = command.find(command.parser(__doc__, known).parse_args().name, known)
     run, method, written = recipe.run, *map(importlib.import_module, recipe.modules[:2])
-    guards.refuse_lesser_training(recipe)
+    seen.refuse_lesser_training(recipe)
     torch.set_num_threads(1)
     training = method.prepare(run, method.read(run))
     values = loop.values(training, loop.train(run, training, loop.progress(run.name)))

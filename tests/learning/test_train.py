@@ -318,7 +318,7 @@ def test_every_training_asks_whether_its_dataset_leaves_something(registry, monk
     known = {"values": {"arrays_sha256_of_dataset": sha256(whole)}}
     monkeypatch.setattr(datasets.episodes, "read", lambda path: whole)
     monkeypatch.setattr(datasets.records, "read", lambda path: known)
-    monkeypatch.setattr(train.guards, "refuse_lesser_training", lambda *words: None)
+    monkeypatch.setattr(train.seen, "refuse_lesser_training", lambda *words: None)
     recipe = next(iter(getattr(recipes, registry).values()))
     monkeypatch.setattr(train.command, "find", lambda name, known: recipe)
     monkeypatch.setattr("sys.argv", [recipe.verb, recipe.name])

@@ -18,7 +18,7 @@ import torch
 from pipeline import files
 from pipeline.evidence import checkpoints, recipes, records
 from pipeline.graph import command
-from pipeline.learning import guards, loop
+from pipeline.learning import loop, seen
 from pipeline.methods.trajectory_transformer.train import facts, prepare, read
 from pipeline.study import runs
 
@@ -60,7 +60,7 @@ def main() -> None:
     torch.set_num_threads(1)
     begun_from, saved = beginning(recipe, earlier)
     training = prepare(run, read(run), earlier)
-    guards.refuse_lesser_training(replace(recipe, run=run), earlier)  # now that another architecture was refused
+    seen.refuse_lesser_training(replace(recipe, run=run), earlier)  # now that another architecture was refused
     values = loop.values(training, loop.train(run, training, saved))
     config = training.model().config
     config.training = asdict(recipe.run)
