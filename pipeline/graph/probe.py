@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import importlib
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -166,15 +167,24 @@ def interrupted(recipe, words: list[str]) -> None:
         module.play_shard = play_shard
 
 
+def leave_temporary(path: Path) -> None:
+    """Leave beside a file what a process leaves there that is killed while it writes."""
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_name(f".{path.name}.part{killed.pid}").write_text("cut sh", encoding="utf-8")
+
+
 def toy(recipe) -> str:
-    """Make a result of the same kind at toy size, from its beginning to its very end, interrupted after its first shard where
-    there are shards; digest of what came out.
+    """Make a result of the same kind at toy size, from its beginning to its very end, where another process was killed;
+    interrupted after its first shard where there are shards; digest of what came out.
     """
     shorten(TOY_STEPS)
     made = registered(recipe, shrunk(recipe.run, recipe.kind))
     trained = recipe.kind in ("training", "datasets")
     root = files.ROOT if trained else files.ROOT / "build" / "probe"
     words = [*words_of(recipe), *([] if trained else ["--into", str(root)])]
+    leave_temporary(made.path(root))
     if hasattr(importlib.import_module(recipe.verb), "play_shard"):
         interrupted(made, words)
     call(made, *words)
