@@ -142,10 +142,9 @@ def tensors_digest(tensors: dict[str, torch.Tensor]) -> str:
 
 
 def words_of(recipe) -> list[str]:
-    """What a training was told beside its name, as its evidence says."""
-    if recipe.kind == "training" and records.read(recipe.path())["values"].get("begun_from"):
-        return ["--from", recipe.name]
-    return []
+    """What a training was told beside its name, as its evidence says, where the checkout has it."""
+    made = recipe.kind == "training" and recipe.path().exists()
+    return ["--from", recipe.name] if made and records.read(recipe.path())["values"].get("begun_from") else []
 
 
 def interrupted(recipe, words: list[str]) -> None:
