@@ -128,7 +128,9 @@ def call(recipe, *words: str) -> None:
 def content_digest(recipe, root: Path) -> str:
     """SHA-256 of a result's values and of the bytes of all files beside it."""
     values = {key: value for key, value in records.read(recipe.path(root))["values"].items() if key != "sha256"}
-    beside = [files.sha256(Path(root) / output) for output in recipe.outputs if not output.endswith("config.json")]
+    named = [Path(root) / output for output in recipe.outputs if not output.endswith("config.json")]
+    weights = sorted((Path(root) / "checkpoints" / recipe.name).glob("*.safetensors"))  # which old recipes do not name
+    beside = [files.sha256(path) for path in (weights if recipe.kind == "training" else named)]
     return records.values_digest([values, beside])
 
 

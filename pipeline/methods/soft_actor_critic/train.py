@@ -135,6 +135,7 @@ def facts(run: runs.Behaviour, values: dict) -> dict[str, str]:
         "Model": f"tanh-Gaussian policy, hidden layers {' and '.join(map(str, run.hidden_sizes))}",
         "Trained by": "soft actor-critic (stable-baselines3)",
         "Steps": f"{values['steps']:,} of {run.environment}, seed {run.seed}",
-        "To be stopped": f"at a mean return of {run.target_return - run.tolerance:.0f} of stochastic episodes",
+        "Stopped": f"when {run.evaluation_episodes} stochastic episodes first averaged {run.target_return - run.tolerance:.0f}",
         "Return then": f"{values['return_mean']:.0f} (mean of {run.evaluation_episodes} episodes)",
+        "Used for": "collecting the medium dataset",
     }

@@ -14,7 +14,7 @@ from pipeline.evidence import checkpoints
 from pipeline.learning.loop import Curve, Tick, Training
 from pipeline.methods.soft_actor_critic import train
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
-from pipeline.methods.soft_actor_critic.train import facts, read  # noqa: F401 - the same
+from pipeline.methods.soft_actor_critic.train import read  # noqa: F401 - the same
 
 
 def kept_policy(name: str, steps: int) -> Path:
@@ -46,6 +46,12 @@ def prepare(run, nothing: None = None) -> Training:
         return {**point, "policy_sha256": files.sha256(policy)}
 
     return training._replace(interval=interval, ended=functools.partial(all_taken, run))
+
+
+def facts(run, values: dict) -> dict[str, str]:
+    """What the checkpoint's card says, by title."""
+    use = "data better than the medium dataset; its policies on the way, for the log of a whole training"
+    return {**train.facts(run, values), "Stopped": f"after {run.maximum_steps:,} steps", "Used for": use}
 
 
 def all_taken(run, curve: Curve) -> bool:
