@@ -14,7 +14,7 @@ from doit.exceptions import TaskFailed
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes
 from pipeline.graph import command, plan
-from pipeline.learning import guards
+from pipeline.learning import seen
 from pipeline.show import claims, tabulate
 from pipeline.wheel import kernels
 
@@ -90,7 +90,7 @@ def holds(recipe):
 
 def is_kept(recipe):
     """Whether evidence holds, or belongs to a checkpoint that saw more than is to be shown: that one is never overwritten."""
-    return fingerprints.stale(recipe) is None or guards.saw_more(recipe)
+    return fingerprints.stale(recipe) is None or seen.saw_more(recipe)
 
 
 def evidence_task(recipe, needs=()):

@@ -87,7 +87,7 @@ REAL = (
         "np.diff(self.thresholds, axis=0) / 2",
         "np.diff(self.thresholds, axis=0) / 3",
     ),
-    Edit("a learning-rate schedule", "learning/training.py", "0.1 + 0.45", "0.2 + 0.40"),
+    Edit("a learning-rate schedule", "learning/descent.py", "0.1 + 0.45", "0.2 + 0.40"),
     Edit(
         "the weight of the value in TD3+BC", "methods/td3_bc/model.py", "self.run.alpha / values", "2 * self.run.alpha / values"
     ),

@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from pipeline.learning import training
+from pipeline.learning import datasets, descent
 from pipeline.methods.trajectory_transformer import discretization
 from pipeline.methods.trajectory_transformer import model as trajectory_transformer
 from pipeline.methods.trajectory_transformer.model import KINDS, Batches
@@ -57,7 +57,7 @@ def train(run, related: bool, muon: bool, learn, batches, unseen) -> tuple[dict[
             return trajectory_transformer.loss(model, batches.draw(generator, run.batch_size))
 
     began = time.perf_counter()
-    training.train_interval(run, model, optimizers, update, 0, lambda: None)
+    descent.train_interval(run, model, optimizers, update, descent.learning_rate, 0, lambda updates: None)
     seconds = time.perf_counter() - began
     model.eval()
     generator = np.random.default_rng(1)
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--millions", type=float, default=2.4, help="tokens each training sees, in millions (default: 2.4)")
     tokens = 1e6 * parser.parse_args().millions
     torch.set_num_threads(1)
-    learn, held_out = training.dataset(TRAJECTORY_TRANSFORMER)
+    learn, held_out = datasets.split(datasets.whole_dataset(TRAJECTORY_TRANSFORMER), TRAJECTORY_TRANSFORMER)
     discretizer = discretization.fit(discretization.columns(learn))
     batches, unseen = (Batches(part, TRAJECTORY_TRANSFORMER, discretizer) for part in (learn, held_out))
     print(f"{'settings, each line with those above':40}" + "".join(f"{kind:>13}" for kind in KINDS) + "  tokens/s")

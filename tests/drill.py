@@ -89,7 +89,7 @@ SCENARIOS = {
         forget("checkpoints/local_dt_halfcheetah", "results/training/local_dt_halfcheetah.json"),
     ),
     "train_tt": Scenario(
-        ("pipeline.methods.trajectory_transformer.train", "local_tt_halfcheetah"),
+        ("pipeline.methods.trajectory_transformer.further", "local_tt_halfcheetah"),
         forget("checkpoints/local_tt_halfcheetah", "results/training/local_tt_halfcheetah.json"),
     ),
     "doit": Scenario(

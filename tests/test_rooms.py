@@ -25,9 +25,6 @@ ROOMS = (
 UPWARD = {  # that remain, each with its reason
     ("evidence.fingerprints", "statistics.summaries"): "what follows from what was played is computed again at every check",
     ("methods.soft_actor_critic.train", "policies.behaviour"): "is evaluated while it learns",
-    ("learning.train_study", "methods.trajectory_transformer.discretization"): "trains every method on other data",
-    ("learning.train_study", "methods.trajectory_transformer.model"): "likewise",
-    ("learning.train_study", "methods.trajectory_transformer.train"): "likewise",
 }
 COMMAND_LINES = "graph.command"  # which every verb may import, for its `main`
 SHARED = ("deterministic_policy",)  # networks of several methods

@@ -60,6 +60,7 @@ class Tree:
     """The source of a checkout of this project, each file read once."""
 
     root: Path
+    aside: frozenset[str] = frozenset(ASIDE)
     digests: dict[str, str] = field(default_factory=dict)
     imports: dict[str, list[syntax.Imported]] = field(default_factory=dict)
     places: dict[str, Path | None] = field(default_factory=dict)
@@ -152,7 +153,7 @@ class Tree:
         meant: dict[str, set[str | None]] = {}
         for each in everything:
             target = self.target(each)
-            whole = target is not None and target not in ASIDE and (each.name is None or target != each.module)
+            whole = target is not None and target not in self.aside and (each.name is None or target != each.module)
             dotted = each.name is None and each.bound != each.module.rpartition(".")[2]
             meant.setdefault(each.bound, set()).add(f"Module({self.digest(target)})" if whole and not dotted else None)
         for name in syntax.bound_otherwise(nodes):
@@ -164,7 +165,7 @@ class Tree:
         target = self.target(each)
         if target is None:
             return f"Import({each.module} {each.name} {each.bound})"
-        what = f"aside {target.rpartition('.')[2]}" if target in ASIDE else self.digest(target)
+        what = f"aside {target.rpartition('.')[2]}" if target in self.aside else self.digest(target)
         name = "" if target != each.module else each.name
         return f"Import({what} {name} {'' if renamed else each.bound})"
 
@@ -180,7 +181,7 @@ class Tree:
         waiting = list(modules)
         while waiting:
             module = waiting.pop()
-            if module in found or module in ASIDE:
+            if module in found or module in self.aside:
                 continue
             self.digest(module)
             found.add(module)
@@ -207,10 +208,16 @@ class Tree:
 NOTHING = hashlib.sha256(b"Module()").hexdigest()
 
 
+def checkout(root: Path = files.ROOT) -> Tree:
+    """The source of a commit, as it lies there now; before there were rooms, all modules lay in one folder."""
+    rooms = (Path(root) / "pipeline" / "graph").is_dir()
+    return Tree(root, frozenset(ASIDE if rooms else (f"pipeline.{name.rpartition('.')[2]}" for name in ASIDE)))
+
+
 @functools.cache
 def tree(root: Path = files.ROOT) -> Tree:
     """The source as this process first read it."""
-    return Tree(root)
+    return checkout(root)
 
 
 @functools.cache

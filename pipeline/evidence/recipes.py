@@ -1,4 +1,7 @@
-"""What every piece of evidence is made from: each run of `pipeline.study.runs` beside the code and the files it rests on."""
+"""What every piece of evidence is made from: each run of `pipeline.study.runs` beside the code and the files it rests on.
+
+The first module of a training prepares it, and the second writes its results (see `pipeline.learning.train`).
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,18 @@ def contexts_file(name: str) -> str:
     return f"checkpoints/contexts/{name}.safetensors"
 
 
+TRAIN = "pipeline.learning.train"
+FLOAT32, FLOAT16 = "pipeline.learning.loop", "pipeline.learning.float16"  # which write results, weights kept as that
+
+
 def behaviour(run: runs.Behaviour) -> Recipe:
-    """Training of the behaviour policy."""
+    """Training of the behavior policy."""
     return Recipe(
         run.name,
         "training",
-        "pipeline.methods.soft_actor_critic.train",
+        TRAIN,
         run,
-        modules=("pipeline.methods.soft_actor_critic.train",),
+        modules=("pipeline.methods.soft_actor_critic.train", FLOAT32, TRAIN),
         outputs=checkpoint_files(run.name),
         seconds=1200,
         about="soft actor-critic, stopped at the level of D4RL's medium policy",
@@ -36,11 +43,10 @@ def behaviour(run: runs.Behaviour) -> Recipe:
 
 
 def long_behaviour(run: studies.LongBehaviour) -> Recipe:
-    """Training of the behaviour policy past where it was stopped, every interval's policy kept below `data/`."""
+    """Training of the behavior policy past where it was stopped, every interval's policy kept below `data/`."""
     return replace(
         behaviour(run),
-        verb="pipeline.methods.soft_actor_critic.train_long",
-        modules=("pipeline.methods.soft_actor_critic.train_long",),
+        modules=("pipeline.methods.soft_actor_critic.train_long", FLOAT32, TRAIN),
         seconds=3600,
         about=f"soft actor-critic to {run.maximum_steps:,} steps",
     )
@@ -105,9 +111,9 @@ def training(run) -> Recipe:
     return Recipe(
         run.name,
         "training",
-        "pipeline.learning.train",
+        TRAIN,
         run,
-        modules=("pipeline.learning.train", f"pipeline.methods.{run.method}.model"),
+        modules=("pipeline.learning.supervised", FLOAT32, TRAIN, f"pipeline.methods.{run.method}.model"),
         inputs=(f"results/datasets/{run.data}.json",),
         outputs=checkpoint_files(run.name),
         seconds=60 if run.method == "behaviour_cloning" else 0.33 * run.updates,
@@ -120,9 +126,9 @@ def trajectory_training(run: runs.TrajectoryTransformerTraining) -> Recipe:
     return Recipe(
         run.name,
         "training",
-        "pipeline.methods.trajectory_transformer.train",
+        "pipeline.methods.trajectory_transformer.further",
         run,
-        modules=("pipeline.methods.trajectory_transformer.train",),
+        modules=("pipeline.methods.trajectory_transformer.further",),
         inputs=(f"results/datasets/{run.data}.json",),
         outputs=checkpoint_files(run.name, run.method),
         seconds=run.updates * run.batch_size * 249 / 23_000,  # tokens a second of a core with bfloat16 matrix products
@@ -135,9 +141,9 @@ def value_training(run: runs.TD3BCTraining) -> Recipe:
     return Recipe(
         run.name,
         "training",
-        "pipeline.methods.td3_bc.train",
+        TRAIN,
         run,
-        modules=("pipeline.methods.td3_bc.train",),
+        modules=("pipeline.methods.td3_bc.train", FLOAT32, TRAIN),
         inputs=(f"results/datasets/{run.data}.json",),
         outputs=checkpoint_files(run.name),
         seconds=400,
@@ -146,10 +152,13 @@ def value_training(run: runs.TD3BCTraining) -> Recipe:
 
 
 def study_training(run) -> Recipe:
-    """Training of a model of a study, whatever it is."""
-    make = trajectory_training if isinstance(run, runs.TrajectoryTransformerTraining) else training
-    made = make(run)
-    return replace(made, verb="pipeline.learning.train_study", modules=(*made.modules, "pipeline.learning.train_study"))
+    """Training of a model of a study, whatever it is; its weights are kept in float16."""
+    if isinstance(run, runs.TrajectoryTransformerTraining):
+        modules = ("pipeline.methods.trajectory_transformer.train", FLOAT16, TRAIN)
+        return replace(trajectory_training(run), verb=TRAIN, modules=modules)
+    made = training(run)
+    own = {studies.ShuffledTraining: "shuffled", studies.SteadyTraining: "steady"}.get(type(run), "supervised")
+    return replace(made, modules=(f"pipeline.learning.{own}", FLOAT16, *made.modules[2:]))
 
 
 def seconds_of_plan(run: runs.PlannedEvaluation | runs.PlannedLatency) -> float:
@@ -292,9 +301,9 @@ def leap_training(run: runs.LeapTraining) -> Recipe:
     return Recipe(
         run.name,
         "training",
-        "pipeline.methods.leap.train",
+        TRAIN,
         run,
-        modules=("pipeline.methods.leap.train",),
+        modules=("pipeline.methods.leap.train", FLOAT32, TRAIN),
         inputs=tuple(f"results/datasets/{name}.json" for name in run.data),
         outputs=checkpoint_files(run.name),
         seconds=seconds_an_update * run.updates,
@@ -560,6 +569,18 @@ def measured(source: str = "local") -> list[Recipe]:
 def rebuilt(source: str = "local") -> list[Recipe]:
     """What `doit` makes again when it is stale: all but what takes hours."""
     return [recipe for task, registry in SOURCES[source].items() if task != "train" for recipe in registry.values()]
+
+
+def learned() -> dict[str, Recipe]:
+    """What `pipeline.learning.train` makes."""
+    return {**BEHAVIOURS, **LONG_BEHAVIOURS, **TRAININGS, **VALUE_TRAININGS, **LEAP_TRAININGS, **STUDY_TRAININGS}
+
+
+def trained_by(checkpoint: str):
+    """The run that trained a checkpoint of that name, as it is now, whatever its data; None where none is known."""
+    name = checkpoint.partition(runs.ON)[0]
+    recipe = {**learned(), **TRAJECTORY_TRAININGS}.get(name)
+    return recipe and recipe.run
 
 
 def known() -> dict[str, Recipe]:

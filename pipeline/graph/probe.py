@@ -4,7 +4,8 @@
 
 For each result one line of JSON goes to FILE: digests of what was computed (`toy`, `prefix`), or the `error` that stopped it,
 and the lines of this project's functions that ran, by file. Everything is done by the verbs' own code in the checkout that is
-the current folder, which is a scratch copy: checkpoints and evidence are written there under names that end in `_toy`.
+the current folder, which is a scratch copy: checkpoints and evidence are written there under names that end in `_toy`. It may
+be a checkout of before there were rooms, or probes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import dataclasses
 import hashlib
 import importlib
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,9 +26,21 @@ import numpy as np
 import torch
 
 from pipeline import files, policies
-from pipeline.evidence import checkpoints, recipes, records
-from pipeline.graph import command
-from pipeline.worlds import environments
+
+
+def anywhere(*places: str):
+    """The first of these modules that this checkout, which may be an old one, has; each named from below the pipeline."""
+    for place in places[:-1]:
+        with contextlib.suppress(ModuleNotFoundError):
+            return importlib.import_module(f"pipeline.{place}")
+    return importlib.import_module(f"pipeline.{places[-1]}")
+
+
+checkpoints = anywhere("evidence.checkpoints", "checkpoints")
+recipes = anywhere("evidence.recipes", "recipes")
+records = anywhere("evidence.records", "evidence")
+command = anywhere("graph.command", "command")
+environments = anywhere("worlds.environments", "environments")
 
 TOY = "_toy"
 SMALL = {  # a run of each kind at toy size: two of everything
@@ -46,23 +60,27 @@ SMALL = {  # a run of each kind at toy size: two of everything
     "interval_steps": 50,
     "random_steps": 20,
     "evaluation_episodes": 2,
+    "maximum_steps": 100,
     "target_return": -1e9,
+    "snapshots": (2,),
 }
 KEPT = {"evaluations": ("target_return",), "training": ("context_length",)}  # of these kinds at their full size all the same
 TOY_STEPS, PREFIX_STEPS, PLANNED_STEPS = 24, 100, 30  # of an episode
 PREFIX_UPDATES = 20  # of each of two intervals, between which training is killed and resumes
 WHOLE = ("attention", "refined", "imagination", "walks")  # kinds that take seconds: no prefix but all
-MAKERS = {  # where a toy's recipe is to be found by its verb, and what makes it of a run
-    "pipeline.measures.evaluate": ("EVALUATIONS", "evaluation"),
-    "pipeline.measures.solve": ("SOLVINGS", "solving"),
-    "pipeline.measures.roll_out": ("ROLLOUTS", "rollout"),
-    "pipeline.measures.collect": ("COLLECTIONS", "collection"),
-    "pipeline.measures.demonstrate": ("DEMONSTRATIONS", "demonstration"),
-    "pipeline.methods.soft_actor_critic.train": ("BEHAVIOURS", "behaviour"),
-    "pipeline.learning.train": ("TRAININGS", "training"),
-    "pipeline.methods.td3_bc.train": ("VALUE_TRAININGS", "value_training"),
-    "pipeline.methods.trajectory_transformer.train": ("TRAJECTORY_TRAININGS", "trajectory_training"),
-    "pipeline.methods.leap.train": ("LEAP_TRAININGS", "leap_training"),
+MAKERS = {  # what makes a recipe of a run, by the registry that holds such recipes
+    "EVALUATIONS": "evaluation",
+    "SOLVINGS": "solving",
+    "ROLLOUTS": "rollout",
+    "COLLECTIONS": "collection",
+    "DEMONSTRATIONS": "demonstration",
+    "BEHAVIOURS": "behaviour",
+    "LONG_BEHAVIOURS": "long_behaviour",
+    "TRAININGS": "training",
+    "VALUE_TRAININGS": "value_training",
+    "TRAJECTORY_TRAININGS": "trajectory_training",
+    "LEAP_TRAININGS": "leap_training",
+    "STUDY_TRAININGS": "study_training",
 }
 
 
@@ -84,15 +102,17 @@ def shorten(steps: int) -> None:
 
 def known(kind: str, name: str):
     """The recipe of a result."""
-    every = [*recipes.TRAINED.values(), *recipes.rebuilt()]
+    every = [*recipes.TRAINED.values(), *getattr(recipes, "STUDIES", {}).values(), *recipes.rebuilt()]
     return next(recipe for recipe in every if (recipe.kind, recipe.name) == (kind, name))
 
 
 def registered(recipe, run):
-    """The recipe of another run of the same kind, known to its verb from now on."""
-    registry, maker = MAKERS[recipe.verb]
-    made = getattr(recipes, maker)(run)
-    getattr(recipes, registry)[run.name] = made
+    """The recipe of another run of the same kind, known from now on wherever the first one is."""
+    held = [name for name in MAKERS if getattr(recipes, name, {}).get(recipe.name) is recipe]
+    made = getattr(recipes, MAKERS[held[0]])(run)
+    for registry in list(vars(recipes).values()):
+        if isinstance(registry, dict) and registry.get(recipe.name) is recipe:
+            registry[run.name] = made
     return made
 
 
@@ -108,7 +128,9 @@ def call(recipe, *words: str) -> None:
 def content_digest(recipe, root: Path) -> str:
     """SHA-256 of a result's values and of the bytes of all files beside it."""
     values = {key: value for key, value in records.read(recipe.path(root))["values"].items() if key != "sha256"}
-    beside = [files.sha256(Path(root) / output) for output in recipe.outputs if not output.endswith("config.json")]
+    named = [Path(root) / output for output in recipe.outputs if not output.endswith("config.json")]
+    weights = sorted((Path(root) / "checkpoints" / recipe.name).glob("*.safetensors"))  # which old recipes do not name
+    beside = [files.sha256(path) for path in (weights if recipe.kind == "training" else named)]
     return records.values_digest([values, beside])
 
 
@@ -122,10 +144,9 @@ def tensors_digest(tensors: dict[str, torch.Tensor]) -> str:
 
 
 def words_of(recipe) -> list[str]:
-    """What a training was told beside its name, as its evidence says."""
-    if recipe.kind == "training" and records.read(recipe.path())["values"].get("begun_from"):
-        return ["--from", recipe.name]
-    return []
+    """What a training was told beside its name, as its evidence says, where the checkout has it."""
+    made = recipe.kind == "training" and recipe.path().exists()
+    return ["--from", recipe.name] if made and records.read(recipe.path())["values"].get("begun_from") else []
 
 
 def interrupted(recipe, words: list[str]) -> None:
@@ -147,19 +168,42 @@ def interrupted(recipe, words: list[str]) -> None:
         module.play_shard = play_shard
 
 
+def leave_temporary(path: Path) -> None:
+    """Leave beside a file what a process leaves there that is killed while it writes."""
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_name(f".{path.name}.part{killed.pid}").write_text("cut sh", encoding="utf-8")
+
+
 def toy(recipe) -> str:
-    """Make a result of the same kind at toy size, from its beginning to its very end, interrupted after its first shard where
-    there are shards; digest of what came out.
+    """Make a result of the same kind at toy size, from its beginning to its very end, where another process was killed;
+    interrupted after its first shard where there are shards; digest of what came out.
     """
     shorten(TOY_STEPS)
     made = registered(recipe, shrunk(recipe.run, recipe.kind))
     trained = recipe.kind in ("training", "datasets")
     root = files.ROOT if trained else files.ROOT / "build" / "probe"
     words = [*words_of(recipe), *([] if trained else ["--into", str(root)])]
+    leave_temporary(made.path(root))
     if hasattr(importlib.import_module(recipe.verb), "play_shard"):
         interrupted(made, words)
     call(made, *words)
-    return content_digest(made, root)
+    first = content_digest(made, root)
+    if not trained:
+        return first
+    call(made, *words)  # over what lies there now, as whoever gives the same command again
+    weights = loaded(made) if recipe.kind == "training" else ""
+    return records.values_digest([first, content_digest(made, root), weights])
+
+
+def loaded(recipe) -> str:
+    """SHA-256 of a training's weights as whoever plays it has them."""
+    config = json.loads((files.ROOT / "checkpoints" / recipe.name / "config.json").read_text(encoding="utf-8"))
+    ours = [vars(module) for name, module in list(sys.modules.items()) if name.startswith("pipeline.")]
+    kind = next(names[config["architectures"][0]] for names in ours if config["architectures"][0] in names)
+    run = recipe.run if config.get("training") else None
+    return tensors_digest(checkpoints.load(recipe.name, kind, run).state_dict())
 
 
 def whole(recipe) -> str:
@@ -223,7 +267,7 @@ def roll(recipe) -> str:
 def record(recipe, salt: str) -> str:
     """The transitions of a dataset's shard over its first steps."""
     run, module = recipe.run, importlib.import_module(recipe.verb)
-    if recipe.verb == "pipeline.measures.demonstrate":
+    if recipe.verb.endswith("demonstrate"):
         part = module.solve_shard(replace(run, shard_episodes=8), int(salt[:8], 16) % 4, lambda: None)
     else:
         shorten(PREFIX_STEPS)
@@ -245,8 +289,9 @@ def train(recipe) -> str:
 
     def write_and_stop(path: Path, tensors: dict, metadata: dict | None = None) -> None:
         write(path, tensors, metadata)
-        kept.append(tensors_digest(tensors))
-        raise EnoughError
+        if "data" not in path.relative_to(files.ROOT).parts:  # where some trainings keep their policies
+            kept.append(tensors_digest(tensors))
+            raise EnoughError
 
     checkpoints.write_tensors = write_and_stop
     try:

@@ -128,7 +128,7 @@ class History:
     def digests(self, commit: str) -> dict[str, str]:
         """All modules of a commit by their digests."""
         if commit not in self.known:
-            self.known[commit] = all_digests(fingerprints.Tree(unpack(commit, self.folder / commit)))
+            self.known[commit] = all_digests(fingerprints.checkout(unpack(commit, self.folder / commit)))
         return self.known[commit]
 
     def maker(self, made: dict) -> str:
@@ -149,13 +149,21 @@ class Statement:
     """A statement of a file, of a compound one the head alone.
 
     text: what it says to the interpreter. node: it. fails: whether it can only lead to an error. within: the functions that
-    it lies in.
+    it lies in. method: whether it is a function of a class that stands on no other, so that nothing but what names it as an
+    attribute can call it; its name in `within` begins with a dot then, as in `named`.
     """
 
     text: str
     node: ast.stmt
     fails: bool
     within: tuple[str, ...]
+    method: bool = False
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The functions that it lies in, and itself where it is one."""
+        own = f"{'.' * self.method}{self.node.name}" if isinstance(self.node, FUNCTIONS) else None
+        return (*self.within, own) if own else self.within
 
 
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
@@ -174,27 +182,32 @@ def statements(tree: ast.Module) -> list[Statement]:
     """Every function of a file, and every statement inside one."""
     found: list[Statement] = []
 
-    def visit(block: list[ast.stmt], within: tuple[str, ...], fails: bool) -> None:
+    def visit(block: list[ast.stmt], within: tuple[str, ...], fails: bool, own: bool = False) -> None:
         fails = fails or isinstance(block[-1], ast.Raise)
         for node in block:
             function = isinstance(node, FUNCTIONS)
             if (within or function) and not syntax.is_docstring(node):
-                found.append(Statement(head(node), node, fails or isinstance(node, ast.Raise), within))
+                found.append(Statement(head(node), node, fails or isinstance(node, ast.Raise), within, own and function))
             inside = [each.body for each in (*getattr(node, "handlers", []), *getattr(node, "cases", []))]
             for each in (*(getattr(node, name, []) for name in BLOCKS[:3]), *inside):
                 if each:
-                    visit(each, (*within, node.name) if function else within, fails and not function)
+                    alone = isinstance(node, ast.ClassDef) and not node.bases
+                    inner = (*within, f"{'.' * own}{node.name}") if function else within
+                    visit(each, inner, fails and not function, alone)
 
     visit(tree.body, (), False)
     return found
 
 
 def named(trees: list[ast.Module]) -> set[str]:
-    """Every name that files use: of variables, attributes and imports, and what stands in strings."""
+    """Every name that files use: of variables, attributes and imports, and what stands in strings; what may be an attribute's
+    also with a dot before it.
+    """
     nodes = [node for tree in trees for node in ast.walk(tree)]
-    used = {node.id for node in nodes if isinstance(node, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-    used |= {node.name for node in nodes if isinstance(node, ast.alias)}
-    return used | {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    attributes |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    used = {node.id for node in nodes if isinstance(node, ast.Name)} | {n.name for n in nodes if isinstance(n, ast.alias)}
+    return used | attributes | {f".{name}" for name in attributes}
 
 
 def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> list[int]:
@@ -217,8 +230,7 @@ def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> lis
             first = node.body[0].lineno
         elif getattr(node, "body", None):
             last = node.body[0].lineno  # which ran only where the head did
-        functions = (*each.within, node.name) if function else each.within
-        dead = any(name not in used and not name.startswith("__") for name in functions)
+        dead = any(name not in used and not name.lstrip(".").startswith("__") for name in each.functions)
         idle = isinstance(node, ast.Pass | ast.Global | ast.Nonlocal | ast.ClassDef | ast.Import | ast.ImportFrom)
         if not (lines & set(range(first, last + 1)) or each.fails or dead or idle):
             missed.append(node.lineno)
@@ -393,12 +405,12 @@ def wanted(names: list[str]) -> list[Recipe]:
     Raises:
         RenewalError: there is no result of a name.
     """
-    every = {f"{each.kind}/{each.name}": each for each in recipes.everything()}
+    every = recipes.known()
     if unknown := [name for name in names if name not in every]:
         raise RenewalError(f"there is no result {unknown[0]!r}: name it as kind/name, as `python -m pipeline plan` does")
     if names:
         return [every[name] for name in names]
-    reasons = ((recipe, fingerprints.stale(recipe)) for recipe in every.values() if recipe.kind not in NEVER)
+    reasons = ((recipe, fingerprints.stale(recipe)) for recipe in recipes.everything() if recipe.kind not in NEVER)
     return [recipe for recipe, reason in reasons if reason and reason.startswith("changed: ")]
 
 

@@ -16,13 +16,12 @@ import torch
 from torch import Tensor
 
 from pipeline import files
-from pipeline.evidence import checkpoints
+from pipeline.evidence import checkpoints, recipes
 from pipeline.methods.trajectory_transformer import discretization, planning
 from pipeline.methods.trajectory_transformer.decoding import Decoder
 from pipeline.methods.trajectory_transformer.discretization import QuantileDiscretizer
 from pipeline.methods.trajectory_transformer.model import KINDS, TrajectoryTransformerModel
 from pipeline.methods.trajectory_transformer.planning import Plans, Search
-from pipeline.study import runs
 
 LEAST_SEARCH = Search(beams=1, horizon=1, context=0)  # of a run that only looks at attention
 NO_VALUE = 0  # what stands in a context where a value belongs; no query attends to it
@@ -100,7 +99,7 @@ def load(run) -> TrajectoryTransformerPolicy:
         CheckpointError, DiscretizerError: the checkpoint cannot be used.
         PlanningError: the model cannot search so.
     """
-    model = checkpoints.load(run.checkpoint, TrajectoryTransformerModel, runs.TRAJECTORY_TRANSFORMER)
+    model = checkpoints.load(run.checkpoint, TrajectoryTransformerModel, recipes.trained_by(run.checkpoint))
     bins = discretization.read(files.ROOT / "checkpoints" / run.checkpoint / discretization.FILE, model.config.vocab_size)
     given = {field.name: getattr(run, field.name) for field in fields(Search) if hasattr(run, field.name)}
     policy = TrajectoryTransformerPolicy(model, bins, Search(**given) if given else LEAST_SEARCH)

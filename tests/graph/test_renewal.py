@@ -61,6 +61,14 @@ def test_a_function_that_nothing_names_need_not_run_but_one_that_is_named_must(t
     assert missed(tmp_path, used, {3, 4, 5, 7, 8}) == [11, 12]
 
 
+def test_a_method_that_nothing_names_as_an_attribute_need_not_run_but_where_its_class_stands_on_another_it_may(tmp_path):
+    method = "\n\nclass Player{}:\n    def steps(self):\n        return 1\n"
+    assert missed(tmp_path, OLD + method.format(""), {3, 4, 5, 7, 8}) == []
+    assert missed(tmp_path, OLD + method.format("(Module)"), {3, 4, 5, 7, 8}) == [12, 13]
+    called = OLD.replace("policy(step)", "policy.steps") + method.format("")
+    assert missed(tmp_path, called, {3, 4, 5, 7, 8}) == [12, 13]
+
+
 def test_a_changed_default_needs_its_function_to_have_run(tmp_path):
     new = OLD.replace("(policy, steps)", "(policy, steps=3)")
     assert missed(tmp_path, new, set()) == [1]
@@ -218,7 +226,7 @@ def test_code_that_says_the_same_in_other_words_renews_a_result_of_every_kind_an
         "observations, actions, rewards = [], [], []",
         "observations, actions, rewards = list(), list(), list()",
     )
-    toy.edit("pipeline/learning/train.py", "losses.append(loss.detach())", "losses += [loss.detach()]")
+    toy.edit("pipeline/learning/descent.py", "losses.append(batch_loss.detach())", "losses += [batch_loss.detach()]")
     toy.edit(
         "pipeline/worlds/levels.py", "rewards, lengths = np.zeros(len(seeds))", "rewards, lengths = np.zeros((len(seeds),))"
     )

@@ -13,8 +13,7 @@ from pipeline.graph import command
 from pipeline.hub import client, fetch_dataset
 from pipeline.learning import train
 from pipeline.measures import evaluate
-from pipeline.methods.td3_bc import train as train_td3_bc
-from pipeline.methods.trajectory_transformer import train as train_trajectory_transformer
+from pipeline.methods.trajectory_transformer import further
 from pipeline.study import runs
 from pipeline.worlds import environments
 from tests import small_hub
@@ -28,7 +27,7 @@ TRAININGS = {
     "td3bc": replace(runs.TD3_BC, hidden_sizes=(8,), **SMALL),
     "tt": replace(runs.TRAJECTORY_TRANSFORMER, bins=10, transitions=3, layers=1, heads=2, width=8, warmup_updates=1, **SMALL),
 }
-VERBS = {"dt": train, "bc": train, "td3bc": train_td3_bc, "tt": train_trajectory_transformer}
+VERBS = {"dt": train, "bc": train, "td3bc": train, "tt": further}
 
 
 @pytest.fixture
@@ -94,7 +93,6 @@ def test_what_was_trained_elsewhere_plays_under_a_name_of_its_own(house, monkeyp
     )
     monkeypatch.setattr(recipes, "EVALUATIONS", recipes.named(recipes.evaluation, (played,)))
     monkeypatch.setattr(environments, "EPISODE_STEPS", {"HalfCheetah-v4": 5})
-    monkeypatch.setattr(runs, "TRAJECTORY_TRANSFORMER", TRAININGS["tt"])
     call(monkeypatch, VERBS[method], run.name, "--data", data)
     load = evaluate.policies.module(played.method).checkpoints.load
     monkeypatch.setattr(evaluate.policies.module(played.method).checkpoints, "load", lambda *a, **o: load(*a, root=house, **o))

@@ -9,7 +9,7 @@ import pytest
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes, records
 from pipeline.evidence.records import Recipe
-from pipeline.learning import guards
+from pipeline.learning import guards, seen
 from pipeline.measures import collect, compare, pool
 from pipeline.study import runs
 from pipeline.worlds import environments
@@ -89,34 +89,34 @@ def test_a_training_from_nothing_is_refused_where_more_was_seen_and_going_on_is_
     recipe = recipes.TRAJECTORY_TRAININGS[runs.TRAJECTORY_TRANSFORMER.name]
     run = recipe.run
     checkpoint(house, run.name, tokens_seen=run.updates * run.batch_size * 249, block_size=249)
-    guards.refuse_lesser_training(recipe)
-    assert not guards.saw_more(recipe)
+    seen.refuse_lesser_training(recipe)
+    assert not seen.saw_more(recipe)
     checkpoint(house, run.name, tokens_seen=run.updates * run.batch_size * 249 + 1, block_size=249)
-    assert guards.saw_more(recipe)
+    assert seen.saw_more(recipe)
     with pytest.raises(PipelineError, match=rf"learned from 76,492,801 tokens, .* saw 76,492,800: `--from {run.name}`"):
-        guards.refuse_lesser_training(recipe)
-    guards.refuse_lesser_training(recipe, run.name)
+        seen.refuse_lesser_training(recipe)
+    seen.refuse_lesser_training(recipe, run.name)
     checkpoint(house, "little", tokens_seen=1, block_size=249)
-    guards.refuse_lesser_training(recipe, "little")
+    seen.refuse_lesser_training(recipe, "little")
     checkpoint(house, run.name, tokens_seen=run.updates * run.batch_size * 249 + 2, block_size=249)
     with pytest.raises(PipelineError, match="would put one in its place that saw 76,492,801"):
-        guards.refuse_lesser_training(recipe, "little")
+        seen.refuse_lesser_training(recipe, "little")
 
 
 @pytest.mark.parametrize("registry", ["TRAININGS", "VALUE_TRAININGS", "LEAP_TRAININGS"])
 def test_a_shorter_training_never_overwrites_a_longer_one(house, registry):
     recipe = next(iter(getattr(recipes, registry).values()))
     checkpoint(house, recipe.name, training=records.fields(recipe.run))
-    guards.refuse_lesser_training(recipe)
+    seen.refuse_lesser_training(recipe)
     shorter = replace(recipe, run=replace(recipe.run, updates=recipe.run.updates - 1))
     with pytest.raises(PipelineError, match="windows, and this training would put .*: remove .* first"):
-        guards.refuse_lesser_training(shorter)
+        seen.refuse_lesser_training(shorter)
     checkpoint(house, recipe.name)
-    guards.refuse_lesser_training(shorter)
+    seen.refuse_lesser_training(shorter)
 
 
 def test_the_committed_trajectory_transformer_is_not_trained_anew_by_doit():
-    assert guards.saw_more(recipes.TRAJECTORY_TRAININGS[runs.TRAJECTORY_TRANSFORMER.name])
+    assert seen.saw_more(recipes.TRAJECTORY_TRAININGS[runs.TRAJECTORY_TRANSFORMER.name])
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """Studies: data that covers returns, shuffled returns, a perceptron told the return; every value by hand."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 
-from pipeline import files
+from pipeline import PipelineError, files
 from pipeline.data.episodes import Episodes
 from pipeline.evidence import checkpoints, fingerprints, recipes, records
-from pipeline.learning import train, train_study
+from pipeline.learning import descent, float16, loop, shuffled, steady, supervised
 from pipeline.measures import collect_study
 from pipeline.measures.collect_study import AlongTraining, Throttled
 from pipeline.methods.deterministic_policy import DeterministicPolicyConfig, DeterministicPolicyModel
@@ -71,7 +71,7 @@ def test_quantiles_and_histogram_of_returns_by_hand():
 def test_returns_are_shuffled_over_episodes_by_the_seed_and_nothing_else_moves():
     whole = episodes_of([[1, 2], [3, 4], [5, 6]])
     order = np.random.default_rng(7).permutation(3)
-    mixed = train_study.shuffled(whole, 7)
+    mixed = shuffled.shuffled(whole, 7)
     assert mixed.rewards.tolist() == whole.rewards[order].tolist()
     assert sorted(mixed.returns.tolist()) == [3, 7, 11]
     assert mixed.observations is whole.observations and mixed.actions is whole.actions
@@ -103,22 +103,26 @@ def test_weights_kept_in_half_precision_are_loaded_in_single_precision(tmp_path)
     model = DeterministicPolicyModel(DeterministicPolicyConfig(1, 1, ()))
     with torch.no_grad():
         model.layers[0].weight.copy_(torch.tensor([[1 + 2**-12]]))
-    train_study.write_halved(tmp_path / "checkpoints" / "halved", model, "card")
+    float16.write_halved(tmp_path / "checkpoints" / "halved", model, "card")
     loaded = checkpoints.load("halved", DeterministicPolicyModel, root=tmp_path)
     assert loaded.layers[0].weight.dtype == torch.float32
     assert loaded.layers[0].weight.item() == 1.0  # half precision steps by 2**-10 above one
-    assert train_study.halved(model).layers[0].weight.item() == 1.0
+    assert float16.halved(model).layers[0].weight.item() == 1.0
 
 
 def test_the_rate_stays_at_its_top_after_the_warm_up():
-    steady = replace(studies.SteadyTraining("steady", "data"), updates=train_study.ENDLESS)
-    assert train.learning_rate(steady, 4999) == pytest.approx(5e-5)
-    assert [train.learning_rate(steady, update) for update in (10_000, 50_000, 99_999)] == pytest.approx([1e-4] * 3, rel=1e-12)
+    run = studies.SteadyTraining("steady", "data")
+    assert steady.constant_rate(run, 4999) == pytest.approx(5e-5)
+    assert [steady.constant_rate(run, update) for update in (9999, 10_000, 50_000, 99_999)] == [1e-4] * 4
+    endless = replace(run, updates=10**15)  # of which the cosine does not leave its top
+    for update in (0, 4999, 9999, 10_000, 99_999):
+        assert steady.constant_rate(run, update) == descent.learning_rate(endless, update)
 
 
-def test_a_kept_policy_is_read_back_as_it_was(tmp_path):
+def test_a_kept_policy_is_read_back_as_it_was(tmp_path, monkeypatch):
     model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=(4,)))
-    path = train_long.kept_policy("long", 2000, tmp_path)
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    path = train_long.kept_policy("long", 2000)
     assert path == tmp_path / "data" / "long" / "steps_002000.safetensors"
     checkpoints.write_tensors(path, model.state_dict())
     read = train_long.read_policy(path, (4,)).state_dict()
@@ -153,16 +157,95 @@ def test_a_long_training_passes_through_the_policy_that_a_shorter_one_stops_at_a
     small = {"hidden_sizes": (4,), "random_steps": 15, "interval_steps": 20, "evaluation_episodes": 2, "batch_size": 8}
     stopped = replace(runs.BEHAVIOUR, **small, target_return=-1e9)
     goes_on = replace(studies.LONG, **small, maximum_steps=40)
-    model, curve = train_behaviour.train(stopped, tmp_path / "stopped")
-    _, long = train_long.train(goes_on, tmp_path / "long", tmp_path)
+
+    def train(method, run, folder) -> tuple:
+        monkeypatch.setattr(files, "ROOT", tmp_path / folder)
+        training = method.prepare(run)
+        curve = loop.train(run, training, loop.progress(run.name))
+        return training.model().state_dict(), curve
+
+    weights, curve = train(train_behaviour, stopped, "stopped")
+    _, long = train(train_long, goes_on, "long")
     assert [point["steps"] for point in curve] == [20] and [point["steps"] for point in long] == [20, 40]
     assert curve[0]["returns"] == long[0]["returns"]
-    kept = [train_long.kept_policy(goes_on.name, steps, tmp_path) for steps in (20, 40)]
+    kept = [train_long.kept_policy(goes_on.name, steps) for steps in (20, 40)]
     assert [files.sha256(path) for path in kept] == [point["policy_sha256"] for point in long]
     read = train_long.read_policy(kept[0], (4,)).state_dict()
-    assert all(torch.equal(tensor, read[name]) for name, tensor in model.state_dict().items())
-    # killed after its first interval, and given again
-    train_long.train(replace(goes_on, maximum_steps=20), tmp_path / "again", tmp_path / "there")
-    tensors, kept_curve = checkpoints.read_tensors(tmp_path / "again" / "state.safetensors")
-    checkpoints.write_tensors(tmp_path / "again" / "state.safetensors", tensors, {**kept_curve, "run": records.fields(goes_on)})
-    assert train_long.train(goes_on, tmp_path / "again", tmp_path / "there")[1] == long
+    assert all(torch.equal(tensor, read[name]) for name, tensor in weights.items())
+    write = checkpoints.write_tensors
+
+    def killed(path, *content):
+        write(path, *content)
+        if "training" in path.parts:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "write_tensors", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(train_long, goes_on, "again")
+    assert train(train_long, goes_on, "again")[1] == long
+
+
+def toy_dataset() -> Episodes:
+    """Random episodes with HalfCheetah's dimensions."""
+    generator = np.random.default_rng(0)
+    return Episodes(*(generator.uniform(-1, 1, (4, 6, *width)).astype(np.float32) for width in ((17,), (6,), ())))
+
+
+STEADY = studies.SteadyTraining(
+    "steady", "data", method="behaviour_cloning", updates=6, warmup_updates=2, interval_updates=2, batch_size=4,
+    held_out_episodes=1, snapshots=(2, 6),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SteadyCloning(studies.SteadyTraining):
+    """A cloned policy, trained so: it takes a second."""
+
+    hidden_sizes: tuple[int, ...] = (4,)
+    best_fraction: float = 1.0
+
+
+def test_a_steady_training_leaves_the_weights_it_had_on_the_way_rounded_to_float16(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    run = SteadyCloning(**vars(STEADY))
+    training = steady.prepare(run, toy_dataset())
+    loop.train(run, training, tmp_path / "progress")
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["steady_2", "steady_6"]
+    last = checkpoints.load("steady_6", DeterministicPolicyModel, root=tmp_path).state_dict()
+    assert all(torch.equal(last[name], tensor.half().float()) for name, tensor in training.model().state_dict().items())
+    assert not torch.equal(*(checkpoints.load(name, DeterministicPolicyModel, root=tmp_path).layers[0].weight for name in
+                             ("steady_2", "steady_6")))  # fmt: skip
+    plain = supervised.prepare(run, toy_dataset(), steady.constant_rate)
+    loop.train(run, plain, tmp_path / "plain")
+    assert all(map(torch.equal, plain.state().values(), training.state().values()))  # a snapshot disturbs nothing
+
+
+@pytest.mark.parametrize("snapshots", [(3,), (2, 8)])
+def test_a_snapshot_that_no_interval_ends_at_is_refused(snapshots):
+    run = SteadyCloning(**{**vars(STEADY), "snapshots": snapshots})
+    with pytest.raises(PipelineError, match=f"steady cannot be kept after {snapshots[-1]} updates: no interval of 2, of 6 in"):
+        steady.prepare(run, toy_dataset())
+
+
+@pytest.mark.parametrize(
+    ("measured", "stored"),
+    [
+        ({"held_out_loss": 2.0}, {"held_out_loss_in_float16": 2.0}),
+        ({"held_out_action": 2.0, "held_out_reward": 3.0}, {"held_out_in_float16": {"action": 2.0, "reward": 3.0}}),
+    ],
+)
+def test_losses_are_measured_again_once_weights_are_rounded(monkeypatch, measured, stored):
+    model, told = torch.nn.Linear(1, 1, bias=False), []
+    torch.nn.init.constant_(model.weight, 1 + 2**-12)
+
+    def measure():
+        assert model.weight.item() == 1.0
+        return measured
+
+    monkeypatch.setattr(float16.loop, "finish", lambda *words: told.append(words))
+    training = loop.Training(None, measure, None, None, None, 4, lambda: model, (), {})
+    float16.finish("recipe", training, {"loss": 1.0}, {"Data": "here"})
+    ((_, _, values, facts, write, about),) = told
+    assert values == {"loss": 1.0, **stored} and write is float16.write_halved and about == {"device": float16.device()}
+    assert facts == {"Data": "here", "Trained on": float16.device(), "Weights": "trained in float32, kept in float16"}

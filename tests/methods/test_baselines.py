@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline import PipelineError
 from pipeline.data.episodes import Episodes
 from pipeline.evidence import checkpoints
-from pipeline.learning import train
+from pipeline.learning import loop, supervised
 from pipeline.methods import deterministic_policy
 from pipeline.methods.behaviour_cloning import model as behaviour_cloning
 from pipeline.methods.td3_bc import model as td3_bc
@@ -75,8 +76,20 @@ def dies_after(function, calls: int):
     return wrapped
 
 
+def train(method, run, episodes: Episodes, folder) -> tuple:
+    """The trained model, and the curve."""
+    training = method.prepare(run, episodes)
+    curve = loop.train(run, training, folder / f"{run.name}.safetensors")
+    return training.model(), curve
+
+
+def state(agent: td3_bc.Agent) -> checkpoints.Tensors:
+    """Weights of an agent's networks."""
+    return loop.state(agent.networks, {})
+
+
 def test_behaviour_cloning_learns_a_linear_policy_from_a_tiny_dataset(tmp_path):
-    model, curve = train.train(CLONING, toy_episodes(), tmp_path)
+    model, curve = train(supervised, CLONING, toy_episodes(), tmp_path)
     assert [point["updates"] for point in curve] == [200, 400, 600]
     assert curve[-1]["held_out_loss"] < 1e-4
     unseen = toy_episodes(1, 5, seed=1)
@@ -162,15 +175,15 @@ def test_the_actor_and_the_slow_networks_move_on_every_second_update_only():
     episodes = toy_episodes()
     agent = td3_bc.Agent(TD3_BC, episodes)
     batches, generator = td3_bc.Batches(episodes), np.random.default_rng(0)
-    before = {name: tensor.clone() for name, tensor in train_td3_bc.state(agent).items()}
+    before = {name: tensor.clone() for name, tensor in state(agent).items()}
     agent.update(batches.draw(generator, 32), 0)
-    first = train_td3_bc.state(agent)
+    first = state(agent)
     assert {name.split(".")[0] for name in before if not torch.equal(before[name], first[name])} == {"critics"}
     slow = first["target_critics.first.0.weight"].clone()
     agent.update(batches.draw(generator, 32), 1)
     moved = agent.target_critics.first[0].weight
     assert torch.allclose(moved, slow + 0.005 * (agent.critics.first[0].weight - slow), atol=1e-7)
-    assert not torch.equal(train_td3_bc.state(agent)["actor.layers.0.weight"], before["actor.layers.0.weight"])
+    assert not torch.equal(state(agent)["actor.layers.0.weight"], before["actor.layers.0.weight"])
 
 
 @pytest.mark.parametrize(("values", "scale"), [([6.0, -2.0], 2.5 / 4), ([-70.0, -70.0], 2.5 / 70), ([0.1, 0.3], 2.5 / 0.2)])
@@ -217,19 +230,24 @@ def test_an_interval_of_td3_bc_tells_the_means_of_both_losses():
             assert size == TD3_BC.batch_size
 
     ticks = []
-    found = train_td3_bc.train_interval(Losses(), Nothing(), 0, lambda: ticks.append(1))
+    found = train_td3_bc.train_interval(Losses(), Nothing(), 0, ticks.append)
     # updates 0, 1, 2 and 3, of which 1 and 3 move the actor
-    assert found == pytest.approx({"critic_loss": 1.5, "actor_loss": 0.2}) and len(ticks) == 4
+    assert found == pytest.approx({"updates": 4, "critic_loss": 1.5, "actor_loss": 0.2}) and ticks == [1] * 4
 
 
 def test_the_curve_of_td3_bc_counts_its_updates_and_holds_what_is_held_out(tmp_path, monkeypatch):
     run = replace(TD3_BC, updates=5, interval_updates=2, held_out_episodes=2)
     episodes, seen = toy_episodes(6, 3), []
-    monkeypatch.setattr(train_td3_bc, "held_out", lambda agent, whole: seen.append(whole) or {"held_out_action_error": 0.25})
-    monkeypatch.setattr(train_td3_bc, "train_interval", lambda agent, batches, interval, tick: {"critic_loss": 1.0 * interval})
-    actor, curve = train_td3_bc.train(run, episodes, tmp_path)
+    figures = {"held_out_action_error": 0.25, "mean_value": 9.0}
+    monkeypatch.setattr(train_td3_bc, "held_out", lambda agent, whole: seen.append(whole) or figures)
+
+    def interval(agent, batches, number, tick):
+        return {"updates": min(2 * number + 2, 5), "critic_loss": 1.0 * number, "actor_loss": 0.5}
+
+    monkeypatch.setattr(train_td3_bc, "train_interval", interval)
+    actor, curve = train(train_td3_bc, run, episodes, tmp_path)
     assert curve == [
-        {"updates": updates, "critic_loss": loss, "held_out_action_error": 0.25}
+        {"updates": updates, "critic_loss": loss, "actor_loss": 0.5, **figures}
         for updates, loss in ((2, 0.0), (4, 1.0), (5, 2.0))
     ]
     assert all(np.array_equal(whole.rewards, episodes.rewards[-2:]) for whole in seen) and not actor.training
@@ -256,29 +274,29 @@ def test_the_policy_normalises_by_the_statistics_of_its_checkpoint(tmp_path):
         checkpoints.load("toy", deterministic_policy.DeterministicPolicyModel, replace(run, best_fraction=0.1), tmp_path)
 
 
-@pytest.mark.parametrize(("verb", "run"), [(train, CLONING), (train_td3_bc, TD3_BC)])
-def test_a_training_killed_in_its_third_interval_ends_at_the_same_bytes(verb, run, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("method", "run"), [(supervised, CLONING), (train_td3_bc, TD3_BC)])
+def test_a_training_killed_in_its_third_interval_ends_at_the_same_bytes(method, run, tmp_path, monkeypatch):
     episodes = toy_episodes()
-    undisturbed, curve = verb.train(run, episodes, tmp_path / "undisturbed")
+    undisturbed, curve = train(method, run, episodes, tmp_path / "undisturbed")
     with monkeypatch.context() as patch:
-        patch.setattr(verb, "train_interval", dies_after(verb.train_interval, calls=3))
+        patch.setattr(checkpoints, "write_tensors", dies_after(checkpoints.write_tensors, calls=3))
         with pytest.raises(Interrupted):
-            verb.train(run, episodes, tmp_path / "killed")
+            train(method, run, episodes, tmp_path / "killed")
     kept = checkpoints.read_tensors(tmp_path / "killed" / f"{run.name}.safetensors")[1]["curve"]
     assert len(kept) == 2
-    resumed, resumed_curve = verb.train(run, episodes, tmp_path / "killed")
+    resumed, resumed_curve = train(method, run, episodes, tmp_path / "killed")
     assert resumed_curve == curve and len(curve) == 3
     for folder, model in (("a", undisturbed), ("b", resumed)):
         checkpoints.write_model(tmp_path / folder, model, "")
     assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize(("verb", "run"), [(train, CLONING), (train_td3_bc, TD3_BC)])
-def test_another_training_seed_gives_other_weights_and_the_same_seed_the_same(verb, run, tmp_path):
+@pytest.mark.parametrize(("method", "run"), [(supervised, CLONING), (train_td3_bc, TD3_BC)])
+def test_another_training_seed_gives_other_weights_and_the_same_seed_the_same(method, run, tmp_path):
     episodes = toy_episodes()
     short = replace(run, updates=10, interval_updates=10)
     seeds = {"first": 0, "again": 0, "other": 1}
-    models = {name: verb.train(replace(short, seed=seed), episodes, tmp_path / name)[0] for name, seed in seeds.items()}
+    models = {name: train(method, replace(short, seed=seed), episodes, tmp_path / name)[0] for name, seed in seeds.items()}
     first, again, other = (models[name].state_dict() for name in seeds)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not any(torch.equal(first[name], other[name]) for name in first)
@@ -288,8 +306,8 @@ def test_another_training_seed_gives_other_weights_and_the_same_seed_the_same(ve
 def test_a_loss_that_is_not_finite_stops_td3_bc_with_one_sentence(tmp_path):
     episodes = toy_episodes()
     episodes.rewards[:] = np.inf
-    with pytest.raises(train_td3_bc.PipelineError, match="not finite"):
-        train_td3_bc.train(TD3_BC, episodes, tmp_path)
+    with pytest.raises(PipelineError, match="not finite after 10 updates"):
+        train(train_td3_bc, TD3_BC, episodes, tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pipeline import PipelineError
+from pipeline.learning import loop
 from pipeline.methods.soft_actor_critic import train as train_behaviour
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.policies.behaviour import BehaviourPolicy
@@ -72,8 +73,31 @@ def test_a_policy_is_measured_by_the_returns_of_the_runs_episodes(monkeypatch):
     monkeypatch.setattr(environments, "play", play)
     monkeypatch.setattr(train_behaviour, "actor_model", lambda agent, run: (agent, run))
     monkeypatch.setattr(train_behaviour, "BehaviourPolicy", lambda model: ("policy", model))
-    assert train_behaviour.measure("agent", RUN) == [3.0, 0.123, -0.5]
+    found = train_behaviour.measure("agent", RUN)
+    assert found == {"return_mean": 0.874, "returns": [3.0, 0.123, -0.5]}  # 2.623 / 3
     assert asked == [(("policy", ("agent", RUN)), "HalfCheetah-v4", [10_000, 10_001, 10_002])]
+
+
+class Agent:
+    """An agent that learns nothing."""
+
+    def set_random_seed(self, seed):
+        """Nothing is random."""
+
+    def learn(self, steps, reset_num_timesteps):
+        """Pass the time."""
+
+
+def environments_of(returns: list[float]) -> dict:
+    """Episodes of one step with these returns."""
+    return {"rewards": np.array(returns)[:, None]}
+
+
+def train(tmp_path) -> tuple:
+    """The policy, and the curve."""
+    made = train_behaviour.prepare(RUN)
+    curve = loop.train(RUN, made, tmp_path / "state.safetensors")
+    return made.model(), curve
 
 
 @pytest.fixture
@@ -82,9 +106,10 @@ def training(monkeypatch):
 
     def prepare(*returns):
         remaining = iter(returns)
-        monkeypatch.setattr(train_behaviour, "make_agent", lambda run: "agent")
-        monkeypatch.setattr(train_behaviour, "train_interval", lambda agent, run, interval: None)
-        monkeypatch.setattr(train_behaviour, "measure", lambda agent, run: next(remaining))
+        played = (environments_of(each) for each in remaining)
+        monkeypatch.setattr(train_behaviour, "make_agent", lambda run: Agent())
+        monkeypatch.setattr(environments, "play", lambda policy, environment, seeds: next(played))
+        monkeypatch.setattr(train_behaviour, "BehaviourPolicy", lambda model: None)
         monkeypatch.setattr(train_behaviour, "agent_state", lambda agent: {"nothing": torch.zeros(1)})
         monkeypatch.setattr(train_behaviour, "actor_model", lambda agent, run: "model")
 
@@ -92,11 +117,11 @@ def training(monkeypatch):
 
 
 def test_training_stops_when_the_mean_first_reaches_the_level_less_the_tolerance(training, tmp_path):
-    training([449.0, 449.0], [448.0, 451.9986], [448.0, 452.0], [9999.0, 9999.0])
-    model, curve = train_behaviour.train(RUN, tmp_path)
+    training([449.0, 449.0], [448.0, 451.996], [448.0, 452.0], [9999.0, 9999.0])
+    model, curve = train(tmp_path)
     assert model == "model" and curve == [
         {"steps": 1000, "return_mean": 449.0, "returns": [449.0, 449.0]},
-        {"steps": 2000, "return_mean": 449.999, "returns": [448.0, 451.9986]},
+        {"steps": 2000, "return_mean": 449.998, "returns": [448.0, 451.996]},
         {"steps": 3000, "return_mean": 450.0, "returns": [448.0, 452.0]},
     ]
 
@@ -104,4 +129,4 @@ def test_training_stops_when_the_mean_first_reaches_the_level_less_the_tolerance
 def test_training_that_never_reaches_the_level_is_one_sentence(training, tmp_path):
     training(*[[0.0, 449.0]] * 5)
     with pytest.raises(PipelineError, match="^toy did not reach a return of 500.0 in 4000 steps$"):
-        train_behaviour.train(RUN, tmp_path)
+        train(tmp_path)

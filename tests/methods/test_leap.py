@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pipeline.data.demonstrations import Demonstrations
+from pipeline.learning import datasets, loop
 from pipeline.methods.leap import model as leap
 from pipeline.methods.leap import train as train_leap
 from pipeline.methods.leap.grid_cloning import GridCloningConfig, GridCloningModel
@@ -249,7 +250,7 @@ def test_cloning_guesses_the_first_action_alone(monkeypatch):
 
 def test_the_last_episodes_are_held_out_and_windows_never_reach_them():
     whole = make_demonstrations(LEVELS[0])
-    learnt, unseen = train_leap.split(whole, small_run(held_out_episodes=2))
+    learnt, unseen = datasets.split(whole, small_run(held_out_episodes=2))
     assert (len(learnt), len(unseen)) == (4, 2)
     assert np.array_equal(np.concatenate([learnt.actions, unseen.actions]), whole.actions)
 
@@ -261,7 +262,13 @@ class Stopped(Exception):
 @pytest.mark.parametrize("options", [{}, {"causal": True}, {"method": "grid_cloning", "with_goal": False}])
 def test_a_training_stopped_halfway_ends_at_the_same_weights(options, tmp_path, monkeypatch):
     run, wholes = small_run(**options), [make_demonstrations(level) for level in LEVELS]
-    straight, curve = train_leap.train(run, wholes, tmp_path / "straight")
+
+    def train(saved) -> tuple:
+        training = train_leap.prepare(run, wholes)
+        curve = loop.train(run, training, saved)
+        return training.model(), curve
+
+    straight, curve = train(tmp_path / "straight")
     measure, calls = train_leap.measure, iter(range(100))
 
     def stop_second(*arguments):
@@ -271,8 +278,8 @@ def test_a_training_stopped_halfway_ends_at_the_same_weights(options, tmp_path, 
 
     monkeypatch.setattr(train_leap, "measure", stop_second)
     with pytest.raises(Stopped):
-        train_leap.train(run, wholes, tmp_path / "halted")
-    resumed, curve_again = train_leap.train(run, wholes, tmp_path / "halted")
+        train(tmp_path / "halted")
+    resumed, curve_again = train(tmp_path / "halted")
     assert curve_again == curve and [point["updates"] for point in curve] == [2, 4, 6]
     assert {f"accuracy_{level}" for level in LEVELS} < curve[0].keys()
     for one, other in zip(straight.parameters(), resumed.parameters(), strict=True):
@@ -281,5 +288,6 @@ def test_a_training_stopped_halfway_ends_at_the_same_weights(options, tmp_path, 
 
 def test_a_card_tells_what_was_learnt_from_and_how_well_on_each_level():
     point = {"updates": 2, "loss": 1.0, "held_out_loss": 1.0, "held_out_accuracy": 0.5, f"accuracy_{LEVELS[0]}": 0.25}
-    text = train_leap.card(small_run(), {"parameters": 10, "curve": [point]})
-    assert f"{LEVELS[0]} 0.250" in text and "with goal True" in text and "| 2 | 1 | 1 | 0.5 |" in text
+    facts = train_leap.facts(small_run(), {"parameters": 10, "curve": [point]})
+    assert facts["Held-out accuracy"] == f"{LEVELS[0]} 0.250" and "with goal True" in facts["Recipe"]
+    assert facts["Model"] == "leap, 10 parameters" and facts["Data"] == f"{', '.join(LEVELS)}, each less 2 held-out episodes"

@@ -10,9 +10,10 @@ import torch
 from pipeline import PipelineError
 from pipeline.data.episodes import Episodes
 from pipeline.evidence import checkpoints
-from pipeline.learning import training
+from pipeline.learning import descent, loop
+from pipeline.methods.trajectory_transformer import discretization, further
 from pipeline.methods.trajectory_transformer import model as trajectory_transformer
-from pipeline.methods.trajectory_transformer import train as verb
+from pipeline.methods.trajectory_transformer import train as train_trajectory_transformer
 from pipeline.methods.trajectory_transformer.discretization import QuantileDiscretizer
 from pipeline.study.runs import TRAJECTORY_TRANSFORMER
 from tests.toy import assert_one_sentence
@@ -31,36 +32,39 @@ def whole() -> Episodes:
 
 
 def train(whole, path, run=RUN):
+    """The trained model, and the curve."""
     torch.manual_seed(7)  # what happened before must not matter
-    return verb.train(run, whole[:3], whole[3:], None, path)
+    training = train_trajectory_transformer.prepare(run, whole)
+    curve = loop.train(run, training, path)
+    return training.model(), curve
 
 
 @pytest.mark.parametrize(("update", "rate"), [(0, 1e-5), (49, 5e-4), (99, 1e-3), (100, 1e-3), (600, 5.5e-4), (1100, 1e-4)])
 def test_the_learning_rate_warms_up_and_falls_to_a_tenth(update, rate):
     run = dataclasses.replace(RUN, updates=1100, warmup_updates=100, learning_rate=1e-3)
-    assert training.learning_rate(run, update) == pytest.approx(rate)
+    assert descent.learning_rate(run, update) == pytest.approx(rate)
 
 
 def test_a_run_stopped_after_an_interval_ends_at_the_same_weights(whole, tmp_path, monkeypatch):
-    model, _, curve = train(whole, tmp_path / "undisturbed.safetensors")
-    keep = training.keep
+    model, curve = train(whole, tmp_path / "undisturbed.safetensors")
+    keep = checkpoints.write_tensors
 
     def keep_and_stop(*arguments):
         keep(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "keep", keep_and_stop)
+    monkeypatch.setattr(checkpoints, "write_tensors", keep_and_stop)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             train(whole, tmp_path / "stopped.safetensors")
     monkeypatch.undo()
-    again, _, curve_again = train(whole, tmp_path / "stopped.safetensors")
+    again, curve_again = train(whole, tmp_path / "stopped.safetensors")
     assert curve == curve_again and [point["updates"] for point in curve] == [2, 4, 5]
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
 
 
 def test_tokens_seen_are_counted_in_the_curve_and_in_the_model(whole, tmp_path):
-    model, _, curve = train(whole, tmp_path / "training.safetensors")
+    model, curve = train(whole, tmp_path / "training.safetensors")
     assert model.config.block_size == 49
     assert [point["tokens_seen"] for point in curve] == [2 * 2 * 49, 4 * 2 * 49, 5 * 2 * 49]
     assert model.config.tokens_seen == 5 * 2 * 49
@@ -75,7 +79,8 @@ def test_a_loss_that_is_not_finite_ends_the_training_with_a_sentence(whole, tmp_
 
 def test_bins_are_made_from_the_episodes_to_learn_from_alone(whole, tmp_path):
     far = dataclasses.replace(whole, observations=whole.observations + 100 * (np.arange(4) == 3)[:, None, None])
-    _, bins, _ = verb.train(RUN, far[:3], far[3:], None, tmp_path / "training.safetensors")
+    train_trajectory_transformer.prepare(RUN, far).beside(tmp_path)
+    bins = discretization.read(tmp_path / discretization.FILE, RUN.bins)
     assert bins.thresholds[-1, 0] == whole.observations[:3, :, 0].max() < 50
 
 
@@ -116,8 +121,8 @@ def test_held_out_losses_of_a_model_that_knows_nothing_are_the_logarithm_of_its_
         return [torch.optim.SGD(model.parameters(), 0.0)]
 
     monkeypatch.setattr(trajectory_transformer, "make_optimizers", idle)
-    monkeypatch.setattr(training, "learning_rate", lambda run, update: 0.0)
-    _, _, curve = train(whole, tmp_path / "training.safetensors", dataclasses.replace(RUN, precision="float32"))
+    monkeypatch.setattr(descent.training, "__defaults__", (lambda run, update: 0.0,))
+    _, curve = train(whole, tmp_path / "training.safetensors", dataclasses.replace(RUN, precision="float32"))
     by_chance = pytest.approx(np.log(11), rel=1e-5)
     for point in curve:
         assert {kind: point[f"held_out_{kind}"] for kind in trajectory_transformer.KINDS} == dict.fromkeys(
@@ -139,7 +144,7 @@ def test_held_out_losses_are_means_over_eight_batches_of_thirty_two_windows(whol
         "losses_by_kind",
         lambda model, batch: dict.fromkeys(trajectory_transformer.KINDS, float(next(numbers))),
     )
-    _, _, curve = train(whole, tmp_path / "training.safetensors")
+    _, curve = train(whole, tmp_path / "training.safetensors")
     # losses 0 to 7, then 8 to 15, then 16 to 23; three episodes are learnt from, one is held out
     assert [point["held_out_action"] for point in curve] == [3.5, 11.5, 19.5]
     assert drawn == [(3, 2)] * 2 + [(1, 32)] * 8 + [(3, 2)] * 2 + [(1, 32)] * 8 + [(3, 2)] + [(1, 32)] * 8
@@ -181,7 +186,7 @@ def test_a_checkpoint_is_trained_further_and_its_tokens_add_up(own_toy):
     evidence = own_toy.root / "results" / "training" / "local_tt_halfcheetah.json"
     bins = (card.parent / "discretizer.safetensors").read_bytes()
     once = json.loads(evidence.read_text(encoding="utf-8"))["values"]
-    words = ("pipeline.methods.trajectory_transformer.train", "local_tt_halfcheetah", "--from", "local_tt_halfcheetah")
+    words = ("pipeline.methods.trajectory_transformer.further", "local_tt_halfcheetah", "--from", "local_tt_halfcheetah")
     done = own_toy.run(*words)
     assert done.returncode == 0, done.stderr
     twice = json.loads(evidence.read_text(encoding="utf-8"))["values"]
@@ -203,11 +208,11 @@ def test_a_checkpoint_is_trained_further_and_its_tokens_add_up(own_toy):
 
 def test_further_training_has_its_own_rate_and_number_of_updates():
     run = dataclasses.replace(RUN, updates=9, learning_rate=0.5, further_updates=3, further_learning_rate=0.1)
-    assert verb.going_on(run) == dataclasses.replace(run, updates=3, learning_rate=0.1)
+    assert further.going_on(run) == dataclasses.replace(run, updates=3, learning_rate=0.1)
 
 
 def test_a_checkpoint_of_another_architecture_is_not_trained_further(own_toy):
-    words = ("pipeline.methods.trajectory_transformer.train", "local_tt_halfcheetah", "--from")
+    words = ("pipeline.methods.trajectory_transformer.further", "local_tt_halfcheetah", "--from")
     before = own_toy.snapshot()
     assert_one_sentence(own_toy.run(*words, "local_dt_halfcheetah"), "local_dt_halfcheetah", "missing keys")
     assert_one_sentence(own_toy.run(*words, "nothing"), "nothing holds no checkpoint")

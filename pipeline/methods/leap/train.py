@@ -1,6 +1,4 @@
-"""Train LEAP, or a rival that sees the same, on the demonstrations of all levels.
-
-    python -m pipeline make training/local_leap_goal
+"""How LEAP, or a rival that sees the same, is trained on the demonstrations of all levels.
 
 One model learns all levels. A batch takes level, episode and first step at random; the actions from there on, as many as the
 level's plans have, are learnt by the whole pseudo-likelihood: each is masked once, alone, and guessed from the others. What is
@@ -11,7 +9,6 @@ came before; cloning learns the first action alone.
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +19,9 @@ from torch.nn import functional
 from pipeline import PipelineError, files
 from pipeline.data import demonstrations
 from pipeline.data.demonstrations import Demonstrations
-from pipeline.evidence import checkpoints, recipes, records
-from pipeline.graph import command
-from pipeline.learning import guards, training
+from pipeline.evidence import recipes, records
+from pipeline.learning import datasets, descent, loop
+from pipeline.learning.loop import Training
 from pipeline.methods.leap.grid_cloning import GridCloningConfig, GridCloningModel
 from pipeline.methods.leap.model import PAD, LeapConfig, LeapModel, conditional_logits
 from pipeline.worlds import levels
@@ -136,28 +133,22 @@ def build(run):
     return model_class(config)
 
 
-def split(whole: Demonstrations, run) -> tuple[Demonstrations, Demonstrations]:
-    """Episodes to learn from, and the last ones, held out."""
-    return whole[: len(whole) - run.held_out_episodes], whole[len(whole) - run.held_out_episodes :]
-
-
-def train(run, wholes: list[Demonstrations], saved: Path) -> tuple[torch.nn.Module, list[dict]]:
-    """Train to the end and return the model and its curve. Progress is kept in `saved` after each interval."""
+def prepare(run, wholes: list[Demonstrations]) -> Training:
+    """A new model, trained by AdamW on all levels; measured on as many held-out windows of each."""
     for whole in wholes:
-        training.check_size(run, whole.level, len(whole), int(whole.lengths.max(initial=0)))
-    learnt, unseen = zip(*(split(whole, run) for whole in wholes), strict=True)
+        datasets.check_size(run, whole.level, len(whole), int(whole.lengths.max(initial=0)))
+    learnt, unseen = zip(*(datasets.split(whole, run) for whole in wholes), strict=True)
     drawers = [Drawer(whole, run) for whole in learnt]
     generator = np.random.default_rng(HELD_OUT_SEED)
     held_out = {whole.level: Drawer(whole, run).draw(generator, HELD_OUT_WINDOWS) for whole in unseen}
     torch.manual_seed(run.seed)
     model = build(run)
-    optimizers = [torch.optim.AdamW(model.parameters(), run.learning_rate, tuple(run.betas), weight_decay=run.weight_decay)]
 
-    def update(generator: np.random.Generator) -> Tensor:
+    def batch_loss(generator: np.random.Generator) -> Tensor:
         return loss(model, draw(drawers, generator, run.batch_size))
 
-    curve = training.train(run, model, optimizers, update, lambda: measure(model, held_out), saved)
-    return model.eval(), curve
+    optimizers, told = {"optimizer_0": descent.adamw(run, model)}, ("loss", "held_out_loss", "held_out_accuracy")
+    return descent.training(run, model, optimizers, batch_loss, lambda: measure(model, held_out), told)
 
 
 def read(run) -> list[Demonstrations]:
@@ -172,45 +163,12 @@ def read(run) -> list[Demonstrations]:
     return wholes
 
 
-def card(run, values: dict) -> str:
-    """The checkpoint's card; its curve leaves single levels out."""
-    settings = {
-        key.replace("_", " "): value for key, value in records.fields(run).items() if key not in ("name", "data", "method")
-    }
-    last = values["curve"][-1]
-    facts = {
+def facts(run, values: dict) -> dict[str, str]:
+    """What the checkpoint's card says, by title."""
+    last = {key.removeprefix("accuracy_"): value for key, value in values["curve"][-1].items() if key.startswith("accuracy_")}
+    return {
         "Model": f"{run.method.replace('_', ' ')}, {values['parameters']:,} parameters",
         "Data": f"{', '.join(run.data)}, each less {run.held_out_episodes} held-out episodes",
-        "Recipe": ", ".join(f"{key} {value}" for key, value in settings.items()),
-        "Held-out accuracy": ", ".join(
-            f"{key.removeprefix('accuracy_')} {value:.3f}" for key, value in last.items() if key.startswith("accuracy_")
-        ),
+        "Recipe": loop.settings(run),
+        "Held-out accuracy": ", ".join(f"{level} {value:.3f}" for level, value in last.items()),
     }
-    kept = ("updates", "loss", "held_out_loss", "held_out_accuracy")
-    curve = [{key: point[key] for key in kept} for point in values["curve"]]
-    return checkpoints.card(run.name, facts, curve[:: max(1, len(curve) // 10)] + curve[-1:])
-
-
-def main() -> None:
-    """Train, write the checkpoint, then its evidence, then forget the working state."""
-    parser = command.parser(__doc__, recipes.LEAP_TRAININGS)
-    recipe = command.find(parser.parse_args().name, recipes.LEAP_TRAININGS)
-    run = recipe.run
-    guards.refuse_lesser_training(recipe)
-    torch.set_num_threads(1)
-    saved = files.ROOT / "build" / "training" / f"{run.name}.safetensors"
-    model, curve = train(run, read(run), saved)
-    values = {
-        "updates": run.updates,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "windows_seen": run.updates * run.batch_size,
-        **{key: curve[-1][key] for key in ("loss", "held_out_loss", "held_out_accuracy")},
-        "curve": curve,
-    }
-    checkpoints.write_model(files.ROOT / "checkpoints" / run.name, model, card(run, records.plain(values)))
-    records.write(recipe, values)
-    saved.unlink()
-
-
-if __name__ == "__main__":
-    command.run(main)

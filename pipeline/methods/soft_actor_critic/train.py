@@ -1,26 +1,21 @@
-"""Train the behaviour policy: soft actor-critic, stopped at the level of D4RL's medium policy.
+"""How the behavior policy is trained: soft actor-critic, stopped at the level of D4RL's medium policy.
 
-    python -m pipeline make training/local_sac_halfcheetah_medium
-
-Training goes in intervals of whole episodes. Each interval begins with seeds of its own and freshly reset simulators, so
-that networks, optimizers and replay buffer are all there is to keep: a killed run resumes at its last interval and ends
-at the same bytes as an undisturbed one. After each interval the policy, sampled stochastically, plays 20 episodes.
+Training goes in intervals of whole episodes. Each begins with seeds of its own and freshly reset simulators, so that networks,
+optimizers and replay buffer are all there is to keep. After each the policy, sampled stochastically, plays 20 episodes.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
-from pathlib import Path
+import functools
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
-from pipeline import PipelineError, files
-from pipeline.evidence import checkpoints, recipes, records
-from pipeline.evidence.records import Recipe
-from pipeline.graph import command
+from pipeline import PipelineError
+from pipeline.evidence import checkpoints
+from pipeline.evidence.checkpoints import Tensors
+from pipeline.learning import loop
+from pipeline.learning.loop import Curve, Tick, Training
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.policies.behaviour import BehaviourPolicy
 from pipeline.study import runs
@@ -29,31 +24,28 @@ from pipeline.worlds import environments
 REPLAY_ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
-def optimizers(agent) -> dict[str, torch.optim.Optimizer]:
-    """Soft actor-critic's three optimizers by name."""
-    return {"actor": agent.actor.optimizer, "critic": agent.critic.optimizer, "entropy": agent.ent_coef_optimizer}
+def trained(agent) -> tuple[dict, dict]:
+    """Soft actor-critic's networks, and its three optimizers, by name."""
+    optimizers = {"actor": agent.actor.optimizer, "critic": agent.critic.optimizer, "entropy": agent.ent_coef_optimizer}
+    return {"policy": agent.policy}, {f"optimizer.{name}": optimizer for name, optimizer in optimizers.items()}
 
 
-def agent_state(agent) -> dict[str, torch.Tensor]:
+def agent_state(agent) -> Tensors:
     """Everything an interval starts from, as named tensors."""
     count = agent.replay_buffer.size()
-    state = {f"policy.{name}": tensor for name, tensor in agent.policy.state_dict().items()}
-    state |= {f"replay.{name}": torch.from_numpy(getattr(agent.replay_buffer, name)[:count].copy()) for name in REPLAY_ARRAYS}
-    for name, optimizer in optimizers(agent).items():
-        state |= {f"optimizer.{name}.{key}": tensor for key, tensor in checkpoints.optimizer_tensors(optimizer).items()}
-    return state | {"log_entropy_coefficient": agent.log_ent_coef.data, "updates": torch.tensor(agent._n_updates)}
+    replay = {f"replay.{name}": torch.from_numpy(getattr(agent.replay_buffer, name)[:count].copy()) for name in REPLAY_ARRAYS}
+    numbers = {"log_entropy_coefficient": agent.log_ent_coef.data, "updates": torch.tensor(agent._n_updates)}
+    return loop.state(*trained(agent)) | replay | numbers
 
 
-def restore(agent, state: dict[str, torch.Tensor]) -> None:
+def restore(agent, state: Tensors) -> None:
     """The inverse of `agent_state`."""
-    agent.policy.load_state_dict(checkpoints.subset(state, "policy."))
+    loop.restore(*trained(agent), state)
     buffer = agent.replay_buffer
     for name, tensor in checkpoints.subset(state, "replay.").items():
         getattr(buffer, name)[: len(tensor)] = tensor.numpy()
     buffer.pos = len(state["replay.rewards"])
     agent.log_ent_coef.data.copy_(state["log_entropy_coefficient"])
-    for name, optimizer in optimizers(agent).items():
-        checkpoints.load_optimizer(optimizer, checkpoints.subset(state, f"optimizer.{name}."))
     agent._n_updates = int(state["updates"])
 
 
@@ -84,22 +76,25 @@ def actor_model(agent, run: runs.Behaviour) -> GaussianPolicyModel:
     return model.eval()
 
 
-def train_interval(agent, run: runs.Behaviour, interval: int) -> None:
-    """One interval: own seeds, fresh simulators, one gradient update per environment step."""
+def train_interval(agent, run: runs.Behaviour, interval: int, tick: Tick) -> dict[str, int]:
+    """One interval: own seeds, fresh simulators, one gradient update per environment step; returns the steps taken by then."""
     agent.set_random_seed(run.seed + 1000 * (interval + 1))
     agent._last_obs = None
     agent.num_timesteps = interval * run.interval_steps
     agent.learn(run.interval_steps, reset_num_timesteps=False)
+    tick(run.interval_steps)
+    return {"steps": (interval + 1) * run.interval_steps}
 
 
-def measure(agent, run: runs.Behaviour) -> list[float]:
-    """Returns of the stochastic policy over the run's evaluation episodes."""
+def measure(agent, run: runs.Behaviour) -> dict:
+    """Returns of the stochastic policy over the run's evaluation episodes, and their mean."""
     policy = BehaviourPolicy(actor_model(agent, run))
     episodes = environments.play(policy, run.environment, range(10_000, 10_000 + run.evaluation_episodes))
-    return [round(float(total), 3) for total in episodes["rewards"].sum(axis=1)]
+    returns = [round(float(total), 3) for total in episodes["rewards"].sum(axis=1)]
+    return {"return_mean": round(float(np.mean(returns)), 3), "returns": returns}
 
 
-def reached(run: runs.Behaviour, curve: list[dict]) -> bool:
+def reached(run: runs.Behaviour, curve: Curve) -> bool:
     """Whether the policy's mean return has reached `target_return - tolerance`.
 
     Raises:
@@ -112,75 +107,35 @@ def reached(run: runs.Behaviour, curve: list[dict]) -> bool:
     return False
 
 
-def train(
-    run: runs.Behaviour,
-    work: Path,
-    ended: Callable[[runs.Behaviour, list[dict]], bool] = reached,
-    keep: Callable[[object, int], dict] = lambda agent, steps: {},
-) -> tuple[GaussianPolicyModel, list[dict]]:
-    """Train until it has ended; return the policy and its learning curve. Progress is kept in `work` after each interval.
+def read(run: runs.Behaviour) -> None:
+    """Nothing: what is learned from is played meanwhile."""
+    return None
 
-    Args:
-        ended: whether training is over, by its curve so far.
-        keep: given the agent and the steps it has taken after an interval, what else that point of the curve tells.
 
-    Raises:
-        PipelineError: whatever `ended` raises.
-    """
+def prepare(run: runs.Behaviour, nothing: None = None) -> Training:
+    """A new agent, trained until the level is reached."""
     agent = make_agent(run)
-    saved, curve = work / "state.safetensors", []
-    if saved.exists():
-        tensors, metadata = checkpoints.read_tensors(saved)
-        if metadata["run"] == records.fields(run):
-            curve = metadata["curve"]
-            restore(agent, tensors)
-    with tqdm(total=run.maximum_steps, initial=len(curve) * run.interval_steps, unit="step", desc=run.name) as bar:
-        while not ended(run, curve):
-            train_interval(agent, run, len(curve))
-            returns = measure(agent, run)
-            steps = (len(curve) + 1) * run.interval_steps
-            point = {"steps": steps, "return_mean": round(float(np.mean(returns)), 3), "returns": returns}
-            curve.append({**point, **keep(agent, steps)})
-            checkpoints.write_tensors(saved, agent_state(agent), {"run": records.fields(run), "curve": curve})
-            bar.update(run.interval_steps)
-            bar.set_postfix(mean_return=round(curve[-1]["return_mean"]))
-    return actor_model(agent, run), curve
+    return Training(
+        interval=functools.partial(train_interval, agent, run),
+        measure=functools.partial(measure, agent, run),
+        state=functools.partial(agent_state, agent),
+        restore=functools.partial(restore, agent),
+        ended=functools.partial(reached, run),
+        total=run.maximum_steps,
+        model=functools.partial(actor_model, agent, run),
+        told=("return_mean",),
+        seen={},
+        unit="steps",
+    )
 
 
-def card(run: runs.Behaviour, curve: list[dict]) -> str:
-    """The checkpoint's card."""
-    facts = {
+def facts(run: runs.Behaviour, values: dict) -> dict[str, str]:
+    """What the checkpoint's card says, by title."""
+    return {
         "Model": f"tanh-Gaussian policy, hidden layers {' and '.join(map(str, run.hidden_sizes))}",
         "Trained by": "soft actor-critic (stable-baselines3)",
-        "Steps": f"{curve[-1]['steps']:,} of {run.environment}, seed {run.seed}",
+        "Steps": f"{values['steps']:,} of {run.environment}, seed {run.seed}",
         "Stopped": f"when {run.evaluation_episodes} stochastic episodes first averaged {run.target_return - run.tolerance:.0f}",
-        "Return then": f"{curve[-1]['return_mean']:.0f} (mean of {run.evaluation_episodes} episodes)",
+        "Return then": f"{values['return_mean']:.0f} (mean of {run.evaluation_episodes} episodes)",
         "Used for": "collecting the medium dataset",
     }
-    return checkpoints.card(
-        run.name, facts, [{"steps": point["steps"], "mean return": point["return_mean"]} for point in curve[::3] + curve[-1:]]
-    )
-
-
-def finish(recipe: Recipe, model: GaussianPolicyModel, curve: list[dict], card: str, work: Path) -> None:
-    """Write the checkpoint, then its evidence, then forget the working state."""
-    checkpoints.write_model(files.ROOT / "checkpoints" / recipe.name, model, card)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    records.write(
-        recipe, {"steps": curve[-1]["steps"], "parameters": parameters, "return_mean": curve[-1]["return_mean"], "curve": curve}
-    )
-    shutil.rmtree(work)
-
-
-def main() -> None:
-    """Train, write the checkpoint, then its evidence, then forget the working state."""
-    parser = command.parser(__doc__, recipes.BEHAVIOURS)
-    recipe = command.find(parser.parse_args().name, recipes.BEHAVIOURS)
-    torch.set_num_threads(1)
-    work = files.ROOT / "build" / "training" / recipe.name
-    model, curve = train(recipe.run, work)
-    finish(recipe, model, curve, card(recipe.run, curve), work)
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -1,27 +1,25 @@
-"""Train the behaviour policy past the level where it was stopped, and keep the policy of every interval.
-
-    python -m pipeline make training/local_sac_halfcheetah_long
+"""How the behavior policy is trained past the level where it was stopped; the policy of every interval is kept.
 
 The same training as that of `train` beside it, interval for interval: until that one stops, both give the same bytes. The
-policies are kept in `data/<name>/`, one file for each interval; a killed run resumes at its last interval.
+policies are kept in `data/<name>/`, one file for each interval.
 """
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
-import torch
-
 from pipeline import files
-from pipeline.evidence import checkpoints, recipes
-from pipeline.graph import command
-from pipeline.methods.soft_actor_critic import train as train_behaviour
+from pipeline.evidence import checkpoints
+from pipeline.learning.loop import Curve, Tick, Training
+from pipeline.methods.soft_actor_critic import train
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
+from pipeline.methods.soft_actor_critic.train import read  # noqa: F401 - the same
 
 
-def kept_policy(name: str, steps: int, root: Path = files.ROOT) -> Path:
+def kept_policy(name: str, steps: int) -> Path:
     """The file that holds the policy after so many steps of a long training."""
-    return Path(root) / "data" / name / f"steps_{steps:06}.safetensors"
+    return files.ROOT / "data" / name / f"steps_{steps:06}.safetensors"
 
 
 def read_policy(path: Path, hidden_sizes: tuple[int, ...]) -> GaussianPolicyModel:
@@ -35,48 +33,27 @@ def read_policy(path: Path, hidden_sizes: tuple[int, ...]) -> GaussianPolicyMode
     return model.eval()
 
 
-def ended(run, curve: list[dict]) -> bool:
+def prepare(run, nothing: None = None) -> Training:
+    """A new agent, trained to `maximum_steps`; each interval's policy is kept before its progress is, and its point of the
+    curve names the file's sha256.
+    """
+    training = train.prepare(run)
+
+    def interval(number: int, tick: Tick) -> dict:
+        point = training.interval(number, tick)
+        policy = kept_policy(run.name, point["steps"])
+        checkpoints.write_tensors(policy, training.model().state_dict())
+        return {**point, "policy_sha256": files.sha256(policy)}
+
+    return training._replace(interval=interval, ended=functools.partial(all_taken, run))
+
+
+def facts(run, values: dict) -> dict[str, str]:
+    """What the checkpoint's card says, by title."""
+    use = "data better than the medium dataset; its policies on the way, for the log of a whole training"
+    return {**train.facts(run, values), "Stopped": f"after {run.maximum_steps:,} steps", "Used for": use}
+
+
+def all_taken(run, curve: Curve) -> bool:
     """Whether all of a training's steps are taken."""
     return len(curve) * run.interval_steps >= run.maximum_steps
-
-
-def train(run, work: Path, root: Path = files.ROOT) -> tuple[GaussianPolicyModel, list[dict]]:
-    """Train to `maximum_steps`; return the last policy and the learning curve, in which each point names its policy's sha256.
-
-    Progress is kept in `work` after each interval, the interval's policy below `root` before it.
-    """
-
-    def keep(agent, steps: int) -> dict:
-        policy = kept_policy(run.name, steps, root)
-        checkpoints.write_tensors(policy, train_behaviour.actor_model(agent, run).state_dict())
-        return {"policy_sha256": files.sha256(policy)}
-
-    return train_behaviour.train(run, work, ended, keep)
-
-
-def card(run, curve: list[dict]) -> str:
-    """The checkpoint's card."""
-    facts = {
-        "Model": f"tanh-Gaussian policy, hidden layers {' and '.join(map(str, run.hidden_sizes))}",
-        "Trained by": "soft actor-critic (stable-baselines3)",
-        "Steps": f"{curve[-1]['steps']:,} of {run.environment}, seed {run.seed}",
-        "Return then": f"{curve[-1]['return_mean']:.0f} (mean of {run.evaluation_episodes} stochastic episodes)",
-        "Used for": "data better than the medium dataset; its policies on the way, for the log of a whole training",
-    }
-    return checkpoints.card(
-        run.name, facts, [{"steps": point["steps"], "mean return": point["return_mean"]} for point in curve[::10] + curve[-1:]]
-    )
-
-
-def main() -> None:
-    """Train, write the last policy's checkpoint, then the evidence, then forget the working state; kept policies stay."""
-    parser = command.parser(__doc__, recipes.LONG_BEHAVIOURS)
-    recipe = command.find(parser.parse_args().name, recipes.LONG_BEHAVIOURS)
-    torch.set_num_threads(1)
-    work = files.ROOT / "build" / "training" / recipe.name
-    model, curve = train(recipe.run, work)
-    train_behaviour.finish(recipe, model, curve, card(recipe.run, curve), work)
-
-
-if __name__ == "__main__":
-    command.run(main)

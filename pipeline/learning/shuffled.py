@@ -1,0 +1,20 @@
+"""Train as `learning.supervised` does, told the returns of other episodes: the control that must not obey."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.data.episodes import Episodes
+from pipeline.learning import datasets
+from pipeline.learning.supervised import facts, prepare  # noqa: F401 - the same, on other data
+
+
+def shuffled(whole: Episodes, seed: int) -> Episodes:
+    """The episodes, each with the rewards, and so the returns to go, of one drawn without replacement."""
+    order = np.random.default_rng(seed).permutation(len(whole))
+    return Episodes(whole.observations, whole.actions, whole.rewards[order])
+
+
+def read(run) -> Episodes:
+    """The run's dataset, its returns shuffled over episodes; raises as `datasets.whole_dataset` does."""
+    return shuffled(datasets.whole_dataset(run), run.seed)
