@@ -9,8 +9,9 @@ changed, came or went must have run. Then the new digests are written, and below
 commits, with what outcome, on which processor. What follows from what was played is computed again in full, as at every check.
 
 Refused, each in a sentence: evidence whose run, inputs or versions changed; a statement that changed and did not run, unless it
-leads to nothing but an error, or stands in a function that nothing names; other bytes; code in C that compiles to other bytes,
-where the first shard does not come out as recorded; times; and what was renewed twice already, which is to be made again.
+leads to nothing but an error, or stands in a function or a class that nothing which can run names; other bytes; code in C that
+compiles to other bytes, where the first shard does not come out as recorded; times; and what was renewed twice already, which
+is to be made again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,8 +150,8 @@ class History:
 class Statement:
     """A statement of a file, of a compound one the head alone.
 
-    text: what it says to the interpreter. node: it. fails: whether it can only lead to an error. within: the functions that
-    it lies in.
+    text: what it says to the interpreter. node: it. fails: whether it can only lead to an error. within: the classes and the
+    functions that it lies in.
     """
 
     text: str
@@ -174,26 +176,62 @@ def statements(tree: ast.Module) -> list[Statement]:
     """Every function of a file, and every statement inside one."""
     found: list[Statement] = []
 
-    def visit(block: list[ast.stmt], within: tuple[str, ...], fails: bool) -> None:
+    def visit(block: list[ast.stmt], classes: tuple[str, ...], within: tuple[str, ...], fails: bool) -> None:
         fails = fails or isinstance(block[-1], ast.Raise)
         for node in block:
             function = isinstance(node, FUNCTIONS)
             if (within or function) and not syntax.is_docstring(node):
-                found.append(Statement(head(node), node, fails or isinstance(node, ast.Raise), within))
+                found.append(Statement(head(node), node, fails or isinstance(node, ast.Raise), (*classes, *within)))
+            owners = (*classes, node.name) if isinstance(node, ast.ClassDef) else classes
             inside = [each.body for each in (*getattr(node, "handlers", []), *getattr(node, "cases", []))]
             for each in (*(getattr(node, name, []) for name in BLOCKS[:3]), *inside):
                 if each:
-                    visit(each, (*within, node.name) if function else within, fails and not function)
+                    visit(each, owners, (*within, node.name) if function else within, fails and not function)
 
-    visit(tree.body, (), False)
+    visit(tree.body, (), (), False)
     return found
 
 
 def named(trees: list[ast.Module]) -> set[str]:
-    """Every name that files use: of variables, attributes and imports, and what stands in strings."""
-    nodes = [node for tree in trees for node in ast.walk(tree)]
+    """Every name that can be asked for: of variables and attributes, and what stands in strings, where files are imported, and
+    in functions and classes that are themselves asked for.
+    """
+    parts = [part for tree in trees for part in owned(tree, ())]
+    aliases = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.alias)]
+    used, before = set(), None
+    while before != used:
+        before = set(used)
+        for names, nodes in parts:
+            if can_run(names, used):
+                used.update(*map(names_of, nodes))
+        used |= {each.name for each in aliases if each.asname in used}
+    return used
+
+
+def can_run(names: tuple[str, ...], used: set[str]) -> bool:
+    """Whether what lies in functions and classes of these names can run; Python itself calls methods such as `__init__`."""
+    return all(name in used or name.startswith("__") for name in names)
+
+
+def owned(block: ast.Module | ast.ClassDef, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[ast.AST]]]:
+    """The parts of a file or a class: the names of the classes and of the function that each lies in, none where it runs as
+    soon as the file is imported, and its nodes.
+    """
+    for node in block.body:
+        if isinstance(node, ast.ClassDef):
+            yield (), [*node.bases, *node.keywords, *node.decorator_list]
+            yield from owned(node, (*names, node.name))
+        elif isinstance(node, FUNCTIONS):
+            yield (), [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+            yield (*names, node.name), [node]
+        else:
+            yield (), [node]
+
+
+def names_of(tree: ast.AST) -> set[str]:
+    """Names of variables and attributes, and strings, below a node."""
+    nodes = list(ast.walk(tree))
     used = {node.id for node in nodes if isinstance(node, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-    used |= {node.name for node in nodes if isinstance(node, ast.alias)}
     return used | {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
@@ -203,7 +241,7 @@ def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> lis
     Args:
         old, new: the file as it was and as it is.
         lines: those that ran.
-        used: names that anything uses; a function of another name cannot run.
+        used: names that can be asked for; a function or a class of another name cannot run.
     """
     before = [each.text for each in statements(syntax.parse(old.read_bytes()))] if old else []
     after = statements(syntax.parse(new.read_bytes()))
@@ -218,7 +256,7 @@ def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> lis
         elif getattr(node, "body", None):
             last = node.body[0].lineno  # which ran only where the head did
         functions = (*each.within, node.name) if function else each.within
-        dead = any(name not in used and not name.startswith("__") for name in functions)
+        dead = not can_run(functions, used)
         idle = isinstance(node, ast.Pass | ast.Global | ast.Nonlocal | ast.ClassDef | ast.Import | ast.ImportFrom)
         if not (lines & set(range(first, last + 1)) or each.fails or dead or idle):
             missed.append(node.lineno)
@@ -260,8 +298,8 @@ def unproven(
     ran: Lines,
     moved: dict[str, str],
 ) -> list[str]:
-    """Places in modules of a checkout that another one has not, and that did not run. A function that no module names, of all
-    that belong to the result, cannot run.
+    """Places in modules of a checkout that another one has not, and that did not run. A function that nothing which can run
+    names, in all modules that belong to the result, cannot run.
 
     Args:
         moved: where files that lie elsewhere in the other checkout lie there.

@@ -61,6 +61,36 @@ def test_a_function_that_nothing_names_need_not_run_but_one_that_is_named_must(t
     assert missed(tmp_path, used, {3, 4, 5, 7, 8}) == [11, 12]
 
 
+def test_a_function_that_only_an_unused_one_names_need_not_run_nor_need_a_class_that_nothing_makes(tmp_path):
+    chain = OLD + "\n\ndef helper(x):\n    return x + 1\n\n\ndef idle(x):\n    return helper(x)\n"
+    assert missed(tmp_path, chain, {3, 4, 5, 7, 8}) == []
+    assert missed(tmp_path, chain + "\n\nhelper(3)\n", {3, 4, 5, 7, 8}) == [11, 12]
+    assert missed(tmp_path, chain + "\n\nidle(3)\n", {3, 4, 5, 7, 8}) == [11, 12, 15, 16]
+    made = OLD + "\n\nclass Batches:\n    def __init__(self):\n        self.size = 3\n"
+    assert missed(tmp_path, made, {3, 4, 5, 7, 8}) == []
+    assert missed(tmp_path, made + "\n\nBatches()\n", {3, 4, 5, 7, 8}) == [12, 13]
+
+
+def named(*texts: str) -> set[str]:
+    """The names that files can be asked for."""
+    return renewal.named([syntax.parse(text.encode()) for text in texts])
+
+
+def test_names_are_those_that_what_can_run_uses():
+    module = "from other import a as b, c\n\ndef f():\n    return b\n\ndef g():\n    return c\n"
+    assert named(module) == set()
+    assert named(module, "f") == {"f", "b", "a"}  # what is imported under another name is asked for by that
+    assert named(module, "x = 'g'") == {"x", "g", "c"}  # a string may name it, as for getattr
+
+
+def test_what_runs_when_a_file_is_imported_is_asked_for():
+    text = "@wrap\ndef f(x=first()):\n    return inner()\n\n"
+    text += "class C(Base):\n    size = second()\n    def m(self):\n        third()\n"
+    assert named(text) == {"wrap", "first", "Base", "size", "second"}
+    assert named(text, "C") == {"wrap", "first", "Base", "size", "second", "C"}
+    assert named(text, "C().m") == {"wrap", "first", "Base", "size", "second", "C", "m", "third"}
+
+
 def test_a_changed_default_needs_its_function_to_have_run(tmp_path):
     new = OLD.replace("(policy, steps)", "(policy, steps=3)")
     assert missed(tmp_path, new, set()) == [1]
