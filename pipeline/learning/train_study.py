@@ -39,7 +39,7 @@ def device() -> str:
 def shuffled(whole: Episodes, seed: int) -> Episodes:
     """The episodes, each with the rewards, and so the returns to go, of one drawn without replacement."""
     order = np.random.default_rng(seed).permutation(len(whole))
-    return Episodes(whole.observations, whole.actions, whole.rewards[order])
+    return replace(whole, rewards=whole.rewards[order])
 
 
 def read(run) -> Episodes:

@@ -19,6 +19,7 @@ from pipeline import PipelineError, files
 from pipeline.data import episodes
 from pipeline.data.episodes import Episodes
 from pipeline.evidence import checkpoints, recipes, records
+from pipeline.worlds.world import find_world
 
 Update = Callable[[np.random.Generator], Tensor]  # draws a batch and returns its loss
 Measure = Callable[[], dict[str, float]]  # figures on held-out data
@@ -30,12 +31,13 @@ def whole_dataset(run) -> Episodes:
     Raises:
         PipelineError: the dataset cannot be read, is not the one its evidence describes, or is too small.
     """
-    whole = episodes.read(files.ROOT / "data" / f"{run.data}.hdf5")
-    known = records.read(recipes.COLLECTIONS[run.data].path())["values"]["arrays_sha256_of_dataset"]
+    collection = recipes.COLLECTIONS[run.data]
+    whole = episodes.read(files.ROOT / "data" / f"{run.data}.hdf5", find_world(collection.run.environment))
+    known = records.read(collection.path())["values"]["arrays_sha256_of_dataset"]
     if episodes.sha256(whole) != known:
         described = f"results/datasets/{run.data}.json describes"
         raise PipelineError(f"data/{run.data}.hdf5 is not the dataset that {described}: collect it again")
-    check_size(run, run.data, len(whole), whole.rewards.shape[1])
+    check_size(run, run.data, len(whole), whole.lengths.max())
     return whole
 
 
@@ -45,7 +47,9 @@ def check_size(run, data: str, episodes: int, steps: int) -> None:
         held_out = f"{run.name} holds out {run.held_out_episodes}"
         raise PipelineError(f"{data} has {episodes} episodes and {held_out}, so none is left to learn from")
     if steps < (window := getattr(run, "transitions", 1)):
-        raise PipelineError(f"{data} has episodes of {steps} transitions and {run.name} learns from windows of {window}")
+        raise PipelineError(
+            f"{data} has no episode of more than {steps} transitions, and {run.name} learns from windows of {window}"
+        )
 
 
 def dataset(run) -> tuple[Episodes, Episodes]:

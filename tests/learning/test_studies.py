@@ -19,7 +19,7 @@ from pipeline.methods.soft_actor_critic import train_long
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.policies.return_conditioned import ReturnConditionedPolicy
 from pipeline.study import runs, studies
-from pipeline.worlds import environments
+from pipeline.worlds.world import HALFCHEETAH, WORLDS
 
 
 class Ones:
@@ -117,7 +117,7 @@ def test_the_rate_stays_at_its_top_after_the_warm_up():
 
 
 def test_a_kept_policy_is_read_back_as_it_was(tmp_path):
-    model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=(4,)))
+    model = GaussianPolicyModel(GaussianPolicyConfig(17, 6, (4,)))
     path = train_long.kept_policy("long", 2000, tmp_path)
     assert path == tmp_path / "data" / "long" / "steps_002000.safetensors"
     checkpoints.write_tensors(path, model.state_dict())
@@ -149,7 +149,7 @@ def test_what_a_study_left_is_whole_and_of_the_run_as_it_stands(name):
 
 
 def test_a_long_training_passes_through_the_policy_that_a_shorter_one_stops_at_and_resumes_to_the_same(monkeypatch, tmp_path):
-    monkeypatch.setitem(environments.EPISODE_STEPS, runs.ENVIRONMENT, 10)
+    monkeypatch.setitem(WORLDS, "HalfCheetah", replace(HALFCHEETAH, episode_steps=10))
     small = {"hidden_sizes": (4,), "random_steps": 15, "interval_steps": 20, "evaluation_episodes": 2, "batch_size": 8}
     stopped = replace(runs.BEHAVIOUR, **small, target_return=-1e9)
     goes_on = replace(studies.LONG, **small, maximum_steps=40)

@@ -17,6 +17,7 @@ from pipeline.evidence import checkpoints, recipes
 from pipeline.graph import command
 from pipeline.methods.soft_actor_critic import train as train_behaviour
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
+from pipeline.worlds.world import find_world
 
 
 def kept_policy(name: str, steps: int, root: Path = files.ROOT) -> Path:
@@ -24,13 +25,14 @@ def kept_policy(name: str, steps: int, root: Path = files.ROOT) -> Path:
     return Path(root) / "data" / name / f"steps_{steps:06}.safetensors"
 
 
-def read_policy(path: Path, hidden_sizes: tuple[int, ...]) -> GaussianPolicyModel:
-    """A kept policy.
+def read_policy(path: Path, environment: str, hidden_sizes: tuple[int, ...]) -> GaussianPolicyModel:
+    """A kept policy, for a world.
 
     Raises:
         CheckpointError: the file is missing or cannot be read.
     """
-    model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=hidden_sizes))
+    world = find_world(environment)
+    model = GaussianPolicyModel(GaussianPolicyConfig(world.observation_dim, world.action_dim, hidden_sizes))
     model.load_state_dict(checkpoints.read_tensors(path)[0])
     return model.eval()
 

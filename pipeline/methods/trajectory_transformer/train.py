@@ -52,7 +52,8 @@ def begin(run, learn: Episodes, earlier: str | None) -> tuple[TrajectoryTransfor
         )
     model.load_state_dict(known.state_dict())
     model.config.tokens_seen = known.config.tokens_seen
-    return model, discretization.read(files.ROOT / "checkpoints" / earlier / discretization.FILE, run.bins)
+    saved = files.ROOT / "checkpoints" / earlier / discretization.FILE
+    return model, discretization.read(saved, run.bins, model.config.transition_dim)
 
 
 def going_on(run):
