@@ -43,7 +43,7 @@ def main() -> None:
             f"lockstep, {EPISODES} episodes": (lambda: collect(range(EPISODES)), EPISODES),
             f"lockstep, {EPISODES} episodes, {WORKERS} processes": (lambda: list(workers.map(collect, halves)), EPISODES),
             f"random torques, {EPISODES} episodes": (
-                lambda: environments.play(RandomPolicy(), runs.MEDIUM.environment, range(EPISODES), STEPS),
+                lambda: environments.play(RandomPolicy(6), runs.MEDIUM.environment, range(EPISODES), STEPS),
                 EPISODES,
             ),
         }

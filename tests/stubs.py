@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 
-WORLD = "Paper-v0"  # the name under which tests enter it into `environments.EPISODE_STEPS`
+from pipeline.worlds.world import HALFCHEETAH
+
+WORLD = "Paper-v0"
+KNOWN = replace(HALFCHEETAH, identifier=WORLD, episode_steps=3)  # what tests enter into `worlds.world.WORLDS` as "Paper"
 
 
 class World:
     """Many episodes in lockstep: one that began with seed s shows s + t after t steps in every dimension, and its t-th step
-    earns 10 · t plus the first number of the action.
+    earns 10 · t plus the first number of the action. `falls` says, by seed, with which step an episode ends; what is shown of
+    it from then on is not a number.
     """
 
-    def __init__(self, count: int, dimensions: int = 2):
-        self.count, self.dimensions, self.closed = count, dimensions, False
+    def __init__(self, count: int, dimensions: int = 2, falls: dict[int, int] | None = None):
+        self.count, self.dimensions, self.falls, self.closed = count, dimensions, falls or {}, False
 
     def reset(self, seed):
         """Begin the episodes of these seeds."""
@@ -28,10 +33,13 @@ class World:
         return np.repeat((self.seeds + self.step_number)[:, None], self.dimensions, axis=1).astype(np.float64)
 
     def step(self, action):
-        """Observations, rewards, and that no episode has ended."""
+        """Observations, rewards, and which episodes have ended with this step."""
         self.step_number += 1
-        never = np.zeros(self.count, dtype=bool)
-        return self.observe(), 10.0 * self.step_number + action[:, 0].astype(np.float64), never, never, {}
+        last = np.array([self.falls.get(seed, np.inf) for seed in self.seeds.tolist()])
+        observations = np.where((self.step_number < last)[:, None], self.observe(), np.nan)
+        rewards = 10.0 * self.step_number + action[:, 0].astype(np.float64)
+        over = np.where(self.step_number > last, np.nan, rewards)
+        return observations, over, self.step_number == last, np.zeros(self.count, dtype=bool), {}
 
     def close(self) -> None:
         """The end."""
@@ -57,8 +65,8 @@ class Follower:
 class OneWorld(World):
     """The same as a single simulator, with MuJoCo's names: its place is seed + step, its velocity the negative of that."""
 
-    def __init__(self, dimensions: int = 2):
-        super().__init__(1, dimensions)
+    def __init__(self, dimensions: int = 2, falls: dict[int, int] | None = None):
+        super().__init__(1, dimensions, falls)
         self.unwrapped = self
         self.dt = 0.5
 
@@ -79,7 +87,7 @@ class OneWorld(World):
         self.seeds, self.step_number = np.array([position[0]]), 0
 
     def step(self, action):
-        """Observation, reward, and that the episode has not ended."""
+        """Observation, reward, and whether the episode has ended."""
         assert action.dtype == np.float32
-        observations, rewards, *_ = super().step(action[None])
-        return observations[0], float(rewards[0]), False, False, {}
+        observations, rewards, terminated, *_ = super().step(action[None])
+        return observations[0], float(rewards[0]), bool(terminated[0]), False, {}

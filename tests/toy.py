@@ -1,7 +1,7 @@
 """A toy of the whole project: the same code on runs so small that the road from data to tables takes seconds.
 
 The toy is a copy of the project's code in a folder of its own. Two lines are added to it at the end of two files: shorter
-episodes in `worlds/environments.py`, smaller runs in `study/runs.py`. Everything else is the project as it stands.
+episodes in `worlds/world.py`, smaller runs in `study/runs.py`. Everything else is the project as it stands.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ UNREPEATABLE = ("results/latency", "build/reproduce/results/latency")
 
 EPISODES = """
 
-EPISODE_STEPS = {"HalfCheetah-v4": 40}
+from dataclasses import replace
+
+WORLDS["HalfCheetah"] = replace(HALFCHEETAH, episode_steps=40)
 """
 
 RUNS = """
@@ -87,7 +89,7 @@ from pipeline.evidence import checkpoints, recipes, records
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.study import runs
 torch.manual_seed(0)
-model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=runs.BEHAVIOUR.hidden_sizes))
+model = GaussianPolicyModel(GaussianPolicyConfig(17, 6, runs.BEHAVIOUR.hidden_sizes))
 checkpoints.write_model(files.ROOT / "checkpoints" / runs.BEHAVIOUR.name, model, "A toy.")
 records.write(recipes.BEHAVIOURS[runs.BEHAVIOUR.name], {"steps": 0, "curve": []})
 """
@@ -165,7 +167,7 @@ def build(folder: Path, behaviour: bool = True) -> Toy:
         copy(
             ROOT / name, folder / name, **({"ignore": shutil.ignore_patterns("__pycache__")} if copy is shutil.copytree else {})
         )
-    for name, more in (("worlds/environments", EPISODES), ("study/runs", RUNS), ("show/claims", "\nCLAIMS = ()\n")):
+    for name, more in (("worlds/world", EPISODES), ("study/runs", RUNS), ("show/claims", "\nCLAIMS = ()\n")):
         with open(folder / "pipeline" / f"{name}.py", "a", encoding="utf-8") as file:
             file.write(more)
     (folder / "templates").mkdir()

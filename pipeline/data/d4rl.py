@@ -1,7 +1,7 @@
 """D4RL's own files (Fu et al. 2020, arXiv 2004.07219) in the form of this project's datasets.
 
 Beside the five arrays of `data.episodes` they hold the simulator's states and the collector's policy, which are left out.
-Old files have no `timeouts`: there an episode that is not terminated ends with its last step, the 1000th. Files whose episodes
+Old files have no `timeouts`: there an episode that is not terminated ends with the world's last step. Files whose episodes
 lost a transition on the way would be cut in the wrong places, so what each transition led to, or where episodes begin, is
 looked at.
 """
@@ -14,13 +14,14 @@ import numpy as np
 
 from pipeline.data import episodes, hdf5
 from pipeline.data.episodes import ARRAYS, Episodes, EpisodesError
+from pipeline.worlds.world import World
 
 NEEDED = tuple(name for name in ARRAYS if name != "timeouts")
 OPTIONAL = ("timeouts", "next_observations")
 RESET = 1.0  # no component of a first state lies further from 0: HalfCheetah begins at rest, with noise of deviation 0.1
 
 
-def read_arrays(path: Path, episode_steps: int, observation_dim: int, action_dim: int) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, world: World) -> dict[str, np.ndarray]:
     """The five flat arrays of a file in D4RL's layout; `timeouts` made where it has none.
 
     Raises:
@@ -28,12 +29,11 @@ def read_arrays(path: Path, episode_steps: int, observation_dim: int, action_dim
     """
     with hdf5.opened(path, EpisodesError) as file:
         held = file.names()
-        arrays = episodes.read_arrays(
-            file, [*NEEDED, *(name for name in OPTIONAL if name in held)], observation_dim, action_dim
-        )
+        names = [*NEEDED, *(name for name in OPTIONAL if name in held)]
+        arrays = episodes.read_arrays(file, names, world.observation_dim, world.action_dim)
     marked = "timeouts" in arrays
     if not marked:
-        arrays["timeouts"] = timeouts(arrays["terminals"], episode_steps)
+        arrays["timeouts"] = timeouts(arrays["terminals"], world.episode_steps)
     ends = arrays["terminals"] | arrays["timeouts"]
     following = arrays.pop("next_observations", None)
     if following is not None:
@@ -76,34 +76,27 @@ def timeouts(terminals: np.ndarray, episode_steps: int) -> np.ndarray:
     return found
 
 
-def read(path: Path, episode_steps: int, observation_dim: int = 17, action_dim: int = 6) -> tuple[Episodes, int]:
-    """Whole episodes of one length, and how many transitions of an unfinished one at the file's end were left out.
+def read(path: Path, world: World) -> tuple[Episodes, int]:
+    """Whole episodes, and how many transitions of an unfinished one at the file's end were left out.
 
     Raises:
-        EpisodesError: an array is missing or has another shape, a value is not finite, an action lies outside [-1, 1], the
-            episodes differ in length, or end elsewhere than it seems.
+        EpisodesError: an array is missing or has another shape, a value is not finite, an action lies outside [-1, 1], no
+            episode ends, or one ends elsewhere than it seems.
     """
-    return fold(path, read_arrays(path, episode_steps, observation_dim, action_dim))
+    return fold(path, read_arrays(path, world), world)
 
 
-def fold(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Episodes, int]:
-    """Five flat arrays, transition by transition, as whole episodes of one length, and how many transitions were left out.
+def fold(path: Path, arrays: dict[str, np.ndarray], world: World) -> tuple[Episodes, int]:
+    """Five flat arrays, transition by transition, as whole episodes, and how many transitions were left out.
 
     Raises:
         EpisodesError: as `read`.
     """
     episodes.check(path, arrays)
+    count = len(arrays["rewards"])
     ends = np.flatnonzero(arrays["terminals"] | arrays["timeouts"])
-    lengths = np.diff(ends, prepend=-1)
-    left = len(arrays["rewards"]) - (ends[-1] + 1 if len(ends) else 0)
-    if len(ends) and left == lengths[0]:  # the last end was not marked: the file ends with its episode
-        lengths, left = np.append(lengths, left), 0
-    if not len(ends) or len(set(lengths.tolist())) != 1 or left > lengths[0]:
-        found = f"{len(ends)} ends, lengths {sorted(set(lengths.tolist()))[:3]}, {left} transitions after the last"
-        raise EpisodesError(f"{path} does not hold whole episodes of one length: {found}")
-    count, steps = len(lengths), int(lengths[0])
-    shaped = {
-        name: arrays[name][: count * steps].reshape(count, steps, *arrays[name].shape[1:])
-        for name in ("observations", "actions", "rewards")
-    }
-    return Episodes(**shaped), int(left)
+    left = count - (ends[-1] + 1 if len(ends) else 0)
+    if len(ends) and left == world.episode_steps:  # the last end was not marked: the file ends with its episode
+        arrays, left = {**arrays, "timeouts": arrays["timeouts"] | (np.arange(count) == count - 1)}, 0
+    kept = count - left if left < world.episode_steps else count  # a rest that is longer is no unfinished episode: refused
+    return episodes.fold(path, {name: array[:kept] for name, array in arrays.items()}, world), int(count - kept)

@@ -1,7 +1,8 @@
 """Episodes on disk: D4RL's HDF5 layout (Fu et al. 2020, arXiv 2004.07219), read into arrays and checked at the door.
 
-A file holds `observations` (transition, 17), `actions` (transition, 6), `rewards`, `terminals` and `timeouts`
-(transition,), episodes one after the other; an episode ends where `terminals` or `timeouts` is true.
+A file holds `observations` (transition, observation), `actions` (transition, action), `rewards`, `terminals` and `timeouts`
+(transition,), episodes one after the other. An episode ends where `terminals` is true, in a terminal state, or `timeouts`, for
+want of time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import h5py
@@ -17,6 +18,7 @@ import numpy as np
 
 from pipeline import PipelineError, files
 from pipeline.data import hdf5
+from pipeline.worlds.world import World
 
 ARRAYS = ("observations", "actions", "rewards", "terminals", "timeouts")
 
@@ -27,39 +29,55 @@ class EpisodesError(PipelineError):
 
 @dataclass(frozen=True)
 class Episodes:
-    """Many episodes of one length.
+    """Many episodes, each padded with zeros to as many steps as one can have.
 
     observations (episode, step, observation) float32, actions (episode, step, action) float32 in [-1, 1],
-    rewards (episode, step) float32.
+    rewards (episode, step) float32; lengths (episode,) int64, steps before the padding, by default all; terminated (episode,)
+    bool, whether a terminal state ended an episode and not the want of time, by default none.
     """
 
     observations: np.ndarray
     actions: np.ndarray
     rewards: np.ndarray
+    lengths: np.ndarray | None = None
+    terminated: np.ndarray | None = None
+
+    def __post_init__(self):
+        count, steps = self.observations.shape[:2]
+        object.__setattr__(self, "lengths", np.full(count, steps) if self.lengths is None else self.lengths)
+        object.__setattr__(self, "terminated", np.zeros(count, dtype=bool) if self.terminated is None else self.terminated)
 
     def __len__(self) -> int:
         return len(self.observations)
 
     def __getitem__(self, selection: slice) -> Episodes:
-        return Episodes(self.observations[selection], self.actions[selection], self.rewards[selection])
+        return Episodes(*(getattr(self, field.name)[selection] for field in fields(self)))
 
     @property
     def returns(self) -> np.ndarray:
         """Undiscounted return of each episode, (episode,) float64."""
         return self.rewards.sum(axis=1, dtype=np.float64)
 
+    @property
+    def valid(self) -> np.ndarray:
+        """Where there are transitions and not padding, (episode, step) bool; `array[valid]` is (transition, ...)."""
+        return np.arange(self.rewards.shape[1]) < self.lengths[:, None]
+
+    @property
+    def last(self) -> np.ndarray:
+        """Where each episode's last transition is, (episode, step) bool."""
+        return np.arange(self.rewards.shape[1]) == self.lengths[:, None] - 1
+
 
 def flat_arrays(episodes: Episodes) -> dict[str, np.ndarray]:
     """D4RL's five arrays, transition by transition."""
-    count, steps, _ = episodes.observations.shape
-    timeouts = np.zeros((count, steps), dtype=bool)
-    timeouts[:, -1] = True
+    valid, last, terminated = episodes.valid, episodes.last, episodes.terminated[:, None]
     return {
-        "observations": episodes.observations.reshape(count * steps, -1),
-        "actions": episodes.actions.reshape(count * steps, -1),
-        "rewards": episodes.rewards.reshape(-1),
-        "terminals": np.zeros(count * steps, dtype=bool),
-        "timeouts": timeouts.reshape(-1),
+        "observations": episodes.observations[valid],
+        "actions": episodes.actions[valid],
+        "rewards": episodes.rewards[valid],
+        "terminals": (last & terminated)[valid],
+        "timeouts": (last & ~terminated)[valid],
     }
 
 
@@ -85,25 +103,40 @@ def write(path: Path, episodes: Episodes, attributes: dict) -> None:
     files.write_bytes(path, buffer.getvalue())
 
 
-def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes:
-    """Read a dataset whose episodes all have one length.
+def read(path: Path, world: World) -> Episodes:
+    """Read a dataset of a world's episodes, padded to the world's limit.
 
     Raises:
         EpisodesError: the file is missing or truncated, an array is missing, lies elsewhere or has another shape, a value is
-            not finite, an action lies outside [-1, 1], or the episodes differ in length.
+            not finite, an action lies outside [-1, 1], or the episodes are not whole (see `fold`).
         OSError: the system cannot read the file now.
     """
     with hdf5.opened(path, EpisodesError, ": `make train` collects it", ": delete it and run `make train`") as file:
-        arrays = read_arrays(file, ARRAYS, observation_dim, action_dim)
+        arrays = read_arrays(file, ARRAYS, world.observation_dim, world.action_dim)
     check(path, arrays)
+    return fold(path, arrays, world)
+
+
+def fold(path: Path, arrays: dict[str, np.ndarray], world: World) -> Episodes:
+    """Flat arrays of D4RL's layout as episodes, padded to the world's limit, or to the longest of them where that is longer.
+
+    Raises:
+        EpisodesError: there is no end, transitions follow the last, or lengths differ in a world that never ends early.
+    """
     ends = np.flatnonzero(arrays["terminals"] | arrays["timeouts"])
     lengths = np.diff(ends, prepend=-1)
-    if len(ends) == 0 or ends[-1] != len(arrays["rewards"]) - 1 or len(set(lengths.tolist())) != 1:
-        raise EpisodesError(
-            f"{path} does not hold whole episodes of one length: {len(ends)} ends, lengths {sorted(set(lengths.tolist()))[:3]}"
-        )
-    shape = (len(ends), int(lengths[0]))
-    return Episodes(*(arrays[name].reshape(*shape, *arrays[name].shape[1:]) for name in ("observations", "actions", "rewards")))
+    unequal = not world.ends_early and len(set(lengths.tolist())) > 1
+    if len(ends) == 0 or ends[-1] != len(arrays["rewards"]) - 1 or unequal:
+        kind = "whole episodes" if world.ends_early else "whole episodes of one length"
+        found = f"{len(ends)} ends, lengths {sorted(set(lengths.tolist()))[:3]}"
+        raise EpisodesError(f"{path} does not hold {kind}: {found}")
+    steps = max(world.episode_steps, int(lengths.max()))
+    valid = np.arange(steps) < lengths[:, None]
+    padded = {}
+    for name in ("observations", "actions", "rewards"):
+        padded[name] = np.zeros((len(ends), steps, *arrays[name].shape[1:]), dtype=np.float32)
+        padded[name][valid] = arrays[name]
+    return Episodes(**padded, lengths=lengths, terminated=arrays["terminals"][ends])
 
 
 def read_arrays(file: hdf5.Group, names: Sequence[str], observation_dim: int, action_dim: int) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ import numpy as np
 from pipeline import PipelineError
 from pipeline.data import d4rl, episodes, hdf5
 from pipeline.data.episodes import Episodes, EpisodesError
+from pipeline.worlds.world import World
 
 # this project's name of each array of an episode; observations have one more row than the others, the state after the end
 ARRAYS = {
@@ -105,12 +106,12 @@ def read_episode(group: hdf5.Group, observation_dim: int, action_dim: int) -> di
     return arrays
 
 
-def read(path: Path, observation_dim: int = 17, action_dim: int = 6) -> Episodes:
-    """Whole episodes of one length.
+def read(path: Path, world: World) -> Episodes:
+    """Whole episodes.
 
     Raises:
-        EpisodesError: it is not in Minari's layout, an array has another shape, a value is not finite, an action lies
-            outside [-1, 1], or the episodes differ in length.
+        EpisodesError: it is not in Minari's layout, an array has another shape, a value is not finite, or an action lies
+            outside [-1, 1].
     """
-    whole, _ = d4rl.fold(path, read_arrays(path, observation_dim, action_dim))
+    whole, _ = d4rl.fold(path, read_arrays(path, world.observation_dim, world.action_dim), world)
     return whole

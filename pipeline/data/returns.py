@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-D4RL_RANDOM_RETURN = -280.178953  # halfcheetah, D4RL's infos.py
-D4RL_EXPERT_RETURN = 12135.0
-
 
 def returns_to_go(rewards: np.ndarray, discount: float = 1.0) -> np.ndarray:
     """Sum of the rewards from each step to the end: G_t = r_t + discount * G_{t+1}.
@@ -27,8 +24,3 @@ def returns_to_go(rewards: np.ndarray, discount: float = 1.0) -> np.ndarray:
         running = rewards[..., step] + discount * running
         result[..., step] = running
     return result
-
-
-def normalised_score(returns):
-    """D4RL's normalised score times 100: 0 for a random policy, 100 for D4RL's expert (d4rl/infos.py)."""
-    return 100.0 * (np.asarray(returns) - D4RL_RANDOM_RETURN) / (D4RL_EXPERT_RETURN - D4RL_RANDOM_RETURN)

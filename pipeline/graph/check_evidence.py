@@ -26,13 +26,13 @@ from pathlib import Path
 from PIL import Image
 
 from pipeline import PipelineError, files
-from pipeline.data import returns
 from pipeline.evidence import checkpoints, fingerprints, machines, recipes, records
 from pipeline.evidence.records import Recipe
 from pipeline.graph import command, judging
 from pipeline.show import claims, tabulate
 from pipeline.statistics import summaries
 from pipeline.study import runs
+from pipeline.worlds.world import HALFCHEETAH
 
 ERRORS = (PipelineError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
 LONGEST = 20.0  # seconds; what takes longer is left to `make reproduce`
@@ -187,15 +187,17 @@ def check_published() -> Iterator[str]:
             if not {"key", "method", "source", "score", "spread"} <= row.keys() or not 0 < row["score"] < 120:
                 yield f"results/published.json: {name} has a row that is none: {row}"
     data, scale, control = known["d4rl_halfcheetah_medium"], known["d4rl_scale"], known["control"]
-    mean, best = (round(float(returns.normalised_score(data[f"return_{which}"])), 1) for which in ("mean", "max"))
+    mean, best = (round(float(HALFCHEETAH.normalized_score(data[f"return_{which}"])), 1) for which in ("mean", "max"))
     repeats = {
-        "d4rl_scale random": (scale["random"], returns.D4RL_RANDOM_RETURN),
-        "d4rl_scale expert": (scale["expert"], returns.D4RL_EXPERT_RETURN),
+        "d4rl_scale random": (scale["random"], HALFCHEETAH.random_return),
+        "d4rl_scale expert": (scale["expert"], HALFCHEETAH.expert_return),
         "d4rl_halfcheetah_medium score_mean": (data["score_mean"], mean),
         "d4rl_halfcheetah_medium score_max": (data["score_max"], best),
         "d4rl_halfcheetah_medium transitions": (data["transitions"], data["episodes"] * data["steps"]),
         "control period_ms": (control["period_ms"], round(1000 * control["step_seconds"])),
-        "control rate_hz": (control["rate_hz"], round(1 / control["step_seconds"])),
+        "control episode_steps": (control["episode_steps"], HALFCHEETAH.episode_steps),
+        "control step_seconds": (control["step_seconds"], 1 / HALFCHEETAH.control_rate),
+        "control rate_hz": (control["rate_hz"], HALFCHEETAH.control_rate),
     }
     for name, (one, other) in repeats.items():
         if one != other:

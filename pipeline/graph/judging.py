@@ -20,7 +20,7 @@ from pipeline import files
 from pipeline.evidence import arrays, fingerprints, machines, records
 from pipeline.evidence.records import Recipe
 from pipeline.statistics import summaries
-from pipeline.worlds import environments
+from pipeline.worlds.world import find_world
 
 Verdict = tuple[str, str]  # in one word or three, and the figures it rests on
 
@@ -31,7 +31,7 @@ SAME_TOKENS = 0.97  # share of a planner's steps at which all tokens of the acti
 SIGNIFICANCE = 0.01  # of Welch's or Fisher's test below which results count as not compatible
 UNLIKELY = 1e-4  # the same, of episodes not played again against those that were: there are many such tests
 LATENCY_FACTOR = 3.0
-FASTEST = 20.0  # metres a second, more than any half-cheetah runs
+FASTEST = 20.0  # reward of a step, more than any body runs in metres a second
 LEVELS_OF_COLOR = 8  # of 255, by which other machines may render a pixel differently
 IN_SHARDS = ("evaluations", "solved")  # kinds of which the first shard is played unless all are wanted
 STATISTICAL = ("evaluations", "solved", "pooled", "compared", "imagination")
@@ -96,7 +96,7 @@ def impossible(recipe: Recipe, values: dict) -> str | None:
     """What no episode can be, of those that evidence tells of; None where all can be."""
     run = recipe.run
     if recipe.kind == "evaluations":
-        most = FASTEST * environments.EPISODE_STEPS[run.environment]
+        most = FASTEST * find_world(run.environment).episode_steps
         far = [seed for seed, got in zip(values["seeds"], values["returns"], strict=True) if not abs(got) <= most]
         return f"no episode has the return of seed {far[0]}" if far else None
     if recipe.kind == "solved":

@@ -40,7 +40,8 @@ checkpoints = anywhere("evidence.checkpoints", "checkpoints")
 recipes = anywhere("evidence.recipes", "recipes")
 records = anywhere("evidence.records", "evidence")
 command = anywhere("graph.command", "command")
-environments = anywhere("worlds.environments", "environments")
+worlds = anywhere("worlds.world", "worlds.environments", "environments")
+WORLDS = getattr(worlds, "WORLDS", None) or worlds.EPISODE_STEPS  # in earlier code an episode's length was all that was known
 
 TOY = "_toy"
 SMALL = {  # a run of each kind at toy size: two of everything
@@ -66,6 +67,7 @@ SMALL = {  # a run of each kind at toy size: two of everything
 }
 KEPT = {"evaluations": ("target_return",), "training": ("context_length",)}  # of these kinds at their full size all the same
 TOY_STEPS, PREFIX_STEPS, PLANNED_STEPS = 24, 100, 30  # of an episode
+ENDS = ("lengths", "terminated")  # of episodes: earlier code kept none, and at toy size all that is written is compared
 PREFIX_UPDATES = 20  # of each of two intervals, between which training is killed and resumes
 WHOLE = ("attention", "refined", "imagination", "walks")  # kinds that take seconds: no prefix but all
 MAKERS = {  # what makes a recipe of a run, by the registry that holds such recipes
@@ -97,7 +99,11 @@ def shrunk(run, kind: str):
 
 def shorten(steps: int) -> None:
     """Have episodes end after so many steps, where they would go on for longer."""
-    environments.EPISODE_STEPS.update({name: min(steps, most) for name, most in environments.EPISODE_STEPS.items()})
+    for name, world in WORLDS.items():
+        if dataclasses.is_dataclass(world):
+            WORLDS[name] = replace(world, episode_steps=min(steps, world.episode_steps))
+        else:
+            WORLDS[name] = min(steps, world)
 
 
 def known(kind: str, name: str):
@@ -274,7 +280,7 @@ def record(recipe, salt: str) -> str:
         policy = module.BehaviourPolicy(checkpoints.load(run.behaviour, module.GaussianPolicyModel))
         part = module.play_shard(policy, run, int(salt[:8], 16) % 4, lambda: None)
     parts = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
-    arrays_ = {name: value for name, value in parts.items() if isinstance(value, np.ndarray)}
+    arrays_ = {name: value for name, value in parts.items() if isinstance(value, np.ndarray) and name not in ENDS}
     return hashlib.sha256(b"".join(name.encode() + arrays_[name].tobytes() for name in sorted(arrays_))).hexdigest()
 
 
@@ -355,19 +361,19 @@ def import_all(chosen: list) -> dict[str, list[int]]:
 
 def probe(recipe, salt: str) -> dict:
     """Both digests of one result, or the error that stopped it."""
-    steps, kernels = dict(environments.EPISODE_STEPS), files.ROOT / "build" / "kernels"
+    whole_worlds, kernels = dict(WORLDS), files.ROOT / "build" / "kernels"
     try:
         files.remove(kernels)  # code in C is compiled at toy size, and found at full size
         forget()
         first = "" if recipe.kind in WHOLE else toy(recipe)
-        environments.EPISODE_STEPS.update(steps)
+        WORLDS.update(whole_worlds)
         forget()
         second = whole(recipe) if recipe.kind in WHOLE else prefix(recipe, salt)
         return {"toy": first, "prefix": second, "compiled": sorted(map(files.sha256, kernels.glob("*.so")))}
     except (Exception, SystemExit) as error:  # whatever is wrong with it, other results are still to be probed
         return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
     finally:
-        environments.EPISODE_STEPS.update(steps)
+        WORLDS.update(whole_worlds)
 
 
 def main() -> None:

@@ -9,8 +9,9 @@ changed, came or went must have run. Then the new digests are written, and below
 commits, with what outcome, on which processor. What follows from what was played is computed again in full, as at every check.
 
 Refused, each in a sentence: evidence whose run, inputs or versions changed; a statement that changed and did not run, unless it
-leads to nothing but an error, or stands in a function that nothing names; other bytes; code in C that compiles to other bytes,
-where the first shard does not come out as recorded; times; and what was renewed twice already, which is to be made again.
+leads to nothing but an error, or stands in a function or a class that nothing which can run names; other bytes; code in C that
+compiles to other bytes, where the first shard does not come out as recorded; times; and what was renewed twice already, which
+is to be made again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,26 +150,31 @@ class History:
 class Statement:
     """A statement of a file, of a compound one the head alone.
 
-    text: what it says to the interpreter. node: it. fails: whether it can only lead to an error. within: the functions that
-    it lies in. method: whether it is a function of a class that stands on no other, so that nothing but what names it as an
-    attribute can call it; its name in `within` begins with a dot then, as in `named`.
+    text: what it says to the interpreter. node: it. fails: whether it can only lead to an error. within: what must all be asked
+    for before it can run (see `asked_by`), itself where it is a function.
     """
 
     text: str
     node: ast.stmt
     fails: bool
     within: tuple[str, ...]
-    method: bool = False
-
-    @property
-    def functions(self) -> tuple[str, ...]:
-        """The functions that it lies in, and itself where it is one."""
-        own = f"{'.' * self.method}{self.node.name}" if isinstance(self.node, FUNCTIONS) else None
-        return (*self.within, own) if own else self.within
 
 
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+PLAIN = {  # decorators that call nothing until what they stand on is asked for
+    *(
+        "cache",
+        "cached_property",
+        "classmethod",
+        "contextmanager",
+        "inference_mode",
+        "no_grad",
+        "property",
+        "staticmethod",
+        "wraps",
+    )
+}
 
 
 def head(node: ast.stmt) -> str:
@@ -178,36 +185,81 @@ def head(node: ast.stmt) -> str:
     return syntax.canonical(ast.Module([shown], []), lambda each: [ast.unparse(each)], {}) + "".join(caught)
 
 
+def asked_by(node: ast.AST, owner: ast.AST | None) -> tuple[str, ...]:
+    """What must be asked for before a class or a function of this owner can run: a name, or with a dot before it an attribute,
+    where a method has no other. Nothing where others may call it: Python, a decorator, or what its class stands on.
+    """
+    if isinstance(node, ast.ClassDef):
+        return (node.name,)
+    if not isinstance(node, FUNCTIONS):
+        return ()
+    marks = [each.func if isinstance(each, ast.Call) else each for each in node.decorator_list]
+    marked = {getattr(each, "attr", getattr(each, "id", None)) for each in marks} - PLAIN
+    if marked or (node.name.startswith("__") and node.name.endswith("__")):
+        return ()
+    if not isinstance(owner, ast.ClassDef):
+        return (node.name,)
+    return () if owner.bases else (f".{node.name}",)
+
+
 def statements(tree: ast.Module) -> list[Statement]:
     """Every function of a file, and every statement inside one."""
     found: list[Statement] = []
 
-    def visit(block: list[ast.stmt], within: tuple[str, ...], fails: bool, own: bool = False) -> None:
+    def visit(block: list[ast.stmt], owner: ast.AST, within: tuple[str, ...], inside: bool, fails: bool) -> None:
         fails = fails or isinstance(block[-1], ast.Raise)
         for node in block:
-            function = isinstance(node, FUNCTIONS)
-            if (within or function) and not syntax.is_docstring(node):
-                found.append(Statement(head(node), node, fails or isinstance(node, ast.Raise), within, own and function))
-            inside = [each.body for each in (*getattr(node, "handlers", []), *getattr(node, "cases", []))]
-            for each in (*(getattr(node, name, []) for name in BLOCKS[:3]), *inside):
+            function, own = isinstance(node, FUNCTIONS), (*within, *asked_by(node, owner))
+            if (inside or function) and not syntax.is_docstring(node):
+                found.append(Statement(head(node), node, fails or isinstance(node, ast.Raise), own))
+            below = [each.body for each in (*getattr(node, "handlers", []), *getattr(node, "cases", []))]
+            for each in (*(getattr(node, name, []) for name in BLOCKS[:3]), *below):
                 if each:
-                    alone = isinstance(node, ast.ClassDef) and not node.bases
-                    inner = (*within, f"{'.' * own}{node.name}") if function else within
-                    visit(each, inner, fails and not function, alone)
+                    new = node if function or isinstance(node, ast.ClassDef) else owner
+                    visit(each, new, own, inside or function, fails and not function)
 
-    visit(tree.body, (), False)
+    visit(tree.body, tree, (), False, False)
     return found
 
 
 def named(trees: list[ast.Module]) -> set[str]:
-    """Every name that files use: of variables, attributes and imports, and what stands in strings; what may be an attribute's
-    also with a dot before it.
+    """Every name that can be asked for: of variables and attributes, and what stands in strings, where files are imported, and
+    in functions and classes that are themselves asked for; what may be an attribute's also with a dot before it.
     """
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    attributes |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    used = {node.id for node in nodes if isinstance(node, ast.Name)} | {n.name for n in nodes if isinstance(n, ast.alias)}
-    return used | attributes | {f".{name}" for name in attributes}
+    parts = [part for tree in trees for part in owned(tree, ())]
+    aliases = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.alias)]
+    used, before = set(), None
+    while before != used:
+        before = set(used)
+        for names, nodes in parts:
+            if used.issuperset(names):
+                used.update(*map(names_of, nodes))
+        used |= {each.name for each in aliases if each.asname in used}
+    return used
+
+
+def owned(block: ast.Module | ast.ClassDef, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[ast.AST]]]:
+    """The parts of a file or a class: what must be asked for before each can run, nothing where it runs as soon as the file is
+    imported, and its nodes.
+    """
+    for node in block.body:
+        own = (*names, *asked_by(node, block))
+        if isinstance(node, ast.ClassDef):
+            yield (), [*node.bases, *node.keywords, *node.decorator_list]
+            yield from owned(node, own)
+        elif isinstance(node, FUNCTIONS):
+            yield (), [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+            yield own, [node]
+        else:
+            yield (), [node]
+
+
+def names_of(tree: ast.AST) -> set[str]:
+    """Names of variables and attributes, and strings, below a node; of what may be an attribute, with a dot before it, too."""
+    nodes = list(ast.walk(tree))
+    dotted = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    dotted |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return dotted | {f".{name}" for name in dotted} | {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
 def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> list[int]:
@@ -216,7 +268,7 @@ def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> lis
     Args:
         old, new: the file as it was and as it is.
         lines: those that ran.
-        used: names that anything uses; a function of another name cannot run.
+        used: names that can be asked for; a function or a class of another name cannot run.
     """
     before = [each.text for each in statements(syntax.parse(old.read_bytes()))] if old else []
     after = statements(syntax.parse(new.read_bytes()))
@@ -230,7 +282,7 @@ def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> lis
             first = node.body[0].lineno
         elif getattr(node, "body", None):
             last = node.body[0].lineno  # which ran only where the head did
-        dead = any(name not in used and not name.lstrip(".").startswith("__") for name in each.functions)
+        dead = not used.issuperset(each.within)
         idle = isinstance(node, ast.Pass | ast.Global | ast.Nonlocal | ast.ClassDef | ast.Import | ast.ImportFrom)
         if not (lines & set(range(first, last + 1)) or each.fails or dead or idle):
             missed.append(node.lineno)
@@ -271,8 +323,8 @@ def unproven(
     ran: Lines,
     moved: dict[str, str],
 ) -> list[str]:
-    """Places in modules of a checkout that another one has not, and that did not run. A function that no module names, of all
-    that belong to the result, cannot run.
+    """Places in modules of a checkout that another one has not, and that did not run. A function that nothing which can run
+    names, in all modules that belong to the result, cannot run.
 
     Args:
         moved: where files that lie elsewhere in the other checkout lie there.

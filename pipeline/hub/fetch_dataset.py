@@ -20,11 +20,11 @@ from pipeline import PipelineError, files
 from pipeline.data import d4rl, downloads, episodes, minari_files
 from pipeline.data.episodes import Episodes, EpisodesError
 from pipeline.data.normalisation import observation_statistics
-from pipeline.data.returns import normalised_score
 from pipeline.evidence import recipes, records
 from pipeline.graph import command
 from pipeline.hub import client
 from pipeline.study import runs
+from pipeline.worlds.world import World, find_world
 
 TOLERANCE = 0.5  # of a return, whichever way its standard deviation is counted
 
@@ -56,7 +56,8 @@ def obtain(run) -> tuple[Path, bool]:
 
 def read(run, path: Path) -> tuple[Episodes, int]:
     """The episodes of a file, and how many transitions of an unfinished one were left out."""
-    return (minari_files.read(path), 0) if isinstance(run, runs.MinariDataset) else d4rl.read(path, run.episode_steps)
+    world = find_world(run.environment)
+    return (minari_files.read(path, world), 0) if isinstance(run, runs.MinariDataset) else d4rl.read(path, world)
 
 
 def check(run, path: Path, own: bool) -> str:
@@ -79,9 +80,9 @@ def check_known(run, path: Path, whole: Episodes) -> None:
     known = getattr(run, "known", None)
     if known is None:
         return
-    expected = (known.episodes, run.episode_steps, known.mean, known.sd, known.minimum)
+    expected = (known.episodes, find_world(run.environment).episode_steps, known.mean, known.sd, known.minimum)
     returns = whole.returns
-    found = (*whole.rewards.shape, returns.mean(), returns.std(), returns.min())
+    found = (len(whole), whole.lengths.max(), returns.mean(), returns.std(), returns.min())
     if not np.allclose(found, expected, rtol=0, atol=TOLERANCE):
         said, wanted = (
             "{} episodes of {} steps, returns {:.2f} ± {:.2f}, at least {:.2f}".format(*each) for each in (found, expected)
@@ -110,23 +111,23 @@ def take(run, path: Path, own: bool) -> tuple[Episodes, dict]:
     return whole, {"sha256": digest, "bytes": path.stat().st_size, "arrays_sha256": episodes.sha256(whole)}
 
 
-def statistics(whole: Episodes) -> dict:
+def statistics(whole: Episodes, world: World) -> dict:
     """What the dataset is: size, returns, normalised scores, and each observation dimension's mean and deviation."""
     returns = whole.returns
-    mean, std = observation_statistics(whole.observations)
+    mean, std = observation_statistics(whole.observations[whole.valid])
     return {
         "episodes": len(whole),
-        "steps": whole.rewards.shape[1],
-        "transitions": whole.rewards.size,
+        "steps": whole.lengths.max(),
+        "transitions": whole.lengths.sum(),
         "return_mean": returns.mean(),
         "return_sd": returns.std(ddof=1) if len(whole) > 1 else 0.0,
         "return_min": returns.min(),
         "return_max": returns.max(),
-        "score_mean": normalised_score(returns.mean()),
-        "score_max": normalised_score(returns.max()),
+        "score_mean": world.normalized_score(returns.mean()),
+        "score_max": world.normalized_score(returns.max()),
         "observation_mean": np.asarray(mean),
         "observation_std": np.asarray(std),
-        "action_std": whole.actions.std(axis=(0, 1)),
+        "action_std": whole.actions[whole.valid].std(axis=0),
         "arrays_sha256_of_dataset": episodes.sha256(whole),
     }
 
@@ -146,7 +147,7 @@ def main() -> None:
         client.record("datasets", run.name, entry)
         print(f"seen for the first time: {run.name} has sha256 {entry['sha256']}, now in hub.lock; commit it")
     episodes.write(files.ROOT / "data" / f"{run.name}.hdf5", whole, {"name": run.name, "environment": run.environment})
-    records.write(recipe, statistics(whole))
+    records.write(recipe, statistics(whole, find_world(run.environment)))
 
 
 if __name__ == "__main__":

@@ -21,12 +21,13 @@ from transformers import DecisionTransformerConfig, DecisionTransformerModel
 
 from pipeline import PipelineError, files
 from pipeline.data import episodes
-from pipeline.evidence import checkpoints, processes
+from pipeline.evidence import checkpoints, processes, recipes
 from pipeline.hub import client
 from pipeline.hub.client import HubError
 from pipeline.methods.trajectory_transformer import discretization
 from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, TrajectoryTransformerModel
 from pipeline.study import runs
+from pipeline.worlds.world import find_world
 
 CONFIG, WEIGHTS = "config.json", "pytorch_model.bin"
 # written by the library that saved a file, for itself; the tokens of GPT-2's vocabulary mean nothing here
@@ -133,8 +134,10 @@ def read(run, paths: dict[str, Path]):
     observation, action = (
         (sizes.state_dim, sizes.act_dim) if run.method == "decision_transformer" else (sizes.observation_dim, sizes.action_dim)
     )
-    if (observation, action) != (runs.OBSERVATION_DIM, runs.ACTION_DIM):
-        raise HubError(f"{paths[CONFIG]} is for {observation} observations and {action} actions, not HalfCheetah's 17 and 6")
+    world = find_world(run.recorded_in)
+    if (observation, action) != (world.observation_dim, world.action_dim):
+        known = f"{run.recorded_in}'s {world.observation_dim} and {world.action_dim}"
+        raise HubError(f"{paths[CONFIG]} is for {observation} observations and {action} actions, not {known}")
     return model
 
 
@@ -174,7 +177,7 @@ def thresholds(run, bins: int) -> discretization.QuantileDiscretizer:
     cure = f"`python -m pipeline make datasets/{run.data}` fetches it"
     if not path.exists():
         raise HubError(f"{path} is missing, and the bins of {run.repository} are made from it: {cure}")
-    whole = episodes.read(path)
+    whole = episodes.read(path, find_world(recipes.DATASETS[run.data].run.environment))
     if episodes.sha256(whole) != known:
         raise HubError(f"{path} is not the dataset that hub.lock records: delete it, and {cure}")
     return discretization.fit(learned_columns(whole), bins)
@@ -184,10 +187,9 @@ def learned_columns(whole: episodes.Episodes) -> np.ndarray:
     """Transitions (transition, dimension) that the published checkpoint learned from: all but the dataset's very last one,
     which its authors' reader leaves out (jannerm/trajectory-transformer:trajectory/datasets/d4rl.py).
     """
-    last = whole[-1:]
-    shortened = episodes.Episodes(last.observations[:, :-1], last.actions[:, :-1], last.rewards[:, :-1])
-    parts = [discretization.columns(part) for part in (whole[:-1], shortened)]
-    return np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
+    last, end = whole[-1:], whole.lengths[-1] - 1
+    shortened = episodes.Episodes(last.observations[:, :end], last.actions[:, :end], last.rewards[:, :end])
+    return np.concatenate([discretization.columns(part) for part in (whole[:-1], shortened)])
 
 
 def folder(run) -> Path:

@@ -9,7 +9,8 @@ import torch
 from pipeline import PipelineError, files
 from pipeline.data.episodes import Episodes
 from pipeline.evidence import checkpoints
-from pipeline.learning import datasets, float16, loop, supervised
+from pipeline.learning import float16, loop, supervised
+from pipeline.learning.held_out import split
 from pipeline.learning.loop import Tick, Training
 from pipeline.learning.supervised import facts, read  # noqa: F401 - the same
 
@@ -28,7 +29,7 @@ def prepare(run, whole: Episodes) -> Training:
     if missed := [updates for updates in run.snapshots if updates % run.interval_updates or updates > run.updates]:
         reason = f"no interval of {run.interval_updates}, of {run.updates} in all, ends there"
         raise PipelineError(f"{run.name} cannot be kept after {missed[0]} updates: {reason}")
-    snapshot = importlib.import_module(f"pipeline.methods.{run.method}.model").build(run, datasets.split(whole, run)[0])
+    snapshot = importlib.import_module(f"pipeline.methods.{run.method}.model").build(run, split(whole, run)[0])
     training = supervised.prepare(run, whole, constant_rate)
 
     def interval(number: int, tick: Tick) -> dict[str, float]:

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from pipeline.data.episodes import Episodes
-from pipeline.learning import datasets, descent, loop
+from pipeline.learning import descent, loop
 from pipeline.learning.datasets import whole_dataset as read  # noqa: F401 - what `prepare` learns from
+from pipeline.learning.held_out import split
 from pipeline.learning.loop import Training
 
 HELD_OUT_SEED = 2**31
@@ -24,7 +25,7 @@ HELD_OUT_BATCHES = 16
 def prepare(run, whole: Episodes, rate=descent.learning_rate) -> Training:
     """A new model, trained by AdamW; held out is the mean loss over fixed batches of unseen episodes, without dropout."""
     module = importlib.import_module(f"pipeline.methods.{run.method}.model")
-    learn, held_out = datasets.split(whole, run)
+    learn, held_out = split(whole, run)
     batches, unseen = module.Batches(learn, run), module.Batches(held_out, run, like=learn)
     torch.manual_seed(run.seed)
     model = module.build(run, learn).to(descent.DEVICE)

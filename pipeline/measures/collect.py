@@ -10,17 +10,18 @@ nothing is written, and the same name with `_here` at its end collects it beside
 from __future__ import annotations
 
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline import files
+from pipeline import PipelineError, files
 from pipeline.data import episodes
 from pipeline.data.episodes import Episodes
 from pipeline.data.normalisation import observation_statistics
-from pipeline.data.returns import normalised_score, returns_to_go
+from pipeline.data.returns import returns_to_go
 from pipeline.evidence import checkpoints, recipes, records
 from pipeline.graph import command
 from pipeline.learning import guards
@@ -28,6 +29,7 @@ from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
 from pipeline.policies.behaviour import BehaviourPolicy
 from pipeline.study import runs
 from pipeline.worlds import environments
+from pipeline.worlds.world import World, find_world
 
 
 def shard_seeds(run, shard: int) -> range:
@@ -38,55 +40,56 @@ def shard_seeds(run, shard: int) -> range:
 def play_shard(policy, run, shard: int, tick) -> Episodes:
     """Play the episodes of one shard in lockstep."""
     played = environments.play(policy, run.environment, shard_seeds(run, shard), tick=tick)
-    return Episodes(played["observations"], played["actions"], played["rewards"].astype(np.float32))
+    return Episodes(**{**played, "rewards": played["rewards"].astype(np.float32)})
 
 
 def collect(run, policy, work: Path) -> Episodes:
     """Play every shard that `work` does not hold yet, and return them all as one dataset."""
     count = run.episodes // run.shard_episodes
     shards = [work / f"shard_{shard:03}.hdf5" for shard in range(count)]
-    steps = environments.EPISODE_STEPS[run.environment]
+    world = find_world(run.environment)
+    steps = world.episode_steps
     done, parts = sum(shard.exists() for shard in shards), []
     with tqdm(
         total=run.episodes * steps, initial=done * run.shard_episodes * steps, unit="step", unit_scale=True, desc=run.name
     ) as bar:
         for shard, shard_path in enumerate(shards):
-            part = read_shard(shard_path, (run.shard_episodes, steps))
+            part = read_shard(shard_path, run.shard_episodes, world)
             if part is None:
                 part = play_shard(policy, run, shard, lambda: bar.update(run.shard_episodes))
                 episodes.write(shard_path, part, {})
             parts.append(part)
-    return Episodes(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("observations", "actions", "rewards"))
-    )
+    return Episodes(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Episodes)))
 
 
-def read_shard(path: Path, shape: tuple[int, int]) -> Episodes | None:
-    """The episodes of a finished shard; None where there is none, or not so many (episode, step) that can be used."""
+def read_shard(path: Path, count: int, world: World) -> Episodes | None:
+    """The episodes of a finished shard; None where there is none, or not so many of the world's that can be used."""
     try:
-        found = episodes.read(path)
+        found = episodes.read(path, world)
     except episodes.EpisodesError:
         return None
-    return found if found.rewards.shape == shape else None
+    steps = world.episode_steps
+    whole = found.rewards.shape == (count, steps) and (found.terminated | (found.lengths == steps)).all()
+    return found if whole else None
 
 
-def statistics(whole: Episodes) -> dict:
+def statistics(whole: Episodes, world: World) -> dict:
     """What the dataset is: size, returns, normalised scores, and each observation dimension's mean and deviation."""
     returns = whole.returns
-    mean, std = observation_statistics(whole.observations)
+    mean, std = observation_statistics(whole.observations[whole.valid])
     return {
         "episodes": len(whole),
-        "steps": whole.rewards.shape[1],
-        "transitions": whole.rewards.size,
+        "steps": whole.lengths.max(),
+        "transitions": whole.lengths.sum(),
         "return_mean": returns.mean(),
         "return_sd": returns.std(ddof=1),
         "return_min": returns.min(),
         "return_max": returns.max(),
-        "score_mean": normalised_score(returns.mean()),
-        "score_max": normalised_score(returns.max()),
+        "score_mean": world.normalized_score(returns.mean()),
+        "score_max": world.normalized_score(returns.max()),
         "observation_mean": mean,
         "observation_std": std,
-        "action_std": whole.actions.std(axis=(0, 1)),
+        "action_std": whole.actions[whole.valid].std(axis=0),
         "arrays_sha256_of_dataset": episodes.sha256(whole),
     }
 
@@ -96,11 +99,20 @@ def draw_contexts(whole: Episodes, run: runs.Collection) -> dict[str, torch.Tens
 
     observations (context, time, observation), actions, rewards (context, time), returns_to_go (context, time),
     timesteps (context, time), episode (context,).
+
+    Raises:
+        PipelineError: too few episodes are as long as a window.
     """
     generator = np.random.default_rng(run.contexts_seed)
     candidates = np.arange(len(whole) - run.contexts_from_last, len(whole))
+    candidates = candidates[whole.lengths[candidates] >= run.context_length]
+    if len(candidates) < run.contexts:
+        raise PipelineError(
+            f"of the last {run.contexts_from_last} episodes of {run.name} {len(candidates)} are as long as a context of "
+            f"{run.context_length} steps, and {run.contexts} are needed"
+        )
     episode = np.sort(generator.choice(candidates, run.contexts, replace=False))
-    first = generator.integers(whole.rewards.shape[1] - run.context_length + 1, size=run.contexts)
+    first = generator.integers(whole.lengths[episode] - run.context_length + 1)
     step = first[:, None] + np.arange(run.context_length)
     index = (episode[:, None], step)
     arrays = {
@@ -127,7 +139,7 @@ def main() -> None:
     about = {"name": run.name, "environment": run.environment, "first_seed": run.first_seed}
     episodes.write(files.ROOT / "data" / f"{run.name}.hdf5", whole, about)
     checkpoints.write_tensors(files.ROOT / recipes.contexts_file(run.contexts_name), draw_contexts(whole, run))
-    records.write(recipe, statistics(whole))
+    records.write(recipe, statistics(whole, find_world(run.environment)))
     shutil.rmtree(work)
 
 

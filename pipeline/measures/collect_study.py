@@ -25,6 +25,7 @@ from pipeline.measures.collect import collect, draw_contexts, statistics
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
 from pipeline.methods.soft_actor_critic.train_long import kept_policy, read_policy
 from pipeline.policies.behaviour import BehaviourPolicy
+from pipeline.worlds.world import find_world
 
 QUANTILES = (1, 25, 50, 75, 99)  # percent
 HISTOGRAM_BINS = 40
@@ -70,7 +71,7 @@ def kept_policies(run) -> list[BehaviourPolicy]:
     """
     count = run.episodes // run.shard_episodes
     paths = [kept_policy(run.training, (number + 1) * run.interval_steps) for number in range(count)]
-    models = [read_policy(path, run.hidden_sizes) for path in paths]
+    models = [read_policy(path, run.environment, run.hidden_sizes) for path in paths]
     last, stopped = models[-1].state_dict(), checkpoints.load(run.behaviour, GaussianPolicyModel).state_dict()
     if any(not torch.equal(last[name], tensor) for name, tensor in stopped.items()):
         raise PipelineError(
@@ -126,7 +127,7 @@ def main() -> None:
     attributes = {"name": run.name, "environment": run.environment, "first_seed": run.first_seed, label: labels}
     episodes.write(path, whole, attributes)
     checkpoints.write_tensors(files.ROOT / recipes.contexts_file(run.contexts_name), draw_contexts(whole, run))
-    records.write(recipe, {**statistics(whole), **coverage(whole.returns), label: labels})
+    records.write(recipe, {**statistics(whole, find_world(run.environment)), **coverage(whole.returns), label: labels})
     shutil.rmtree(work)
 
 

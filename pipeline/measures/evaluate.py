@@ -23,6 +23,7 @@ from pipeline.evidence import recipes, records
 from pipeline.graph import command
 from pipeline.statistics import summaries
 from pipeline.worlds import environments
+from pipeline.worlds.world import find_world
 
 
 def shard_count(run) -> int:
@@ -52,7 +53,7 @@ def play_shard(policy, run, shard: int, tick=lambda: None) -> list[float]:
 def evaluate(run, policy, work: Path, shards: int | None = None) -> list[float]:
     """Play the first `shards` shards (all by default) that `work` does not hold yet; returns in the order of the seeds."""
     count = shard_count(run) if shards is None else min(shards, shard_count(run))
-    steps = environments.EPISODE_STEPS[run.environment]
+    steps = find_world(run.environment).episode_steps
     returns: list[float] = []
     with tqdm(total=count * steps, unit="step", desc=run.name) as bar:
         for shard in range(count):

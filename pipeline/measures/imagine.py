@@ -24,7 +24,7 @@ from pipeline.worlds import environments
 
 
 def play_plan(simulator, position: np.ndarray, velocity: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Observations (step, 17) and rewards (step,) after each action (step, 6), from a state."""
+    """Observations (step, observation) and rewards (step,) after each action (step, action), from a state."""
     simulator.reset(seed=0)
     simulator.unwrapped.set_state(position, velocity)
     played = [simulator.step(action.astype(np.float32))[:2] for action in actions]

@@ -21,21 +21,24 @@ from pipeline.worlds import environments
 
 
 def roll_out(policy, environment: str, seed: int, steps: int) -> dict[str, np.ndarray]:
-    """Positions (step, 9) and velocities (step, 9) before each action, actions (step, 6), observations (step, 17),
-    rewards (step,).
+    """Positions (step, position) and velocities (step, velocity) before each action, actions (step, action), observations
+    (step, observation), rewards (step,); fewer than `steps` where the episode ends early.
     """
     simulator = environments.make(environment)
     policy.reset([seed])
     observation, _ = simulator.reset(seed=seed)
-    reward = 0.0
+    reward, terminated = 0.0, False
     kept: dict[str, list] = {name: [] for name in ("positions", "velocities", "observations", "actions", "rewards")}
-    for _ in tqdm(range(steps), unit="step", desc=f"seed {seed}"):
-        data = simulator.unwrapped.data
-        action = np.asarray(policy.act(observation[None].astype(np.float32), np.array([reward])), dtype=np.float32)[0]
-        before = {"positions": data.qpos.copy(), "velocities": data.qvel.copy(), "observations": observation, "actions": action}
-        observation, reward, *_ = simulator.step(action)
-        for name, value in {**before, "rewards": reward}.items():
-            kept[name].append(value)
+    with tqdm(total=steps, unit="step", desc=f"seed {seed}") as bar:
+        while len(kept["rewards"]) < steps and not terminated:
+            data = simulator.unwrapped.data
+            action = np.asarray(policy.act(observation[None].astype(np.float32), np.array([reward])), dtype=np.float32)[0]
+            before = {"positions": data.qpos.copy(), "velocities": data.qvel.copy()}
+            before |= {"observations": observation, "actions": action}
+            observation, reward, terminated, *_ = simulator.step(action)
+            for name, value in {**before, "rewards": reward}.items():
+                kept[name].append(value)
+            bar.update()
     simulator.close()
     return {name: np.asarray(values) for name, values in kept.items()}
 

@@ -21,7 +21,7 @@ from pipeline.worlds import environments
 
 
 def time_actions(policy, run) -> np.ndarray:
-    """Milliseconds of each counted `act` call, (action,), warm-up left out."""
+    """Milliseconds of each counted `act` call, (action,), warm-up left out; where an episode ends early, another follows."""
     simulators = environments.make_many(run.environment, 1)
     policy.reset([0])
     observation, _ = simulators.reset(seed=[0])
@@ -30,7 +30,11 @@ def time_actions(policy, run) -> np.ndarray:
         began = time.perf_counter()
         action = policy.act(observation.astype(np.float32), reward)
         milliseconds.append(1000 * (time.perf_counter() - began))
-        observation, reward, *_ = simulators.step(action)
+        observation, reward, terminated, *_ = simulators.step(action)
+        if terminated.any():  # the next action is the first of another episode
+            policy.reset([len(milliseconds)])
+            observation, _ = simulators.reset(seed=[len(milliseconds)])
+            reward = np.zeros(1)
     simulators.close()
     return np.asarray(milliseconds[run.warmup_actions :])
 

@@ -20,8 +20,8 @@ class DeterministicPolicyConfig(PretrainedConfig):
 
     def __init__(
         self,
-        observation_dim: int = 17,
-        action_dim: int = 6,
+        observation_dim: int = 0,
+        action_dim: int = 0,
         hidden_sizes: tuple[int, ...] = (256, 256),
         observation_mean: list[float] | None = None,
         observation_std: list[float] | None = None,

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.worlds.world import find_world
+
 
 class RandomPolicy:
     """Uniform actions in [-1, 1]; each episode draws from its own seed."""
 
-    def __init__(self, action_dim: int = 6):
+    def __init__(self, action_dim: int):
         self.action_dim = action_dim
 
     def reset(self, seeds: Sequence[int]) -> None:
@@ -23,5 +25,5 @@ class RandomPolicy:
 
 
 def load(run) -> RandomPolicy:
-    """The random policy; nothing is loaded."""
-    return RandomPolicy()
+    """The random policy of a run's world; nothing is loaded."""
+    return RandomPolicy(find_world(run.environment).action_dim)

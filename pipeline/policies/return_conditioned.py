@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.evidence import checkpoints
 from pipeline.methods.deterministic_policy import DeterministicPolicyModel
 from pipeline.policies.deterministic import DeterministicPolicy
-from pipeline.worlds import environments
+from pipeline.worlds.world import find_world
 
 
 class ReturnConditionedPolicy(DeterministicPolicy):
@@ -36,4 +36,4 @@ class ReturnConditionedPolicy(DeterministicPolicy):
 def load(run) -> ReturnConditionedPolicy:
     """The policy of an evaluation's checkpoint, asked for the evaluation's return."""
     model = checkpoints.load(run.checkpoint, DeterministicPolicyModel)
-    return ReturnConditionedPolicy(model, run.target_return, environments.EPISODE_STEPS[run.environment])
+    return ReturnConditionedPolicy(model, run.target_return, find_world(run.environment).episode_steps)

@@ -100,7 +100,8 @@ def load(run) -> TrajectoryTransformerPolicy:
         PlanningError: the model cannot search so.
     """
     model = checkpoints.load(run.checkpoint, TrajectoryTransformerModel, recipes.trained_by(run.checkpoint))
-    bins = discretization.read(files.ROOT / "checkpoints" / run.checkpoint / discretization.FILE, model.config.vocab_size)
+    saved, config = files.ROOT / "checkpoints" / run.checkpoint / discretization.FILE, model.config
+    bins = discretization.read(saved, config.vocab_size, config.transition_dim)
     given = {field.name: getattr(run, field.name) for field in fields(Search) if hasattr(run, field.name)}
     policy = TrajectoryTransformerPolicy(model, bins, Search(**given) if given else LEAST_SEARCH)
     return policy if getattr(run, "trained", True) else untrained(policy)

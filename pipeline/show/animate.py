@@ -20,8 +20,8 @@ from tqdm import tqdm
 from pipeline import PipelineError, files
 from pipeline.evidence import arrays, recipes, records
 from pipeline.graph import command
+from pipeline.worlds.world import World, find_world
 
-FRAMES_PER_SECOND = 20  # HalfCheetah's control rate
 COLORS = 32
 FONT_SIZE = 17
 SKY, LIGHT_TILE, DARK_TILE = (255, 255, 255), (238, 241, 245), (214, 221, 230)
@@ -122,14 +122,20 @@ def caption(frame: np.ndarray, label: str, distance: float) -> np.ndarray:
     return np.asarray(image)
 
 
+def world_of(rollout: str) -> World:
+    """The world that a rollout was played in."""
+    return find_world(recipes.EVALUATIONS[recipes.ROLLOUTS[rollout].run.evaluation].run.environment)
+
+
 def panels(run, tick) -> list[np.ndarray]:
     """Frames of all rollouts, one above the other."""
     columns = []
     for index, name in enumerate(run.rollouts):
         states = arrays.read(recipes.ROLLOUTS[name])
         steps = range(run.first_step, run.first_step + run.frames)
-        environment = recipes.EVALUATIONS[recipes.ROLLOUTS[name].run.evaluation].run.environment
-        frames = render(environment, states, steps, run.width, run.height, tick)
+        if len(states["rewards"]) < steps.stop:
+            raise PipelineError(f"{name} ends after {len(states['rewards'])} steps, and {run.name} draws it up to {steps.stop}")
+        frames = render(world_of(name).identifier, states, steps, run.width, run.height, tick)
         if run.labels:
             start = states["positions"][run.first_step, 0]
             frames = [
@@ -149,8 +155,8 @@ def shared_palette(frames: list[np.ndarray]) -> Image.Image:
     return Image.fromarray(sample[: side * side].reshape(side, side, 3)).quantize(COLORS, dither=Image.Dither.NONE)
 
 
-def gif(frames: list[np.ndarray], plays: int = 1, milliseconds: int = 1000 // FRAMES_PER_SECOND) -> bytes:
-    """An animated GIF, `milliseconds` a frame, by default the control rate's; played `plays` times."""
+def gif(frames: list[np.ndarray], milliseconds: int, plays: int = 1) -> bytes:
+    """An animated GIF, `milliseconds` a frame; played `plays` times."""
     palette = shared_palette(frames)
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     buffer = io.BytesIO()
@@ -184,7 +190,8 @@ def main() -> None:
     run = recipe.run
     with tqdm(total=run.frames * len(run.rollouts), unit="frame", desc=run.name) as bar:
         frames = panels(run, bar.update)
-    pictures = [png(frames[0])] if run.frames == 1 else [gif(frames), png(frames[-1])]
+    rate = world_of(run.rollouts[0]).control_rate
+    pictures = [png(frames[0])] if run.frames == 1 else [gif(frames, 1000 // rate), png(frames[-1])]
     for output, content in zip(recipe.outputs, pictures, strict=True):
         files.write_bytes(arguments.into / output, content)
     facts = {
@@ -192,7 +199,7 @@ def main() -> None:
         "height": frames[0].shape[0],
         "bytes": len(pictures[0]),
         "frames": run.frames,
-        "seconds": run.frames / FRAMES_PER_SECOND,
+        "seconds": run.frames / rate,
     }
     records.write(recipe, facts, arguments.into)
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from pipeline.data.returns import normalised_score
 from pipeline.evidence import arrays, records
 from pipeline.evidence.records import Recipe
 from pipeline.statistics.intervals import interval, t_interval
 from pipeline.statistics.proportions import wilson
 from pipeline.study import runs
+from pipeline.worlds.world import World, find_world
 
 Read = Callable[[str, str], dict]  # evidence by kind and name
 
@@ -39,8 +39,8 @@ def raw_returns(run, returns: list[float]) -> dict:
 
 def summarise_returns(run, returns: list[float]) -> dict:
     """`raw_returns`, and their mean and its interval as D4RL's score, too."""
-    found = raw_returns(run, returns)
-    scores = {f"score_{end}": float(normalised_score(found[f"return_{end}"])) for end in ("mean", "low", "high")}
+    found, score = raw_returns(run, returns), find_world(run.environment).normalized_score
+    scores = {f"score_{end}": float(score(found[f"return_{end}"])) for end in ("mean", "low", "high")}
     return {**found, **scores}
 
 
@@ -62,7 +62,7 @@ def summarise_solved(run, played: dict[str, list]) -> dict:
     }
 
 
-def pool(evaluations: list[dict]) -> dict:
+def pool(evaluations: list[dict], world: World) -> dict:
     """One method's evaluations, one per training seed, as one row: what is resampled is training.
 
     A seed's many episodes enter as their mean, one sample, so the interval says how far another training of the same recipe
@@ -71,6 +71,7 @@ def pool(evaluations: list[dict]) -> dict:
 
     Args:
         evaluations: the `values` of each seed's evaluation, all over the same number of episodes.
+        world: that they were played in.
 
     Returns:
         seeds, episodes_per_seed, seed_means (seed,), score_sd over seeds, return_mean, return_low and return_high (95 %
@@ -89,9 +90,9 @@ def pool(evaluations: list[dict]) -> dict:
         "seeds": len(means),
         "episodes_per_seed": counts.pop(),
         "seed_means": means,
-        "score_sd": float(np.std(normalised_score(means), ddof=1)) if len(means) > 1 else 0.0,
+        "score_sd": float(np.std(world.normalized_score(means), ddof=1)) if len(means) > 1 else 0.0,
         **{f"return_{end}": value for end, value in found.items()},
-        **{f"score_{end}": float(normalised_score(value)) for end, value in found.items()},
+        **{f"score_{end}": float(world.normalized_score(value)) for end, value in found.items()},
         "resampled": "training seeds",
     }
 
@@ -122,14 +123,14 @@ def difference(one: list[float], other: list[float], confidence: float = 0.95) -
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
-def paired(one: dict, other: dict) -> dict:
-    """Differences of two evaluations' returns in the episodes whose seed both played: of returns and of scores, with their
-    95 % t-intervals over episodes.
+def paired(one: dict, other: dict, world: World) -> dict:
+    """Differences of two evaluations' returns in the episodes of a world whose seed both played: of returns and of scores,
+    with their 95 % t-intervals over episodes.
     """
     played = [dict(zip(values["seeds"], values["returns"], strict=True)) for values in (one, other)]
     shared = [seed for seed in played[0] if seed in played[1]]
     got = np.array([[returns[seed] for seed in shared] for returns in played])
-    scores = normalised_score(got)
+    scores = world.normalized_score(got)
     return {"episodes": len(shared), "return": interval(got[0] - got[1]), "score": interval(scores[0] - scores[1])}
 
 
@@ -140,7 +141,8 @@ def compare(run: runs.Slope | runs.Difference | runs.PairedDifference, read: Rea
     difference: over episodes.
     """
     if isinstance(run, runs.PairedDifference):
-        return paired(*(read("evaluations", name)["values"] for name in (run.one, run.other)))
+        one, other = (read("evaluations", name) for name in (run.one, run.other))
+        return paired(one["values"], other["values"], find_world(one["run"]["environment"]))
     if isinstance(run, runs.Slope):
         found = [read("evaluations", name) for name in run.evaluations]
         asked = [content["run"]["target_return"] for content in found]
@@ -154,8 +156,14 @@ def compare(run: runs.Slope | runs.Difference | runs.PairedDifference, read: Rea
             "inside": slopes(np.asarray(asked)[inside], got[inside]),
             "beyond": slopes(np.asarray(asked)[beyond], got[beyond]),
         }
-    one, other = (normalised_score(read("pooled", name)["values"]["seed_means"]).tolist() for name in (run.one, run.other))
+    one, other = (scores(read("pooled", name), read) for name in (run.one, run.other))
     return {"seeds": [len(one), len(other)], "score": difference(one, other)}
+
+
+def scores(pooled: dict, read: Read) -> list[float]:
+    """The score of each seed of a pool, of which evidence is given."""
+    played = read("evaluations", pooled["run"]["members"][0])
+    return find_world(played["run"]["environment"]).normalized_score(pooled["values"]["seed_means"]).tolist()
 
 
 def rolled_out(states: dict[str, np.ndarray]) -> dict:
@@ -194,7 +202,8 @@ def derived(recipe: Recipe, values: dict, root: Path) -> dict | None:
     elif kind == "solved":
         found = summarise_solved(run, values)
     elif kind == "pooled":
-        found = pool([read("evaluations", name)["values"] for name in run.members])
+        members = [read("evaluations", name) for name in run.members]
+        found = pool([each["values"] for each in members], find_world(members[0]["run"]["environment"]))
     elif kind == "compared":
         found = compare(run, read)
     elif kind == "rollouts":

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-ENVIRONMENT = "HalfCheetah-v4"
-OBSERVATION_DIM, ACTION_DIM = 17, 6
+ENVIRONMENT = "HalfCheetah-v4"  # in `pipeline.worlds.world`, as all that is played
 ON = "_on_"  # parts a run's name from the dataset that it, or its checkpoint, learned from in place of its own (`--data`)
 FURTHER = "further_"  # begins the names of what a training is told when it goes on with a checkpoint
 
@@ -162,7 +161,6 @@ class PublishedDataset:
     name: str
     address: str
     environment: str = "HalfCheetah-v2"
-    episode_steps: int = 1000  # where a file does not say, by `timeouts`, where episodes end
     known: KnownReturns | None = None  # the address is plain http, so it is held to this before its sum is recorded
 
 
@@ -338,8 +336,8 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Animation:
-    """Rollouts drawn by the simulator, one above the other; one frame makes a still picture. Played at the control
-    rate of 20 Hz.
+    """Rollouts drawn by the simulator, one above the other; one frame makes a still picture. Played at the world's
+    control rate.
     """
 
     name: str

@@ -9,14 +9,15 @@ import json
 
 from pipeline import files
 from pipeline.worlds import environments
+from pipeline.worlds.world import HALFCHEETAH
 
 SEEDS = range(100, 112)  # as many as the longest evaluation that a driver stands beside
 TARGET = "assets/wheel/starts.json"
 
 
 def starts() -> list[dict]:
-    """Positions (9,) and velocities (9,) of HalfCheetah-v4 after a reset with each seed."""
-    simulator = environments.make("HalfCheetah-v4")
+    """Positions (9,) and velocities (9,) of HalfCheetah after a reset with each seed."""
+    simulator = environments.make(HALFCHEETAH.identifier)
     found = []
     for seed in SEEDS:
         simulator.reset(seed=seed)

@@ -1,1 +1,1 @@
-"""Simulators and grids, stepped many episodes at once."""
+"""What is known of each world; simulators and grids, stepped many episodes at once."""

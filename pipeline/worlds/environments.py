@@ -1,9 +1,4 @@
-"""The simulators, many episodes at once.
-
-HalfCheetah-v4 has 17 observation dimensions (8 positions without the root's x, then 9 velocities), 6 torques in
-[-1, 1], a control step of 0.05 s (20 Hz), 1000 steps an episode and no early termination. Its reward is the forward
-velocity in m/s minus 0.1 times the squared norm of the action (gymnasium/envs/mujoco/half_cheetah_v4.py).
-"""
+"""The simulators of the worlds, many episodes at once."""
 
 from __future__ import annotations
 
@@ -16,7 +11,7 @@ from types import ModuleType
 import gymnasium
 import numpy as np
 
-from pipeline import PipelineError
+from pipeline.worlds.world import find_world
 
 
 def import_mujoco() -> ModuleType:
@@ -36,14 +31,12 @@ mujoco = import_mujoco()
 
 
 def _warn(message: str) -> None:
-    """Pass MuJoCo's warnings on, but for the one its own HalfCheetah model earns at every start."""
+    """Pass MuJoCo's warnings on, but for the one its own models earn at every start."""
     if "settotalmass" not in message:
         warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 mujoco.set_mju_user_warning(_warn)
-
-EPISODE_STEPS = {"HalfCheetah-v4": 1000}
 
 
 def make(environment: str, render: bool = False, **options) -> gymnasium.Env:
@@ -64,48 +57,63 @@ def make_many(environment: str, count: int) -> gymnasium.vector.SyncVectorEnv:
     return gymnasium.vector.SyncVectorEnv([lambda: make(environment)] * count)
 
 
+def masked(values: np.ndarray, playing: np.ndarray) -> np.ndarray:
+    """Values (episode, ...), zeros for episodes that are not `playing` (episode,), whatever stood there."""
+    return np.where(playing.reshape(-1, *[1] * (values.ndim - 1)), values, 0)
+
+
+def pad_steps(rows: list[np.ndarray], steps: int) -> np.ndarray:
+    """Values (episode, ...) of the first time steps as one array (episode, `steps`, ...), zeros after the last of them."""
+    known = np.stack(rows, axis=1)
+    return np.concatenate([known, np.zeros((len(known), steps - len(rows), *known.shape[2:]), known.dtype)], axis=1)
+
+
 def play(policy, environment: str, seeds: Sequence[int], steps: int | None = None, tick=lambda: None) -> dict[str, np.ndarray]:
     """Play one episode per seed, all in lockstep, and keep everything.
+
+    An episode that reaches a terminal state is over. It stays in the batch, so that how a policy's arithmetic rounds does not
+    hang on who else has fallen, but from then on its observations and rewards are shown as zeros and its actions are dropped.
 
     Args:
         policy: anything with `reset(seeds)` and `act(observations, rewards) -> actions` (see `pipeline.policies`).
         environment: a gymnasium id.
         seeds: one per episode; each seeds its simulator and its policy's own randomness.
-        steps: steps per episode; the environment's own length by default.
+        steps: steps an episode takes at most; the world's own limit by default.
         tick: called once per time step, for progress.
 
     Returns:
-        observations (episode, step, observation) float32, actions (episode, step, action) float32,
-        rewards (episode, step) float64.
+        observations (episode, step, observation) float32, actions (episode, step, action) float32 and rewards (episode, step)
+        float64, zeros once an episode is over; lengths (episode,) int64, steps until then; terminated (episode,) bool, whether
+        a terminal state ended it, and not the want of steps.
 
     Raises:
-        PipelineError: the episodes' length is not known, or one ends early.
+        PipelineError: the world is not known, and with it the episodes' limit.
     """
-    if not steps and environment not in EPISODE_STEPS:
-        raise PipelineError(f"how long an episode of {environment} lasts is not known: known are {', '.join(EPISODE_STEPS)}")
-    steps = steps or EPISODE_STEPS[environment]
+    steps = steps or find_world(environment).episode_steps
     simulators = make_many(environment, len(seeds))
     try:
         policy.reset(seeds)
         observation, _ = simulators.reset(seed=list(seeds))
-        reward = np.zeros(len(seeds))
+        reward, lengths = np.zeros(len(seeds)), np.zeros(len(seeds), dtype=np.int64)
+        playing, ended = np.ones(len(seeds), dtype=bool), np.zeros(len(seeds), dtype=bool)
         observations, actions, rewards = [], [], []
-        for step in range(steps):
-            action = np.asarray(policy.act(observation.astype(np.float32), reward), dtype=np.float32)
+        while len(rewards) < steps and playing.any():
             observations.append(observation.astype(np.float32))
-            observation, reward, terminated, *_ = simulators.step(action)
-            if terminated.any():
-                raise PipelineError(
-                    f"{environment} ended the episode of seed {seeds[int(terminated.argmax())]} after {step + 1} steps, and "
-                    "what an episode is worth that ends early is not known here: only episodes of one length can be played"
-                )
-            actions.append(action)
-            rewards.append(reward)
+            action = np.asarray(policy.act(observations[-1].copy(), reward), dtype=np.float32)
+            actions.append(masked(action, playing))
+            observation, reward, terminated, *_ = simulators.step(actions[-1])
+            rewards.append(masked(reward, playing))
+            lengths += playing
+            ended |= playing & terminated
+            playing = playing & ~terminated
+            observation, reward = masked(observation, playing), masked(reward, playing)
             tick()
     finally:
         simulators.close()
     return {
-        "observations": np.stack(observations, axis=1),
-        "actions": np.stack(actions, axis=1),
-        "rewards": np.stack(rewards, axis=1),
+        "observations": pad_steps(observations, steps),
+        "actions": pad_steps(actions, steps),
+        "rewards": pad_steps(rewards, steps),
+        "lengths": lengths,
+        "terminated": ended,
     }

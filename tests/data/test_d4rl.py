@@ -16,8 +16,10 @@ from pipeline.data.episodes import EpisodesError
 from pipeline.evidence import fingerprints, recipes, records
 from pipeline.hub import client, fetch_dataset
 from pipeline.study import runs
+from pipeline.worlds.world import HALFCHEETAH, WORLDS
 from tests import small_hub
 
+SHORT = replace(HALFCHEETAH, episode_steps=50)
 NAME, PLACE = runs.D4RL_MEDIUM.name, "/gym_mujoco_v2/halfcheetah_medium-v2.hdf5"
 
 
@@ -25,10 +27,11 @@ NAME, PLACE = runs.D4RL_MEDIUM.name, "/gym_mujoco_v2/halfcheetah_medium-v2.hdf5"
 def served(tmp_path, monkeypatch):
     """A server with a small file in D4RL's layout, and a project that knows no sum of it."""
     serving = small_hub.SmallHub(plain={PLACE: small_hub.d4rl(steps=50)}).start()
-    run = replace(runs.D4RL_MEDIUM, address=serving.endpoint + PLACE, episode_steps=50, known=None)
+    run = replace(runs.D4RL_MEDIUM, address=serving.endpoint + PLACE, known=None)
     code = fingerprints.tree(files.ROOT)
     monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setitem(WORLDS, "HalfCheetah", SHORT)
     monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")
     monkeypatch.setattr(recipes, "DATASETS", recipes.named(recipes.published_dataset, (run,)))
     monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
@@ -42,7 +45,7 @@ def served(tmp_path, monkeypatch):
 def fetch(monkeypatch, *words) -> episodes.Episodes:
     monkeypatch.setattr("sys.argv", ["fetch_dataset", NAME.replace("_", "-"), *map(str, words)])
     fetch_dataset.main()
-    return episodes.read(files.ROOT / "data" / f"{NAME}.hdf5")
+    return episodes.read(files.ROOT / "data" / f"{NAME}.hdf5", SHORT)
 
 
 def original():
@@ -72,7 +75,7 @@ def test_a_dataset_is_fetched_once_recorded_at_first_sight_and_described(served,
 def test_a_file_without_timeouts_gives_the_same_episodes(served, tmp_path, monkeypatch):
     (tmp_path / "old.hdf5").write_bytes(small_hub.d4rl(steps=50, timeouts=False))
     assert episodes.sha256(fetch(monkeypatch, "--file", tmp_path / "old.hdf5")) == episodes.sha256(
-        d4rl.read(write(tmp_path, small_hub.d4rl(steps=50)), 50)[0]
+        d4rl.read(write(tmp_path, small_hub.d4rl(steps=50)), SHORT)[0]
     )
     assert served.requests == []
 
@@ -99,7 +102,7 @@ def test_a_file_with_another_sum_than_the_recorded_one_is_refused(served, tmp_pa
 @pytest.mark.parametrize("change", [{"episodes": 4}, {"mean": 240.0}, {"sd": 9.0}, {"minimum": 0.0}])
 @pytest.mark.parametrize("own", [True, False])
 def test_another_dataset_is_refused_before_its_sum_is_recorded(served, tmp_path, monkeypatch, change, own):
-    returns = d4rl.read(write(tmp_path, served.plain[PLACE]), 50)[0].returns
+    returns = d4rl.read(write(tmp_path, served.plain[PLACE]), SHORT)[0].returns
     known = runs.KnownReturns(3, float(returns.mean()), float(returns.std()), float(returns.min()))
     run = recipes.DATASETS[NAME].run
 
@@ -254,14 +257,14 @@ def test_what_is_no_such_dataset_is_refused_and_not_recorded(served, monkeypatch
 def test_an_unfinished_episode_at_the_end_is_left_out_and_counted(tmp_path):
     ends = np.zeros(150, bool)
     ends[[39, 79, 119]] = True
-    whole, left = d4rl.read(write(tmp_path, small_hub.d4rl(steps=50, timeouts=ends)), 50)
-    assert whole.rewards.shape == (3, 40) and left == 30
+    whole, left = d4rl.read(write(tmp_path, small_hub.d4rl(steps=50, timeouts=ends)), SHORT)
+    assert whole.lengths.tolist() == [40, 40, 40] and left == 30
 
 
 def test_an_end_that_is_not_marked_at_the_files_end_is_one(tmp_path):
     ends = np.zeros(150, bool)
     ends[[49, 99]] = True
-    whole, left = d4rl.read(write(tmp_path, small_hub.d4rl(steps=50, timeouts=ends)), 50)
+    whole, left = d4rl.read(write(tmp_path, small_hub.d4rl(steps=50, timeouts=ends)), SHORT)
     assert whole.rewards.shape == (3, 50) and left == 0
 
 
@@ -284,8 +287,8 @@ def shortened(steps: int = 50, following: bool = False, **more) -> dict[str, np.
 def test_episodes_that_lost_their_last_transition_are_refused_where_none_is_marked(tmp_path):
     path = write(tmp_path, small_hub.d4rl(steps=50, timeouts=False, **shortened()))
     with pytest.raises(EpisodesError, match="does not mark where episodes end, and transition 50, .* is far from a reset"):
-        d4rl.read(path, 50)
-    whole, left = d4rl.read(path, 49)
+        d4rl.read(path, SHORT)
+    whole, left = d4rl.read(path, replace(SHORT, episode_steps=49))
     assert whole.rewards.shape == (3, 49) and left == 0
 
 
@@ -293,9 +296,9 @@ def test_what_a_transition_led_to_tells_of_an_end_that_is_not_marked(tmp_path):
     arrays = shortened(following=True)
     path = write(tmp_path, small_hub.d4rl(steps=50, timeouts=False, **arrays))
     with pytest.raises(EpisodesError, match="next_observations of transition 48 is not the next .*: take a file with timeouts"):
-        d4rl.read(path, 50)
+        d4rl.read(path, SHORT)
     wrong = np.zeros(147, bool)
     wrong[48::49] = True
-    assert len(d4rl.read(write(tmp_path, small_hub.d4rl(timeouts=wrong, **arrays)), 50)[0]) == 3
+    assert len(d4rl.read(write(tmp_path, small_hub.d4rl(timeouts=wrong, **arrays)), SHORT)[0]) == 3
     with pytest.raises(EpisodesError, match="next_observations of transition 48"):
-        d4rl.read(write(tmp_path, small_hub.d4rl(timeouts=np.roll(wrong, 1), **arrays)), 50)
+        d4rl.read(write(tmp_path, small_hub.d4rl(timeouts=np.roll(wrong, 1), **arrays)), SHORT)

@@ -3,6 +3,7 @@
 import errno
 import os
 import tracemalloc
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 
 from pipeline import PipelineError, files
 from pipeline.data import d4rl, demonstrations, episodes, hdf5, minari_files
+from pipeline.worlds.world import HALFCHEETAH
 from tests import small_hub
 
 STEPS = 20
+SHORT = replace(HALFCHEETAH, episode_steps=STEPS)
 
 
 def d4rl_file(folder):
@@ -36,9 +39,9 @@ def demonstrations_file(folder):
 
 
 READERS = {
-    "episodes": (d4rl_file, episodes.read),
-    "d4rl": (d4rl_file, lambda path: d4rl.read(path, STEPS)),
-    "minari": (minari_file, minari_files.read),
+    "episodes": (d4rl_file, lambda path: episodes.read(path, SHORT)),
+    "d4rl": (d4rl_file, lambda path: d4rl.read(path, SHORT)),
+    "minari": (minari_file, lambda path: minari_files.read(path, SHORT)),
     "demonstrations": (demonstrations_file, lambda path: demonstrations.read(path, "go_to_local_s7n5")),
 }
 
@@ -86,7 +89,7 @@ def test_a_group_that_is_a_link_is_refused(tmp_path):
     with h5py.File(path, "r+") as file:
         file["episode_3"] = h5py.ExternalLink(str(path), "episode_0")
     with pytest.raises(PipelineError, match="episode_3 is a link to another place"):
-        minari_files.read(path)
+        minari_files.read(path, SHORT)
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -146,17 +149,17 @@ def test_a_compression_that_hdf5_does_not_bring_along_is_named_with_the_cure(tmp
         array = file["rewards"][()]
         del file["rewards"]
         file.create_dataset("rewards", data=array, compression="gzip")
-    episodes.read(path)
+    episodes.read(path, SHORT)
     monkeypatch.setattr(h5py.h5z, "filter_avail", lambda number: False)
     with pytest.raises(PipelineError, match="rewards is compressed by deflate, which HDF5 does not bring along.*h5repack"):
-        episodes.read(path)
+        episodes.read(path, SHORT)
 
 
 def test_a_file_system_without_locks_is_read(tmp_path, monkeypatch):
     path, _ = d4rl_file(tmp_path)
     asked, real = [], h5py.File
     monkeypatch.setattr(h5py, "File", lambda *words, **options: asked.append(options) or real(*words, **options))
-    episodes.read(path)
+    episodes.read(path, SHORT)
     assert asked == [{"locking": False}]
 
 
@@ -167,16 +170,16 @@ def test_what_the_system_says_is_no_damage(tmp_path, monkeypatch):
     path, _ = d4rl_file(tmp_path)
     monkeypatch.setattr(h5py, "File", fail)
     with pytest.raises(BlockingIOError) as error:
-        episodes.read(path)
+        episodes.read(path, SHORT)
     assert error.value.filename == str(path)
 
 
 def test_what_is_no_file_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(PipelineError, match="pipe is no file"):
-        episodes.read(tmp_path / "pipe")
+        episodes.read(tmp_path / "pipe", SHORT)
     with pytest.raises(PipelineError, match="is no file"):
-        episodes.read(tmp_path)
+        episodes.read(tmp_path, SHORT)
 
 
 def test_hdf5_is_opened_for_reading_in_one_place_alone():

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from pipeline.evidence import fingerprints, records
 from pipeline.graph import command
 from pipeline.hub import client, fetch_dataset
 from pipeline.study import runs
+from pipeline.worlds.world import HALFCHEETAH, WORLDS
 from tests import small_hub
 
 RUN = runs.MINARI[1]
 STEPS = 50
+SHORT = replace(HALFCHEETAH, episode_steps=STEPS)
 
 
 @pytest.fixture
@@ -27,6 +30,7 @@ def house(tmp_path, monkeypatch):
     code = fingerprints.tree(files.ROOT)
     monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setitem(WORLDS, "HalfCheetah", SHORT)
     monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")
     monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
     monkeypatch.setattr(records.write, "__defaults__", (tmp_path, None))
@@ -38,7 +42,7 @@ def house(tmp_path, monkeypatch):
 def fetch(monkeypatch) -> episodes.Episodes:
     monkeypatch.setattr("sys.argv", ["fetch_dataset", RUN.identifier])
     fetch_dataset.main()
-    return episodes.read(files.ROOT / "data" / f"{RUN.name}.hdf5")
+    return episodes.read(files.ROOT / "data" / f"{RUN.name}.hdf5", SHORT)
 
 
 def test_a_dataset_is_had_by_its_name_there_and_said_not_to_be_d4rls(house, monkeypatch, capsys):
@@ -56,13 +60,13 @@ def test_a_dataset_is_had_by_its_name_there_and_said_not_to_be_d4rls(house, monk
 
 def test_the_state_after_an_episodes_end_is_left_out(house):
     observations = np.arange((STEPS + 1) * 17, dtype=float).reshape(STEPS + 1, 17)
-    whole = minari_files.read(small_hub.minari(house, steps=STEPS, observations=observations))
+    whole = minari_files.read(small_hub.minari(house, steps=STEPS, observations=observations), SHORT)
     assert np.array_equal(whole.observations[-1], observations[:-1])
 
 
 def test_episodes_come_in_the_order_of_their_numbers(house):
-    whole = minari_files.read(small_hub.minari(house, episodes=12, steps=3, rewards=np.full(3, 7.0)))
-    assert (whole.rewards[11] == 7).all() and not (whole.rewards[:11] == 7).any()
+    whole = minari_files.read(small_hub.minari(house, episodes=12, steps=3, rewards=np.full(3, 7.0)), SHORT)
+    assert whole.rewards[11].tolist() == [7] * 3 + [0] * (STEPS - 3) and not (whole.rewards[:11] == 7).any()
 
 
 def test_a_dataset_that_changed_is_refused_and_left_where_it_is(house, monkeypatch):
@@ -103,14 +107,14 @@ def test_a_file_that_is_no_hdf5_is_one_sentence(house, content):
     path = small_hub.minari(house)
     path.write_bytes(content)
     with pytest.raises(EpisodesError, match="cannot be read as HDF5"):
-        minari_files.read(path)
+        minari_files.read(path, SHORT)
 
 
 def test_a_download_that_broke_off_is_named_with_its_cure(house):
     path = small_hub.minari(house)
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(EpisodesError, match=rf"in {path.parent}: remove that folder, or .*force_download=True") as error:
-        minari_files.read(path)
+        minari_files.read(path, SHORT)
     assert "\n" not in str(error.value)
 
 

@@ -1,12 +1,11 @@
 """Returns and returns-to-go, by hand and by property."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pipeline.data.returns import normalised_score, returns_to_go
+from pipeline.data.returns import returns_to_go
 
 rewards = arrays.arrays(np.float64, st.integers(1, 30), elements=st.floats(-100, 100))
 
@@ -38,17 +37,11 @@ def test_subtracting_what_was_earned_gives_the_next_return_to_go(values):
     np.testing.assert_allclose(result[0] - np.cumsum(values)[:-1], result[1:], atol=1e-8)
 
 
-@pytest.mark.parametrize(("total", "score"), [(-280.178953, 0.0), (12135.0, 100.0), (4770.33, 40.68), (3600.0, 31.25)])
-def test_normalised_scores_are_d4rls(total, score):
-    assert normalised_score(total) == pytest.approx(score, abs=0.01)
-
-
-def test_returns_and_scores_of_whole_numbers_are_computed_in_double_precision():
+def test_returns_of_whole_numbers_are_computed_in_double_precision():
     assert returns_to_go(np.array([2**24, 1, 1, 1], dtype=np.float32))[0] == 2**24 + 3  # no float32
     found = returns_to_go(np.array([1, 2], dtype=np.float32), 0.5)
     assert found.dtype == np.float64 and found.tolist() == [2.0, 2.0]
     assert returns_to_go(np.array([1, 2, 4]), 0.5).tolist() == [3.0, 4.0, 4.0]
-    assert normalised_score([12135.0, -280.178953]).tolist() == [100.0, 0.0]
 
 
 def test_every_axis_but_the_last_is_kept():
@@ -56,8 +49,3 @@ def test_every_axis_but_the_last_is_kept():
     assert returns_to_go(rewards)[1, 2].tolist() == [23.0, 12.0]
     assert returns_to_go(rewards, 0.5)[1, 2].tolist() == [17.0, 12.0]
     assert returns_to_go(rewards, 0.0).tolist() == rewards.tolist()
-
-
-def test_half_way_from_a_random_policy_to_the_expert_scores_fifty():
-    assert normalised_score((12135.0 - 280.178953) / 2) == pytest.approx(50.0)
-    assert normalised_score(2 * 12135.0 + 280.178953) == pytest.approx(200.0)

@@ -16,7 +16,7 @@ from pipeline.study.runs import BEHAVIOUR, DECISION_TRANSFORMER
 @pytest.fixture
 def root(tmp_path):
     torch.manual_seed(0)
-    model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=(8,)))
+    model = GaussianPolicyModel(GaussianPolicyConfig(17, 6, (8,)))
     checkpoints.write_model(tmp_path / "checkpoints" / "toy", model, "# toy\n")
     return tmp_path
 
@@ -31,7 +31,7 @@ def weights(root):
 
 def test_a_checkpoint_comes_back_as_it_was_written(root):
     torch.manual_seed(0)
-    expected = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=(8,))).state_dict()
+    expected = GaussianPolicyModel(GaussianPolicyConfig(17, 6, (8,))).state_dict()
     for name, tensor in load(root).state_dict().items():
         assert torch.equal(tensor, expected[name])
 

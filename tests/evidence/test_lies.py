@@ -27,6 +27,7 @@ from pipeline.methods.decision_transformer import model as decision_transformer
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.show import tabulate
 from pipeline.study import runs
+from pipeline.worlds.world import HALFCHEETAH
 from tests.toy import Toy, assert_one_sentence, without_privilege
 
 COUNT, STEPS = 3, 4
@@ -69,7 +70,7 @@ def test_a_dataset_of_any_other_shape_is_refused(tmp_path, name, shape):
         shape = (*shape, 1)
     path = write_arrays(tmp_path / "data.hdf5", {**arrays, name: np.zeros(shape, arrays[name].dtype)})
     with pytest.raises(episodes.EpisodesError) as caught:
-        episodes.read(path)
+        episodes.read(path, HALFCHEETAH)
     assert str(path) in sentence(caught.value)
 
 
@@ -83,7 +84,7 @@ def test_a_dataset_with_a_value_that_is_not_finite_is_refused_and_the_place_is_n
     arrays = {key: array.copy() for key, array in episodes.flat_arrays(sound_episodes()).items()}
     arrays[name][place] = value
     with pytest.raises(episodes.EpisodesError, match=f"{name} .*transition {place}"):
-        episodes.read(write_arrays(tmp_path / "data.hdf5", arrays))
+        episodes.read(write_arrays(tmp_path / "data.hdf5", arrays), HALFCHEETAH)
 
 
 @FEW
@@ -91,7 +92,7 @@ def test_a_dataset_with_a_value_that_is_not_finite_is_refused_and_the_place_is_n
 def test_a_dataset_without_an_array_is_refused(tmp_path, missing):
     arrays = {name: array for name, array in episodes.flat_arrays(sound_episodes()).items() if name != missing}
     with pytest.raises(episodes.EpisodesError, match=missing):
-        episodes.read(write_arrays(tmp_path / "data.hdf5", arrays))
+        episodes.read(write_arrays(tmp_path / "data.hdf5", arrays), HALFCHEETAH)
 
 
 @FEW
@@ -101,10 +102,10 @@ def test_a_dataset_of_unequal_or_unfinished_episodes_is_refused(tmp_path, ends):
     path = write_arrays(tmp_path / "data.hdf5", arrays)
     lengths = np.diff(np.flatnonzero(ends), prepend=-1)
     if ends[-1] and len(set(lengths.tolist())) == 1:
-        assert len(episodes.read(path)) == len(lengths)
+        assert len(episodes.read(path, HALFCHEETAH)) == len(lengths)
     else:
         with pytest.raises(episodes.EpisodesError, match="whole episodes of one length"):
-            episodes.read(path)
+            episodes.read(path, HALFCHEETAH)
 
 
 @FEW
@@ -120,7 +121,7 @@ def test_a_truncated_or_garbled_dataset_is_refused(tmp_path, data, strings):
     else:
         path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
     try:
-        read = episodes.read(path)
+        read = episodes.read(path, HALFCHEETAH)
     except episodes.EpisodesError as error:
         assert str(path) in sentence(error)
     else:
@@ -129,7 +130,7 @@ def test_a_truncated_or_garbled_dataset_is_refused(tmp_path, data, strings):
 
 def test_training_on_another_dataset_than_its_evidence_describes_is_one_sentence(own_toy):
     path = own_toy.root / "data/local_halfcheetah_medium.hdf5"
-    whole = episodes.read(path)
+    whole = episodes.read(path, HALFCHEETAH)
     episodes.write(path, replace(whole, rewards=whole.rewards + 1), {})
     forget(own_toy, "results/training/local_dt_halfcheetah.json")
     before = own_toy.snapshot()
@@ -225,7 +226,7 @@ def test_a_checkpoint_with_other_tensors_is_refused_though_its_sums_are_right(fo
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(folder):
-    checkpoints.write_model(folder, GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=(4,))), "Another.\n")
+    checkpoints.write_model(folder, GaussianPolicyModel(GaussianPolicyConfig(17, 6, (4,))), "Another.\n")
     refused(folder)
 
 

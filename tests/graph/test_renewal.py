@@ -61,12 +61,50 @@ def test_a_function_that_nothing_names_need_not_run_but_one_that_is_named_must(t
     assert missed(tmp_path, used, {3, 4, 5, 7, 8}) == [11, 12]
 
 
-def test_a_method_that_nothing_names_as_an_attribute_need_not_run_but_where_its_class_stands_on_another_it_may(tmp_path):
-    method = "\n\nclass Player{}:\n    def steps(self):\n        return 1\n"
+def test_a_method_that_nothing_names_as_an_attribute_need_not_run_but_what_its_class_stands_on_may_call_it(tmp_path):
+    method = "\n\nclass Player{}:\n    def steps(self):\n        return 1\n\n\nPlayer()\n"
     assert missed(tmp_path, OLD + method.format(""), {3, 4, 5, 7, 8}) == []
     assert missed(tmp_path, OLD + method.format("(Module)"), {3, 4, 5, 7, 8}) == [12, 13]
     called = OLD.replace("policy(step)", "policy.steps") + method.format("")
     assert missed(tmp_path, called, {3, 4, 5, 7, 8}) == [12, 13]
+
+
+def test_a_decorator_may_call_what_nothing_names_but_those_that_are_known_not_to(tmp_path):
+    marked = OLD + "\n\n@{}\ndef build(x):\n    return x\n"
+    assert missed(tmp_path, marked.format("app.command()"), {3, 4, 5, 7, 8}) == [12, 13]
+    assert missed(tmp_path, marked.format("register"), {3, 4, 5, 7, 8}) == [12, 13]
+    assert missed(tmp_path, marked.format("functools.cache"), {3, 4, 5, 7, 8}) == []
+    assert missed(tmp_path, marked.format("torch.inference_mode()"), {3, 4, 5, 7, 8}) == []
+
+
+def test_a_function_that_only_an_unused_one_names_need_not_run_nor_need_a_class_that_nothing_makes(tmp_path):
+    chain = OLD + "\n\ndef helper(x):\n    return x + 1\n\n\ndef idle(x):\n    return helper(x)\n"
+    assert missed(tmp_path, chain, {3, 4, 5, 7, 8}) == []
+    assert missed(tmp_path, chain + "\n\nhelper(3)\n", {3, 4, 5, 7, 8}) == [11, 12]
+    assert missed(tmp_path, chain + "\n\nidle(3)\n", {3, 4, 5, 7, 8}) == [11, 12, 15, 16]
+    made = OLD + "\n\nclass Batches:\n    def __init__(self):\n        self.size = 3\n"
+    assert missed(tmp_path, made, {3, 4, 5, 7, 8}) == []
+    assert missed(tmp_path, made + "\n\nBatches()\n", {3, 4, 5, 7, 8}) == [12, 13]
+
+
+def named(*texts: str) -> set[str]:
+    """The names that files can be asked for."""
+    return renewal.named([syntax.parse(text.encode()) for text in texts])
+
+
+def test_names_are_those_that_what_can_run_uses():
+    module = "from other import a as b, c\n\ndef f():\n    return b\n\ndef g():\n    return c\n"
+    assert named(module) == set()
+    assert named(module, "f") == {"f", "b", "a"}  # what is imported under another name is asked for by that
+    assert named(module, "x = 'g'") == {"x", "g", ".g", "c"}  # a string may name it, as for getattr
+
+
+def test_what_runs_when_a_file_is_imported_is_asked_for():
+    text = "@cache\ndef f(x=first()):\n    return inner()\n\n"
+    text += "class C(Base):\n    size = second()\n    def m(self):\n        third()\n"
+    assert named(text) == {"cache", "first", "Base", "size", "second"}
+    assert named(text, "C") == {"cache", "first", "Base", "size", "second", "C"}
+    assert named(text, "C().m") == {"cache", "first", "Base", "size", "second", "C", "m", ".m", "third"}
 
 
 def test_a_changed_default_needs_its_function_to_have_run(tmp_path):
@@ -268,7 +306,7 @@ def test_other_values_in_a_late_step_and_a_branch_that_did_not_run_are_refused(h
 def test_statements_know_the_functions_they_lie_in_and_whether_they_only_fail():
     tree = syntax.parse(b"def f(x):\n    if x:\n        why = 1\n        raise E(why)\n    return x\n")
     found = {each.node.lineno: (each.fails, each.within) for each in renewal.statements(tree)}
-    assert found == {1: (False, ()), 2: (False, ("f",)), 3: (True, ("f",)), 4: (True, ("f",)), 5: (False, ("f",))}
+    assert found == {1: (False, ("f",)), 2: (False, ("f",)), 3: (True, ("f",)), 4: (True, ("f",)), 5: (False, ("f",))}
 
 
 def test_all_that_leads_to_an_error_alone_only_fails_however_deep_it_lies():

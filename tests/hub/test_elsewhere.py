@@ -15,7 +15,7 @@ from pipeline.learning import train
 from pipeline.measures import evaluate
 from pipeline.methods.trajectory_transformer import further
 from pipeline.study import runs
-from pipeline.worlds import environments
+from pipeline.worlds.world import HALFCHEETAH, WORLDS
 from tests import small_hub
 
 DATASETS = {"local": runs.MEDIUM.name, "d4rl": runs.D4RL_MEDIUM.name, "minari": runs.MINARI[1].name}
@@ -92,7 +92,7 @@ def test_what_was_trained_elsewhere_plays_under_a_name_of_its_own(house, monkeyp
         played, episodes=1, shard_episodes=1, **({"beams": 1, "horizon": 1, "context": 1} if method == "tt" else {})
     )
     monkeypatch.setattr(recipes, "EVALUATIONS", recipes.named(recipes.evaluation, (played,)))
-    monkeypatch.setattr(environments, "EPISODE_STEPS", {"HalfCheetah-v4": 5})
+    monkeypatch.setitem(WORLDS, "HalfCheetah", replace(HALFCHEETAH, episode_steps=5))
     call(monkeypatch, VERBS[method], run.name, "--data", data)
     load = evaluate.policies.module(played.method).checkpoints.load
     monkeypatch.setattr(evaluate.policies.module(played.method).checkpoints, "load", lambda *a, **o: load(*a, root=house, **o))

@@ -19,7 +19,7 @@ from pipeline.methods.soft_actor_critic import train_long
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.policies.return_conditioned import ReturnConditionedPolicy
 from pipeline.study import runs, studies
-from pipeline.worlds import environments
+from pipeline.worlds.world import HALFCHEETAH, WORLDS
 
 
 class Ones:
@@ -110,6 +110,12 @@ def test_weights_kept_in_half_precision_are_loaded_in_single_precision(tmp_path)
     assert float16.halved(model).layers[0].weight.item() == 1.0
 
 
+def test_returns_are_not_shuffled_over_episodes_of_other_lengths():
+    whole = Episodes(*(np.zeros((2, 3, *width)) for width in ((1,), (1,), ())), lengths=np.array([3, 2]))
+    with pytest.raises(PipelineError, match="^only of episodes of one length can the returns be shuffled"):
+        shuffled.shuffled(whole, 0)
+
+
 def test_the_rate_stays_at_its_top_after_the_warm_up():
     run = studies.SteadyTraining("steady", "data")
     assert steady.constant_rate(run, 4999) == pytest.approx(5e-5)
@@ -120,12 +126,12 @@ def test_the_rate_stays_at_its_top_after_the_warm_up():
 
 
 def test_a_kept_policy_is_read_back_as_it_was(tmp_path, monkeypatch):
-    model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=(4,)))
+    model = GaussianPolicyModel(GaussianPolicyConfig(17, 6, (4,)))
     monkeypatch.setattr(files, "ROOT", tmp_path)
     path = train_long.kept_policy("long", 2000)
     assert path == tmp_path / "data" / "long" / "steps_002000.safetensors"
     checkpoints.write_tensors(path, model.state_dict())
-    read = train_long.read_policy(path, (4,)).state_dict()
+    read = train_long.read_policy(path, "HalfCheetah-v4", (4,)).state_dict()
     assert all(torch.equal(read[name], tensor) for name, tensor in model.state_dict().items())
 
 
@@ -153,7 +159,7 @@ def test_what_a_study_left_is_whole_and_of_the_run_as_it_stands(name):
 
 
 def test_a_long_training_passes_through_the_policy_that_a_shorter_one_stops_at_and_resumes_to_the_same(monkeypatch, tmp_path):
-    monkeypatch.setitem(environments.EPISODE_STEPS, runs.ENVIRONMENT, 10)
+    monkeypatch.setitem(WORLDS, "HalfCheetah", replace(HALFCHEETAH, episode_steps=10))
     small = {"hidden_sizes": (4,), "random_steps": 15, "interval_steps": 20, "evaluation_episodes": 2, "batch_size": 8}
     stopped = replace(runs.BEHAVIOUR, **small, target_return=-1e9)
     goes_on = replace(studies.LONG, **small, maximum_steps=40)
@@ -170,7 +176,7 @@ def test_a_long_training_passes_through_the_policy_that_a_shorter_one_stops_at_a
     assert curve[0]["returns"] == long[0]["returns"]
     kept = [train_long.kept_policy(goes_on.name, steps) for steps in (20, 40)]
     assert [files.sha256(path) for path in kept] == [point["policy_sha256"] for point in long]
-    read = train_long.read_policy(kept[0], (4,)).state_dict()
+    read = train_long.read_policy(kept[0], "HalfCheetah-v4", (4,)).state_dict()
     assert all(torch.equal(tensor, read[name]) for name, tensor in weights.items())
     write = checkpoints.write_tensors
 

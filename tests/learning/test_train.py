@@ -13,6 +13,7 @@ from pipeline import PipelineError, files
 from pipeline.data.episodes import Episodes, sha256
 from pipeline.evidence import checkpoints, recipes, records
 from pipeline.learning import datasets, descent, loop, supervised, train
+from pipeline.learning.held_out import check_size, split
 from pipeline.methods.behaviour_cloning import model as behaviour_cloning
 from pipeline.methods.decision_transformer import model as decision_transformer
 from pipeline.methods.leap import train as train_leap
@@ -28,7 +29,7 @@ def test_the_learning_rate_warms_up_and_falls_to_a_tenth(update, rate):
 
 def test_the_last_episodes_are_held_out():
     whole = Episodes(np.arange(5.0).reshape(5, 1, 1), np.zeros((5, 1, 1)), np.zeros((5, 1)))
-    learn, held_out = datasets.split(whole, RUN)
+    learn, held_out = split(whole, RUN)
     assert learn.observations.ravel().tolist() == [0, 1, 2] and held_out.observations.ravel().tolist() == [3, 4]
 
 
@@ -300,7 +301,7 @@ def test_clonings_loss_is_the_mean_squared_error():
             TRAJECTORY_TRANSFORMER,
             60,
             9,
-            "data has episodes of 9 transitions and local_tt_halfcheetah learns from windows of 10",
+            "data has no episode of more than 9 transitions, and local_tt_halfcheetah learns from windows of 10",
         ),
         (LEAP_GOAL, 3, 1, "data has 3 episodes and local_leap_goal holds out"),
         (DECISION_TRANSFORMER, 51, 1, None),
@@ -309,14 +310,14 @@ def test_clonings_loss_is_the_mean_squared_error():
 )
 def test_a_dataset_that_leaves_nothing_to_learn_from_is_refused_with_both_numbers(run, episodes, steps, said):
     with contextlib.nullcontext() if said is None else pytest.raises(PipelineError, match=said):
-        datasets.check_size(run, "data", episodes, steps)
+        check_size(run, "data", episodes, steps)
 
 
 @pytest.mark.parametrize("registry", ["TRAININGS", "VALUE_TRAININGS", "TRAJECTORY_TRAININGS"])
 def test_every_training_asks_whether_its_dataset_leaves_something(registry, monkeypatch):
     whole = Episodes(*(np.zeros((3, 1, *width), np.float32) for width in ((17,), (6,), ())))
     known = {"values": {"arrays_sha256_of_dataset": sha256(whole)}}
-    monkeypatch.setattr(datasets.episodes, "read", lambda path: whole)
+    monkeypatch.setattr(datasets.episodes, "read", lambda path, world: whole)
     monkeypatch.setattr(datasets.records, "read", lambda path: known)
     monkeypatch.setattr(train.seen, "refuse_lesser_training", lambda *words: None)
     recipe = next(iter(getattr(recipes, registry).values()))
@@ -338,7 +339,7 @@ def test_no_demonstrations_at_all_and_empty_ones_are_each_one_sentence():
     with pytest.raises(PipelineError, match="^go_to_local_s7n5 has 0 episodes and local_leap_goal holds out 0, so none"):
         train_leap.prepare(run, [Empty()])
     Empty.lengths = np.zeros(3, np.int64)
-    with pytest.raises(PipelineError, match="^go_to_local_s7n5 has episodes of 0 transitions and local_leap_goal"):
+    with pytest.raises(PipelineError, match="^go_to_local_s7n5 has no episode of more than 0 transitions, and local_leap_goal"):
         train_leap.prepare(run, [Empty()])
 
 

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline import PipelineError
 from pipeline.data import episodes
 from pipeline.data.demonstrations import Demonstrations
 from pipeline.data.episodes import Episodes
 from pipeline.measures import collect, collect_study, demonstrate
 from pipeline.study import runs, studies
 from pipeline.worlds import environments
-from tests.stubs import WORLD, Follower, World
+from pipeline.worlds.world import HALFCHEETAH, HOPPER, WORLDS
+from tests.stubs import KNOWN, WORLD, Follower, World
 
 RUN = runs.Collection(
     "toy", "follower", environment=WORLD, episodes=4, shard_episodes=2, first_seed=10, contexts=3, context_length=2,
@@ -33,7 +35,7 @@ def numbered(count: int, steps: int) -> Episodes:
 def world(monkeypatch):
     """A world of the simulator's dimensions, in place of it."""
     monkeypatch.setattr(environments, "make_many", lambda environment, count: World(count, dimensions=17))
-    monkeypatch.setitem(environments.EPISODE_STEPS, WORLD, 3)
+    monkeypatch.setitem(WORLDS, "Paper", KNOWN)
 
 
 def test_shards_part_the_seeds_of_a_collection():
@@ -62,7 +64,7 @@ def test_statistics_of_a_dataset_of_two_episodes():
         np.array([[[0.0, 1.0], [0.5, 1.0]], [[0.0, 1.0], [0.5, 1.0]]], dtype=np.float32),
         np.array([[100.0, 20.0], [300.0, 60.0]], dtype=np.float32),
     )
-    found = collect.statistics(whole)
+    found = collect.statistics(whole, HALFCHEETAH)
     digest = hashlib.sha256()
     for name, array in episodes.flat_arrays(whole).items():
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
@@ -81,6 +83,51 @@ def test_statistics_of_a_dataset_of_two_episodes():
         "score_max": pytest.approx(100 * (360 + 280.178953) / 12415.178953),
         "arrays_sha256_of_dataset": digest.hexdigest(),
     }
+
+
+def test_a_collection_in_which_episodes_end_early_is_the_same_when_it_resumes(monkeypatch, tmp_path):
+    monkeypatch.setattr(environments, "make_many", lambda environment, count: World(count, 17, falls={10: 1, 13: 2}))
+    monkeypatch.setitem(WORLDS, "Paper", replace(KNOWN, ends_early=True))
+    whole = collect.collect(RUN, Follower(action_dim=6), tmp_path)
+    assert whole.lengths.tolist() == [1, 3, 3, 2] and whole.terminated.tolist() == [True, False, False, True]
+    assert whole.observations[..., 0].tolist() == [[10, 0, 0], [11, 12, 13], [12, 13, 14], [13, 14, 0]]
+    assert whole.returns == pytest.approx([10.1, 60.36, 60.39, 30.27])
+    policy = Follower(action_dim=6)
+    assert episodes.sha256(collect.collect(RUN, policy, tmp_path)) == episodes.sha256(whole) and policy.begun == []
+    (tmp_path / "shard_001.hdf5").unlink()
+    assert episodes.sha256(collect.collect(RUN, policy, tmp_path)) == episodes.sha256(whole) and policy.begun == [[12, 13]]
+
+
+def test_a_shard_in_which_an_episode_was_cut_short_is_played_again(monkeypatch, tmp_path):
+    world = replace(KNOWN, ends_early=True)
+    parts = np.zeros((2, 3, 17), np.float32), np.zeros((2, 3, 6), np.float32), np.zeros((2, 3), np.float32)
+    for terminated, usable in (([False, True], True), ([False, False], False)):
+        kept = Episodes(*parts, lengths=np.array([3, 2]), terminated=np.array(terminated))
+        episodes.write(tmp_path / "shard.hdf5", kept, {})
+        assert (collect.read_shard(tmp_path / "shard.hdf5", 2, world) is not None) == usable
+    assert collect.read_shard(tmp_path / "shard.hdf5", 3, world) is None
+
+
+def test_statistics_count_no_padding():
+    whole = replace(numbered(2, 3), lengths=np.array([3, 1]), terminated=np.array([False, True]))
+    whole.rewards[1, 1:] = whole.observations[1, 1:] = whole.actions[1, 1:] = 0
+    found = collect.statistics(whole, HOPPER)
+    assert (found["episodes"], found["steps"], found["transitions"]) == (2, 3, 4)
+    assert found["observation_mean"].tolist() == [25.75]  # of 0, 1, 2 and 100
+    assert found["action_std"].tolist() == [pytest.approx(np.std([0, 0.001, 0.002, 0.1]), rel=1e-5)]
+    # 1 + 1 + 1 and 2, and where they lie between a random policy of Hopper and D4RL's expert
+    assert (found["return_min"], found["return_max"], found["return_mean"]) == (2.0, 3.0, 2.5)
+    assert found["score_mean"] == pytest.approx(100 * (2.5 + 20.272305) / (3234.3 + 20.272305))
+
+
+def test_contexts_are_drawn_from_episodes_that_are_long_enough():
+    whole = replace(numbered(6, 4), lengths=np.array([4, 1, 2, 1, 3, 4]), terminated=np.array([False, *[True] * 4, False]))
+    found = collect.draw_contexts(whole, replace(RUN, contexts_from_last=5))
+    assert found["episode"].tolist() == [2, 4, 5]
+    assert (found["timesteps"][:, -1].numpy() < np.array([2, 3, 4])).all()
+    too_many = replace(RUN, contexts=4, contexts_from_last=5)
+    with pytest.raises(PipelineError, match="^of the last 5 episodes of toy 3 are as long as a context of 2 steps, and 4 are "):
+        collect.draw_contexts(whole, too_many)
 
 
 def test_contexts_as_long_as_episodes_are_the_last_ones_whole():

@@ -14,7 +14,8 @@ from pipeline import PipelineError
 from pipeline.measures import evaluate
 from pipeline.study import runs
 from pipeline.worlds import environments
-from tests.stubs import WORLD, Follower, World
+from pipeline.worlds.world import WORLDS
+from tests.stubs import KNOWN, WORLD, Follower, World
 
 RUN = runs.Evaluation("toy", "follower", environment=WORLD, episodes=5, shard_episodes=2, first_seed=100)
 RETURNS = [63.03, 63.06, 63.09, 63.12, 63.15]  # of seeds 100 to 104
@@ -31,7 +32,7 @@ def worlds(monkeypatch) -> list[World]:
         return made[-1]
 
     monkeypatch.setattr(environments, "make_many", make_many)
-    monkeypatch.setitem(environments.EPISODE_STEPS, WORLD, 3)
+    monkeypatch.setitem(WORLDS, "Paper", KNOWN)
     return made
 
 
@@ -43,8 +44,9 @@ def test_what_is_played_is_what_was_seen_done_and_earned_in_its_order(worlds):
     assert played["actions"] == pytest.approx(np.array(seen, dtype=np.float64)[..., None] / 100)
     assert played["rewards"] == pytest.approx(np.array([[11.0, 21.01, 31.02], [12.0, 22.01, 32.02], [13.0, 23.01, 33.02]]))
     assert {name: array.dtype for name, array in played.items()} == {
-        "observations": np.float32, "actions": np.float32, "rewards": np.float64,
+        "observations": np.float32, "actions": np.float32, "rewards": np.float64, "lengths": np.int64, "terminated": bool,
     }  # fmt: skip
+    assert played["lengths"].tolist() == [3, 3, 3] and not played["terminated"].any()
     assert policy.begun == [[100, 200, 300]] and len(ticks) == 3 and [world.closed for world in worlds] == [True]
 
 
@@ -57,6 +59,63 @@ def test_a_policy_is_shown_what_its_last_action_earned_and_nothing_at_first():
         pytest.approx([21.01, 22.01, 23.01]),
     ]
     assert all(observations.dtype == np.float32 for observations, _ in policy.shown)
+
+
+@pytest.fixture
+def falls(monkeypatch) -> dict[int, int]:
+    """With which step the episodes of some seeds end; a test fills it in."""
+    known: dict[int, int] = {}
+    monkeypatch.setattr(environments, "make_many", lambda environment, count: World(count, falls=known))
+    return known
+
+
+def test_an_episode_that_ends_early_earns_nothing_more_and_no_policy_sees_what_comes_after(falls):
+    falls.update({100: 1, 300: 2})
+    policy, ticks = Follower(), []
+    played = environments.play(policy, WORLD, [100, 200, 300], tick=lambda: ticks.append(1))
+    assert played["lengths"].tolist() == [1, 3, 2] and played["terminated"].tolist() == [True, False, True]
+    assert played["rewards"] == pytest.approx(np.array([[11.0, 0, 0], [12.0, 22.01, 32.02], [13.0, 23.01, 0]]))
+    assert played["observations"][..., 0].tolist() == [[100, 0, 0], [200, 201, 202], [300, 301, 0]]
+    assert played["actions"][..., 0] == pytest.approx(np.array([[1.0, 0, 0], [2.0, 2.01, 2.02], [3.0, 3.01, 0]]))
+    shown = [(observations[:, 0].tolist(), rewards.tolist()) for observations, rewards in policy.shown]
+    assert shown == [  # zeros, and never what a fallen body shows
+        ([100, 200, 300], [0, 0, 0]),
+        ([0, 201, 301], [0, 12.0, 13.0]),
+        ([0, 202, 0], [0, pytest.approx(22.01), 0]),
+    ]
+    assert len(ticks) == 3
+
+
+def test_when_all_episodes_are_over_nothing_is_played_and_the_rest_is_padding(falls):
+    falls.update({100: 2, 200: 1})
+    policy = Follower()
+    played = environments.play(policy, WORLD, [100, 200])
+    assert len(policy.shown) == 2 and played["lengths"].tolist() == [2, 1]
+    assert played["rewards"] == pytest.approx(np.array([[11.0, 21.01, 0], [12.0, 0, 0]]))
+    assert played["observations"].shape == (2, 3, 2) and played["actions"].shape == (2, 3, 1)
+
+
+def test_an_episode_that_ends_with_the_last_step_it_may_take_terminated(falls):
+    falls[100] = 3
+    played = environments.play(Follower(), WORLD, [100, 101])
+    assert played["lengths"].tolist() == [3, 3] and played["terminated"].tolist() == [True, False]
+
+
+def test_the_return_of_an_episode_that_ends_early_stops_there(falls):
+    falls[103] = 2
+    assert evaluate.play_shard(Follower(), RUN, 1) == [RETURNS[2], pytest.approx(11.03 + 21.04)]
+
+
+def test_what_a_policy_keeps_of_an_observation_is_its_own():
+    kept = []
+
+    class Keeper(Follower):
+        def act(self, observations, rewards):
+            kept.append(observations)
+            observations[:] = 7
+            return np.zeros((len(observations), 1))
+
+    assert environments.play(Keeper(), WORLD, [100])["observations"][0, :, 0].tolist() == [100, 101, 102]
 
 
 def test_an_episode_may_be_cut_short():

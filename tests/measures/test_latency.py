@@ -51,6 +51,15 @@ def test_each_action_after_the_warm_up_counts_and_neither_the_simulator_nor_the_
     assert policy.shown[0][0].dtype == np.float32 and worlds[0].closed
 
 
+def test_where_an_episode_ends_early_the_actions_of_another_are_timed(clock, monkeypatch):
+    monkeypatch.setattr(environments, "make_many", lambda environment, count: World(count, falls={0: 2}))
+    policy = Follower()
+    assert time_actions.time_actions(policy, ACTIONS) == pytest.approx(np.array([4.0, 1.0, 2.0, 10.0]), abs=1e-6)
+    assert policy.begun == [[0], [2]]  # after two actions, by a seed of its own
+    assert [float(observations[0, 0]) for observations, _ in policy.shown] == [0, 1, 2, 3, 4, 5]
+    assert [float(rewards[0]) for _, rewards in policy.shown] == pytest.approx([0, 10, 0, 10.02, 20.03, 30.04])
+
+
 class Planner:
     """A planner that keeps what it is shown."""
 

@@ -34,6 +34,14 @@ def test_what_is_kept_is_the_state_before_each_action_and_what_it_earned(worlds)
     assert all(observations.shape == (1, 2) and observations.dtype == np.float32 for observations, _ in policy.shown)
 
 
+def test_a_rollout_ends_with_its_episode(monkeypatch):
+    monkeypatch.setattr(environments, "make", lambda environment: OneWorld(falls={100: 2}))
+    policy = Follower()
+    states = roll_out.roll_out(policy, WORLD, seed=100, steps=3)
+    assert states["positions"].tolist() == [[100], [101]] and states["rewards"] == pytest.approx([11.0, 21.01])
+    assert len(policy.shown) == 2
+
+
 def test_the_evidence_tells_the_return_and_how_far_the_root_came(monkeypatch):
     written = {}
     played = SimpleNamespace(run=SimpleNamespace(method="follower", environment=WORLD))

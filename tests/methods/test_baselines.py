@@ -171,6 +171,49 @@ def test_the_last_transition_of_an_episode_is_left_out_and_a_time_out_is_no_end(
     assert not np.array_equal(arrays["next_observations"][2], arrays["observations"][3])  # where the next episode begins
 
 
+def test_an_episode_that_reached_a_terminal_state_keeps_its_last_transition_and_nothing_follows_it():
+    # three steps to a terminal state, two until time ran out, and two to a terminal state; padding is 9 and must not be seen
+    lengths, terminated = np.array([3, 2, 2]), np.array([True, False, True])
+    rewards = np.array([[1, 2, 3], [4, 5, 9], [6, 7, 9]], dtype=np.float32)
+    seen = np.array([[-1, 1, -1], [1, 1, 9], [-1, 0, 9]], dtype=np.float32)  # mean 0, variance 6 / 7
+    episodes = Episodes(seen[..., None], rewards[..., None] / 10, rewards, lengths, terminated)
+    arrays, deviation = td3_bc.Batches(episodes).arrays, np.sqrt(6 / 7) + 1e-6
+    assert arrays["rewards"].tolist() == [1, 2, 3, 4, 6, 7]
+    assert arrays["actions"][:, 0] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.6, 0.7])
+    assert arrays["terminals"].tolist() == [0, 0, 1, 0, 0, 1]
+    assert arrays["observations"][:, 0] == pytest.approx(np.array([-1, 1, -1, 1, -1, 0]) / deviation)
+    goes_on = arrays["terminals"] == 0
+    assert arrays["next_observations"][goes_on, 0] == pytest.approx(np.array([1, -1, 1, 0]) / deviation)
+    assert np.isfinite(arrays["next_observations"]).all()
+    target = td3_bc.value_target(
+        *(torch.from_numpy(arrays[name]) for name in ("rewards", "terminals")), (torch.full((6,), 10.0),) * 2, discount=0.5
+    )
+    assert target.tolist() == [6, 7, 3, 9, 11, 7]
+
+
+def test_what_td3_bc_is_held_to_leaves_padding_out():
+    whole = toy_episodes(2, 4)
+    agent = td3_bc.Agent(TD3_BC, whole)
+    shorter = replace(whole, lengths=np.array([4, 2]))
+    observations = np.concatenate([whole.observations[0], whole.observations[1, :2]])
+    mean, std = (np.float32(getattr(agent.actor.config, f"observation_{name}")) for name in ("mean", "std"))
+    with torch.inference_mode():
+        actions = agent.actor(torch.from_numpy((observations - mean) / std)).numpy()
+    error = np.square(actions - np.concatenate([whole.actions[0], whole.actions[1, :2]])).mean()
+    assert train_td3_bc.held_out(agent, shorter)["held_out_action_error"] == pytest.approx(error, rel=1e-5)
+
+
+def test_cloning_learns_from_transitions_and_never_from_padding():
+    whole = replace(toy_episodes(3, 4), lengths=np.array([4, 1, 2]))
+    batches = behaviour_cloning.Batches(whole, CLONING)
+    kept = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (2, 0), (2, 1)]
+    assert batches.actions.tolist() == [whole.actions[place].tolist() for place in kept]
+    seen = np.array([whole.observations[place] for place in kept], dtype=np.float64)
+    assert batches.observations == pytest.approx((seen - seen.mean(axis=0)) / (seen.std(axis=0) + 1e-6), rel=1e-4, abs=1e-5)
+    config = behaviour_cloning.build(CLONING, whole).config
+    assert config.observation_mean == pytest.approx(seen.mean(axis=0), rel=1e-5)
+
+
 def test_the_actor_and_the_slow_networks_move_on_every_second_update_only():
     episodes = toy_episodes()
     agent = td3_bc.Agent(TD3_BC, episodes)

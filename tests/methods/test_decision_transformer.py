@@ -1,11 +1,14 @@
 """The Decision Transformer as a policy: causal, lockstep equal to one by one, and true to the published loop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from transformers import DecisionTransformerConfig, DecisionTransformerModel
 
 from pipeline import PipelineError
+from pipeline.data import normalisation
 from pipeline.data.episodes import Episodes
 from pipeline.methods.decision_transformer.model import Batches
 from pipeline.policies.decision_transformer import DecisionTransformerPolicy
@@ -130,6 +133,24 @@ def test_training_windows_are_padded_on_the_left_and_masked(few_episodes):
     assert (mask[:, -1] == 1).all() and (mask.diff(dim=1) >= 0).all() and (mask[:, 0] == 0).any()
     for name in ("states", "actions", "returns_to_go"):
         assert (batch[name][mask == 0] == 0).all()
+
+
+def test_windows_end_at_every_transition_of_a_short_episode_and_at_none_of_its_padding():
+    lengths = np.array([3, 1])
+    steps = 1.0 + np.arange(3) + 10.0 * np.arange(2)[:, None]  # 1, 2, 3 and 11, then padding: 99
+    steps = np.where(np.arange(3) < lengths[:, None], steps, 99.0).astype(np.float32)
+    rewards = np.where(steps < 99, 1.0, 0.0).astype(np.float32)
+    whole = Episodes(steps[..., None], steps[..., None], rewards, lengths, np.array([True, True]))
+    run = replace(DECISION_TRANSFORMER, context_length=2, return_scale=1.0)
+    batch = Batches(whole, run).draw(np.random.default_rng(0), 400)
+    windows, counts = np.unique(np.c_[batch["actions"][..., 0], batch["returns_to_go"][..., 0]], axis=0, return_counts=True)
+    # the two actions, and the returns to go with them; what lies before an episode is a zero
+    assert windows.tolist() == [[0, 1, 0, 3], [0, 11, 0, 1], [1, 2, 3, 2], [2, 3, 2, 1]]
+    assert counts.min() > 70, "as likely one as the other, 100 of 400"
+    assert (batch["attention_mask"].sum(dim=1) == 2 - (batch["actions"][:, 0, 0] == 0).float()).all()
+    mean, std = normalisation.observation_statistics(np.array([[1.0], [2.0], [3.0], [11.0]]))
+    states = (batch["actions"].numpy() - mean) / std * batch["attention_mask"][..., None].numpy()
+    assert batch["states"].numpy() == pytest.approx(states, abs=1e-5)
 
 
 def test_training_windows_hold_the_returns_to_go_of_their_steps(few_episodes):

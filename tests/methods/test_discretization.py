@@ -58,8 +58,8 @@ def test_a_value_is_what_comes_after_this_reward():
     np.testing.assert_allclose(discretization.values_to_come(rewards), [[2 + 0.99 * 3, 3, 0]])
     episodes = Episodes(np.zeros((1, 3, 17), np.float32), np.ones((1, 3, 6), np.float32), rewards.astype(np.float32))
     columns = discretization.columns(episodes)
-    assert columns.shape == (1, 3, 25)
-    assert columns[0, 0].tolist() == pytest.approx([0.0] * 17 + [1.0] * 6 + [1.0, 2 + 0.99 * 3])
+    assert columns.shape == (3, 25)
+    assert columns[0].tolist() == pytest.approx([0.0] * 17 + [1.0] * 6 + [1.0, 2 + 0.99 * 3])
 
 
 def test_an_observation_alone_is_encoded_by_its_own_columns():
@@ -75,14 +75,14 @@ def test_an_observation_alone_is_encoded_by_its_own_columns():
 def test_thresholds_are_read_as_they_were_written(tmp_path):
     bins = discretization.fit(np.random.default_rng(0).normal(size=(500, 25)))
     discretization.write(tmp_path / "discretizer.safetensors", bins)
-    assert np.array_equal(discretization.read(tmp_path / "discretizer.safetensors").thresholds, bins.thresholds)
+    assert np.array_equal(discretization.read(tmp_path / "discretizer.safetensors", 100, 25).thresholds, bins.thresholds)
 
 
 def test_thresholds_that_cannot_be_right_are_refused(tmp_path):
     good = np.sort(np.random.default_rng(0).normal(size=(101, 25)), axis=0)
     path = tmp_path / "discretizer.safetensors"
     with pytest.raises(CheckpointError, match=r"discretizer\.safetensors is missing"):
-        discretization.read(path)
+        discretization.read(path, 100, 25)
     for thresholds, message in (
         (good[:100], "must hold thresholds of shape"),
         (good[::-1].copy(), "that fall"),
@@ -90,7 +90,7 @@ def test_thresholds_that_cannot_be_right_are_refused(tmp_path):
     ):
         discretization.write(path, QuantileDiscretizer(thresholds))
         with pytest.raises(DiscretizerError, match=message):
-            discretization.read(path)
+            discretization.read(path, 100, 25)
 
 
 TWO = QuantileDiscretizer(np.array([[0.0, 10.0], [1.0, 20.0], [3.0, 60.0]]))  # two bins in each of two dimensions
@@ -156,7 +156,15 @@ def test_a_value_is_discounted_as_asked_for():
     whole = Episodes(np.full((2, 3, 1), 7.0, np.float32), np.full((2, 3, 2), 9.0, np.float32), rewards.astype(np.float32))
     found = discretization.columns(whole, 0.5)
     assert found.dtype == np.float64
-    assert found[0].tolist() == [[7.0, 9.0, 9.0, 4.0, 6.0], [7.0, 9.0, 9.0, 2.0, 8.0], [7.0, 9.0, 9.0, 8.0, 0.0]]
+    assert found[:3].tolist() == [[7.0, 9.0, 9.0, 4.0, 6.0], [7.0, 9.0, 9.0, 2.0, 8.0], [7.0, 9.0, 9.0, 8.0, 0.0]]
+
+
+def test_transitions_of_an_episode_that_ended_early_are_those_before_its_end():
+    rewards = np.array([[4.0, 2.0, 0.0], [1.0, 1.0, 1.0]], np.float32)
+    parts = np.zeros((2, 3, 1), np.float32), np.zeros((2, 3, 1), np.float32), rewards
+    whole = Episodes(*parts, lengths=np.array([2, 3]), terminated=np.array([True, False]))
+    # reward, and by half what follows it: nothing after the end
+    assert discretization.columns(whole, 0.5)[:, 2:].tolist() == [[4, 2], [2, 0], [1, 1.5], [1, 1], [1, 0]]
 
 
 def test_thresholds_are_read_for_as_many_bins_and_dimensions_as_asked_for(tmp_path):
@@ -164,8 +172,8 @@ def test_thresholds_are_read_for_as_many_bins_and_dimensions_as_asked_for(tmp_pa
     discretization.write(path, TWO)
     again = discretization.read(path, bins=2, dimensions=2).thresholds
     assert again.dtype == np.float64 and np.array_equal(again, TWO.thresholds)
-    for asked in ((3, 2), (2, 3), ()):
-        wanted = (asked[0] + 1, asked[1]) if asked else (101, 25)
+    for asked in ((3, 2), (2, 3)):
+        wanted = (asked[0] + 1, asked[1])
         with pytest.raises(DiscretizerError) as refused:
             discretization.read(path, *asked)
         held = "{'thresholds': (3, 2)}"

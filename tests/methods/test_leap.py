@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pipeline.data.demonstrations import Demonstrations
-from pipeline.learning import datasets, loop
+from pipeline.learning import loop
+from pipeline.learning.held_out import split
 from pipeline.methods.leap import model as leap
 from pipeline.methods.leap import train as train_leap
 from pipeline.methods.leap.grid_cloning import GridCloningConfig, GridCloningModel
@@ -250,7 +251,7 @@ def test_cloning_guesses_the_first_action_alone(monkeypatch):
 
 def test_the_last_episodes_are_held_out_and_windows_never_reach_them():
     whole = make_demonstrations(LEVELS[0])
-    learnt, unseen = datasets.split(whole, small_run(held_out_episodes=2))
+    learnt, unseen = split(whole, small_run(held_out_episodes=2))
     assert (len(learnt), len(unseen)) == (4, 2)
     assert np.array_equal(np.concatenate([learnt.actions, unseen.actions]), whole.actions)
 

@@ -80,7 +80,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_with_a_sentence(whole, tmp_
 def test_bins_are_made_from_the_episodes_to_learn_from_alone(whole, tmp_path):
     far = dataclasses.replace(whole, observations=whole.observations + 100 * (np.arange(4) == 3)[:, None, None])
     train_trajectory_transformer.prepare(RUN, far).beside(tmp_path)
-    bins = discretization.read(tmp_path / discretization.FILE, RUN.bins)
+    bins = discretization.read(tmp_path / discretization.FILE, RUN.bins, 25)
     assert bins.thresholds[-1, 0] == whole.observations[:3, :, 0].max() < 50
 
 
@@ -94,6 +94,41 @@ def test_batches_are_windows_of_whole_transitions_with_targets_one_later(whole):
     for row in batch["trajectories"].numpy():
         places = [(e, s) for e in range(4) for s in range(29) if np.array_equal(flat[e, 25 * s : 25 * s + 49], row)]
         assert len(places) == 1
+
+
+def test_windows_run_over_a_terminal_state_into_stop_tokens_and_over_no_time_out():
+    count, longest, lengths = 3, 4, np.array([3, 4, 1])
+    place = (np.arange(longest) + 10.0 * np.arange(count)[:, None]).astype(np.float32)
+    whole = Episodes(place[..., None], place[..., None] / 100, place / 10, lengths, np.array([True, False, True]))
+    edges = np.array([0.0, 100.0])[:, None].repeat(4, axis=1)
+    edges[:, 0] = -1e9, 1e9
+    run = dataclasses.replace(RUN, bins=1, transitions=3)
+
+    class Numbered(QuantileDiscretizer):
+        """A transition's tokens are its observation's number; the stop token is 50."""
+
+        bins = 50
+
+        def encode(self, values):
+            return np.repeat(values[:, :1], 4, axis=1).astype(np.int64)
+
+    batches = trajectory_transformer.Batches(whole, run, Numbered(edges))
+    batch = batches.draw(np.random.default_rng(0), 400)
+    assert torch.equal(batch["trajectories"][:, 1:], batch["targets"][:, :-1])
+    starts, counts = np.unique(batch["trajectories"][:, ::4], axis=0, return_counts=True)
+    # of the first episode, 0 to 2, all but its last transition; of the second, 10 to 13, windows that fit; of the third none
+    assert starts.tolist() == [[0, 1, 2], [1, 2, 50], [10, 11, 12], [11, 12, 13]] and counts.min() > 70
+    over = batch["targets"][batch["trajectories"][:, 0] == 1]
+    assert (over[:, :7] < 50).all() and (over[:, 7:] == 50).all()  # the end is foretold by the last value's token
+
+
+def test_bins_are_made_of_transitions_and_never_of_padding(whole, tmp_path):
+    observations = whole.observations.copy()
+    observations[1, 12:] = 1e6
+    ends = {"lengths": np.array([30, 12, 30, 30]), "terminated": np.array([False, True, False, False])}
+    padded = dataclasses.replace(whole, observations=observations, **ends)
+    train_trajectory_transformer.prepare(RUN, padded).beside(tmp_path)
+    assert discretization.read(tmp_path / discretization.FILE, RUN.bins, 25).thresholds[-1].max() < 100
 
 
 def test_losses_by_kind_are_the_mean_cross_entropies_of_their_targets(whole):

@@ -24,6 +24,7 @@ from pipeline.statistics.summaries import (
     trained,
 )
 from pipeline.study import runs
+from pipeline.worlds.world import HALFCHEETAH, HOPPER
 
 EVALUATION = runs.Evaluation("toy", "random_actions", episodes=3, shard_episodes=3, first_seed=7)
 SOLVING = runs.Solving("toy", "random_steps", "go_to_local_s7n5", episodes=4, shard_episodes=4, first_seed=7)
@@ -52,6 +53,12 @@ def test_three_returns_are_summarised_with_their_seeds_their_spread_and_their_t_
         "score_low": pytest.approx((2000 - half - RANDOM) * SCALE),
         "score_high": pytest.approx((2000 + half - RANDOM) * SCALE),
     }
+
+
+def test_returns_are_scored_by_the_world_they_were_got_in():
+    hopper = dataclasses.replace(EVALUATION, environment="Hopper-v4")
+    assert summarise_returns(hopper, [HOPPER.expert_return])["score_mean"] == 100.0
+    assert summarise_returns(hopper, [HOPPER.random_return])["score_mean"] == 0.0
 
 
 def test_two_returns_have_a_spread_and_one_has_none():
@@ -102,7 +109,7 @@ def test_where_nothing_is_solved_the_length_of_the_solved_is_zero():
 
 
 def test_pooling_takes_each_seeds_mean_as_one_sample():
-    found = pool([{"returns": [0.0, 2.0]}, {"returns": [1.0, 3.0]}, {"returns": [3.0, 3.0]}])
+    found = pool([{"returns": [0.0, 2.0]}, {"returns": [1.0, 3.0]}, {"returns": [3.0, 3.0]}], HALFCHEETAH)
     half = 4.302653 / np.sqrt(3)  # the deviation of the means 1, 2 and 3 is 1
     assert found == {
         "seeds": 3,
@@ -120,8 +127,8 @@ def test_pooling_takes_each_seeds_mean_as_one_sample():
 
 
 def test_two_seeds_have_a_spread_and_one_has_none():
-    assert pool([{"returns": [-3.0]}, {"returns": [5.0]}])["score_sd"] == pytest.approx(np.sqrt(32) * SCALE)
-    alone = pool([{"returns": [1.0, 3.0]}])
+    assert pool([{"returns": [-3.0]}, {"returns": [5.0]}], HALFCHEETAH)["score_sd"] == pytest.approx(np.sqrt(32) * SCALE)
+    alone = pool([{"returns": [1.0, 3.0]}], HALFCHEETAH)
     assert (alone["score_sd"], alone["return_low"], alone["return_high"]) == (0.0, 2.0, 2.0)
 
 
@@ -130,7 +137,7 @@ def test_two_seeds_have_a_spread_and_one_has_none():
 )
 def test_pooling_refuses_seeds_that_played_different_numbers_of_episodes(evaluations, counts):
     with pytest.raises(ValueError, match=f"^pooling takes evaluations over one number of episodes, not over {counts}$"):
-        pool(evaluations)
+        pool(evaluations, HALFCHEETAH)
 
 
 def test_an_obedient_model_has_slope_one_and_a_deaf_one_zero():
@@ -163,7 +170,7 @@ def test_a_paired_difference_takes_the_seeds_that_both_played():
     one = {"seeds": [100, 101, 102], "returns": [5000.0, 5010.0, 9999.0]}
     other = {"seeds": [99, 101, 100], "returns": [0.0, 4890.0, 4900.0]}
     # differences 100 and 120: standard error 10
-    assert paired(one, other) == {
+    assert paired(one, other, HALFCHEETAH) == {
         "episodes": 2,
         "return": about(110.0, 127.062),
         "score": about(110 * SCALE, 127.062 * SCALE),
@@ -174,15 +181,15 @@ def test_a_paired_difference_takes_the_seeds_that_both_played():
 def test_returns_without_a_seed_are_never_paired(short):
     whole = {"seeds": [1, 2, 3], "returns": [1.0, 2.0, 3.0]}
     with pytest.raises(ValueError, match="zip"):
-        paired(whole, {**whole, short: whole[short][:2]})
+        paired(whole, {**whole, short: whole[short][:2]}, HALFCHEETAH)
 
 
 def reader(kind: str, **evidence):
-    """A `read(kind, name)` that knows evidence of one kind."""
+    """A `read(kind, name)` that knows evidence of one kind, and that all evaluations were in HalfCheetah."""
 
     def read(asked_kind, name):
-        assert asked_kind == kind
-        return evidence[name]
+        assert asked_kind in (kind, "evaluations")
+        return evidence[name] if asked_kind == kind else {"run": {"environment": "HalfCheetah-v4"}}
 
     return read
 
@@ -208,8 +215,8 @@ def test_targets_are_split_at_the_reach_of_the_data():
 def test_two_pools_are_compared_by_the_scores_of_their_seeds():
     read = reader(
         "pooled",
-        one={"values": {"seed_means": [EXPERT, EXPERT + 100 / SCALE]}},
-        other={"values": {"seed_means": [RANDOM, EXPERT]}},
+        one={"run": {"members": ["a"]}, "values": {"seed_means": [EXPERT, EXPERT + 100 / SCALE]}},
+        other={"run": {"members": ["b"]}, "values": {"seed_means": [RANDOM, EXPERT]}},
     )
     found = compare(runs.Difference("toy", "one", "other"), read)
     # scores 100, 200 and 0, 100: variances 5000 and 5000, standard error sqrt(5000 / 2 + 5000 / 2), two degrees of freedom
@@ -217,7 +224,7 @@ def test_two_pools_are_compared_by_the_scores_of_their_seeds():
 
 
 def test_two_evaluations_are_compared_in_pairs():
-    one = {"values": {"seeds": [1, 2], "returns": [3.0, 5.0]}}
+    one = {"run": {"environment": "HalfCheetah-v4"}, "values": {"seeds": [1, 2], "returns": [3.0, 5.0]}}
     other = {"values": {"seeds": [1, 2], "returns": [2.0, 2.0]}}
     found = compare(runs.PairedDifference("toy", "one", "other"), reader("evaluations", one=one, other=other))
     assert (found["episodes"], found["return"]) == (2, about(2.0, 12.7062))  # differences 1 and 3
@@ -259,7 +266,11 @@ def test_values_of_each_kind_are_derived_from_what_was_played_rounded_and_with_t
 
 def test_pools_and_comparisons_are_derived_from_the_evidence_below_the_folder_they_are_written_to(tmp_path):
     for name, values in (("one", [0.0, 2.0]), ("other", [1.0, 3.0])):
-        content = {"run": {"target_return": 1.0}, "made": {}, "values": {"returns": values, "seeds": [7, 8]}}
+        content = {
+            "run": {"target_return": 1.0, "environment": "HalfCheetah-v4"},
+            "made": {},
+            "values": {"returns": values, "seeds": [7, 8]},
+        }
         files.write_json(tmp_path / "results" / "evaluations" / f"{name}.json", content)
     pooled = derived(made("pooled", runs.Pool("toy", ("one", "other"))), {}, tmp_path)
     assert pooled["seed_means"] == [1.0, 2.0] and pooled["return_mean"] == 1.5

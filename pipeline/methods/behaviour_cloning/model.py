@@ -24,7 +24,8 @@ def best(episodes: Episodes, fraction: float) -> Episodes:
 
 def build(run, episodes: Episodes) -> DeterministicPolicyModel:
     """A new policy, its statistics those of the episodes it will imitate."""
-    mean, std = normalisation.observation_statistics(best(episodes, run.best_fraction).observations)
+    learnt = best(episodes, run.best_fraction)
+    mean, std = normalisation.observation_statistics(learnt.observations[learnt.valid])
     return deterministic_policy.build(run, mean, std, episodes.actions.shape[-1])
 
 
@@ -38,9 +39,9 @@ class Batches:
         """Prepare `episodes`, normalised by the statistics of what is learnt from: of `like` where given."""
         learnt = best(like or episodes, run.best_fraction)
         kept = episodes if like else learnt
-        mean, std = normalisation.observation_statistics(learnt.observations)
-        self.observations = ((kept.observations - mean) / std).reshape(-1, len(mean))
-        self.actions = kept.actions.reshape(-1, kept.actions.shape[-1])
+        mean, std = normalisation.observation_statistics(learnt.observations[learnt.valid])
+        self.observations = (kept.observations[kept.valid] - mean) / std
+        self.actions = kept.actions[kept.valid]
 
     def draw(self, generator: np.random.Generator, size: int) -> dict[str, Tensor]:
         """`size` transitions: observations (batch, observation) normalised, actions (batch, action)."""

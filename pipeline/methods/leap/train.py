@@ -20,7 +20,8 @@ from pipeline import PipelineError, files
 from pipeline.data import demonstrations
 from pipeline.data.demonstrations import Demonstrations
 from pipeline.evidence import recipes, records
-from pipeline.learning import datasets, descent, loop
+from pipeline.learning import descent, loop
+from pipeline.learning.held_out import check_size, split
 from pipeline.learning.loop import Training
 from pipeline.methods.leap.grid_cloning import GridCloningConfig, GridCloningModel
 from pipeline.methods.leap.model import PAD, LeapConfig, LeapModel, conditional_logits
@@ -136,8 +137,8 @@ def build(run):
 def prepare(run, wholes: list[Demonstrations]) -> Training:
     """A new model, trained by AdamW on all levels; measured on as many held-out windows of each."""
     for whole in wholes:
-        datasets.check_size(run, whole.level, len(whole), int(whole.lengths.max(initial=0)))
-    learnt, unseen = zip(*(datasets.split(whole, run) for whole in wholes), strict=True)
+        check_size(run, whole.level, len(whole), int(whole.lengths.max(initial=0)))
+    learnt, unseen = zip(*(split(whole, run) for whole in wholes), strict=True)
     drawers = [Drawer(whole, run) for whole in learnt]
     generator = np.random.default_rng(HELD_OUT_SEED)
     held_out = {whole.level: Drawer(whole, run).draw(generator, HELD_OUT_WINDOWS) for whole in unseen}

@@ -21,7 +21,8 @@ from pipeline.methods.deterministic_policy import DeterministicPolicyModel
 def told(episodes: Episodes) -> np.ndarray:
     """What the perceptron sees: each observation and, last, the mean reward from there to the end.
 
-    (episode, step, observation + 1) float32.
+    (episode, step, observation + 1) float32. The end is the world's limit, in an episode that ends before it too, as nobody
+    knows of it at the time.
     """
     left = np.arange(episodes.rewards.shape[1], 0, -1)
     outcome = (returns_to_go(episodes.rewards) / left).astype(np.float32)
@@ -30,7 +31,7 @@ def told(episodes: Episodes) -> np.ndarray:
 
 def build(run, episodes: Episodes) -> DeterministicPolicyModel:
     """A new policy whose last input is the outcome; the statistics of all inputs travel in its configuration."""
-    mean, std = normalisation.observation_statistics(told(episodes))
+    mean, std = normalisation.observation_statistics(told(episodes)[episodes.valid])
     return deterministic_policy.build(run, mean, std, episodes.actions.shape[-1])
 
 
@@ -39,9 +40,10 @@ class Batches:
 
     def __init__(self, episodes: Episodes, run, like: Episodes | None = None):
         """Prepare `episodes`, normalised by the statistics of `like` where given."""
-        mean, std = normalisation.observation_statistics(told(like or episodes))
-        self.observations = ((told(episodes) - mean) / std).reshape(-1, len(mean))
-        self.actions = episodes.actions.reshape(-1, episodes.actions.shape[-1])
+        learnt = like or episodes
+        mean, std = normalisation.observation_statistics(told(learnt)[learnt.valid])
+        self.observations = (told(episodes)[episodes.valid] - mean) / std
+        self.actions = episodes.actions[episodes.valid]
 
     def draw(self, generator: np.random.Generator, size: int) -> dict[str, Tensor]:
         """`size` transitions: observations (batch, observation + 1) normalised, actions (batch, action)."""

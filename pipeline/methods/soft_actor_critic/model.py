@@ -11,11 +11,11 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 
 class GaussianPolicyConfig(PretrainedConfig):
-    """Sizes of the policy: observation and action dimensions, width of its hidden layers."""
+    """Sizes of the policy: observation and action dimensions, the world's, and width of its hidden layers."""
 
     model_type = "gaussian_policy"
 
-    def __init__(self, observation_dim: int = 17, action_dim: int = 6, hidden_sizes: tuple[int, ...] = (256, 256), **kwargs):
+    def __init__(self, observation_dim: int = 0, action_dim: int = 0, hidden_sizes: tuple[int, ...] = (256, 256), **kwargs):
         self.observation_dim = observation_dim
         self.action_dim = action_dim
         self.hidden_sizes = list(hidden_sizes)

@@ -20,6 +20,7 @@ from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, Gauss
 from pipeline.policies.behaviour import BehaviourPolicy
 from pipeline.study import runs
 from pipeline.worlds import environments
+from pipeline.worlds.world import find_world
 
 REPLAY_ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
@@ -68,7 +69,8 @@ def make_agent(run: runs.Behaviour):
 
 def actor_model(agent, run: runs.Behaviour) -> GaussianPolicyModel:
     """The actor of stable-baselines3 as a model of our own."""
-    model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=run.hidden_sizes))
+    world = find_world(run.environment)
+    model = GaussianPolicyModel(GaussianPolicyConfig(world.observation_dim, world.action_dim, run.hidden_sizes))
     theirs = {"trunk": agent.actor.latent_pi, "mean": agent.actor.mu, "log_std": agent.actor.log_std}
     model.load_state_dict(
         {f"{ours}.{key}": value for ours, module in theirs.items() for key, value in module.state_dict().items()}

@@ -15,6 +15,7 @@ from pipeline.learning.loop import Curve, Tick, Training
 from pipeline.methods.soft_actor_critic import train
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.methods.soft_actor_critic.train import read  # noqa: F401 - the same
+from pipeline.worlds.world import find_world
 
 
 def kept_policy(name: str, steps: int) -> Path:
@@ -22,13 +23,14 @@ def kept_policy(name: str, steps: int) -> Path:
     return files.ROOT / "data" / name / f"steps_{steps:06}.safetensors"
 
 
-def read_policy(path: Path, hidden_sizes: tuple[int, ...]) -> GaussianPolicyModel:
-    """A kept policy.
+def read_policy(path: Path, environment: str, hidden_sizes: tuple[int, ...]) -> GaussianPolicyModel:
+    """A kept policy, for a world.
 
     Raises:
         CheckpointError: the file is missing or cannot be read.
     """
-    model = GaussianPolicyModel(GaussianPolicyConfig(hidden_sizes=hidden_sizes))
+    world = find_world(environment)
+    model = GaussianPolicyModel(GaussianPolicyConfig(world.observation_dim, world.action_dim, hidden_sizes))
     model.load_state_dict(checkpoints.read_tensors(path)[0])
     return model.eval()
 

@@ -39,21 +39,24 @@ class TwinCritics(nn.Module):
 class Batches:
     """Transitions (observation, action, reward, next observation, terminal), observations normalised, drawn uniformly.
 
-    The last transition of an episode is left out: its next observation was never written down. So no time-out is ever taken for
-    an end, and the one before it bootstraps like any other. HalfCheetah has no terminal states; `terminals` are all zero.
+    The last transition of an episode that ran out of time is left out: its next observation was never written down. So no
+    time-out is ever taken for an end, and the one before it bootstraps like any other. Of one that led to a terminal state the
+    next observation is zeros, or whatever: its value does not count (see `value_target`).
     """
 
     def __init__(self, episodes: Episodes):
         """Prepare `episodes`; the statistics are their own."""
-        mean, std = normalisation.observation_statistics(episodes.observations)
+        mean, std = normalisation.observation_statistics(episodes.observations[episodes.valid])
         normalised = (episodes.observations - mean) / std
+        terminals = episodes.last & episodes.terminated[:, None]
+        kept = episodes.valid & (terminals | ~episodes.last)
         self.arrays = {
-            "observations": normalised[:, :-1].reshape(-1, len(mean)),
-            "actions": episodes.actions[:, :-1].reshape(-1, episodes.actions.shape[-1]),
-            "rewards": episodes.rewards[:, :-1].reshape(-1),
-            "next_observations": normalised[:, 1:].reshape(-1, len(mean)),
+            "observations": normalised[kept],
+            "actions": episodes.actions[kept],
+            "rewards": episodes.rewards[kept],
+            "next_observations": np.roll(normalised, -1, axis=1)[kept],
+            "terminals": terminals[kept].astype(np.float32),
         }
-        self.arrays["terminals"] = np.zeros_like(self.arrays["rewards"])
 
     def draw(self, generator: np.random.Generator, size: int) -> dict[str, Tensor]:
         """`size` transitions by array name, and `noise` (batch, action), standard normal, for the target's actions."""
@@ -74,7 +77,7 @@ class Agent:
     def __init__(self, run, episodes: Episodes):
         """Fresh networks; torch's seed decides them."""
         self.run = run
-        mean, std = normalisation.observation_statistics(episodes.observations)
+        mean, std = normalisation.observation_statistics(episodes.observations[episodes.valid])
         action_dim = episodes.actions.shape[-1]
         self.actor = deterministic_policy.build(run, mean, std, action_dim)
         self.critics = TwinCritics(len(mean), action_dim, run.hidden_sizes)

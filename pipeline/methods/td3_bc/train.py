@@ -8,15 +8,16 @@ import numpy as np
 import torch
 
 from pipeline.data.episodes import Episodes
-from pipeline.learning import datasets, loop
+from pipeline.learning import loop
 from pipeline.learning.datasets import whole_dataset as read  # noqa: F401 - what `prepare` learns from
+from pipeline.learning.held_out import split
 from pipeline.learning.loop import Tick, Training
 from pipeline.methods.td3_bc.model import Agent, Batches
 
 
 def prepare(run, whole: Episodes) -> Training:
     """A new actor with its critics."""
-    learn, unseen = datasets.split(whole, run)
+    learn, unseen = split(whole, run)
     batches = Batches(learn)
     torch.manual_seed(run.seed)
     agent = Agent(run, learn)
@@ -54,10 +55,10 @@ def held_out(agent: Agent, whole: Episodes) -> dict[str, float]:
     value of its actions, a discounted sum of rewards.
     """
     config = agent.actor.config
-    normalised = (whole.observations - np.float32(config.observation_mean)) / np.float32(config.observation_std)
-    observations = torch.from_numpy(normalised.reshape(-1, normalised.shape[-1]))
+    normalised = (whole.observations[whole.valid] - np.float32(config.observation_mean)) / np.float32(config.observation_std)
+    observations = torch.from_numpy(normalised)
     actions = agent.actor(observations)
-    error = (actions - torch.from_numpy(whole.actions).reshape(actions.shape)).square().mean()
+    error = (actions - torch.from_numpy(whole.actions[whole.valid])).square().mean()
     return {"held_out_action_error": float(error), "mean_value": float(agent.critics.value(observations, actions).mean())}
 
 

@@ -38,10 +38,10 @@ def values_to_come(rewards: np.ndarray, discount: float = DISCOUNT) -> np.ndarra
 
 
 def columns(episodes: Episodes, discount: float = DISCOUNT) -> np.ndarray:
-    """Transitions as they are tokenised: observation, action, reward, value; (episode, step, dimension) float64."""
+    """Transitions as they are tokenised: observation, action, reward, value; (transition, dimension) float64, no padding."""
     values = values_to_come(episodes.rewards, discount)
     parts = episodes.observations, episodes.actions, episodes.rewards[..., None], values[..., None]
-    return np.concatenate(parts, axis=-1, dtype=np.float64)
+    return np.concatenate(parts, axis=-1, dtype=np.float64)[episodes.valid]
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,8 @@ def write(path: Path, discretizer: QuantileDiscretizer) -> None:
     checkpoints.write_tensors(path, {"thresholds": torch.from_numpy(discretizer.thresholds)})
 
 
-def read(path: Path, bins: int = BINS, dimensions: int = 25) -> QuantileDiscretizer:
-    """Read the thresholds beside a checkpoint.
+def read(path: Path, bins: int, dimensions: int) -> QuantileDiscretizer:
+    """Read the thresholds beside a checkpoint whose transitions have that many dimensions.
 
     Raises:
         CheckpointError: the file is missing or cannot be read.

@@ -28,10 +28,15 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
+from pipeline.data import windows
 from pipeline.methods.trajectory_transformer.discretization import QuantileDiscretizer, columns
+from pipeline.worlds.world import HALFCHEETAH
 
 if TYPE_CHECKING:
     from pipeline.data.episodes import Episodes
+
+
+WIDTH = HALFCHEETAH.observation_dim + HALFCHEETAH.action_dim + 2  # of a transition of the published models
 
 
 class TrajectoryTransformerConfig(PretrainedConfig):
@@ -51,10 +56,10 @@ class TrajectoryTransformerConfig(PretrainedConfig):
         action_weight: float = 5,
         reward_weight: float = 1,
         value_weight: float = 1,
-        block_size: int = 249,
-        action_dim: int = 6,
-        observation_dim: int = 17,
-        transition_dim: int = 25,
+        block_size: int = 10 * WIDTH - 1,
+        action_dim: int = HALFCHEETAH.action_dim,
+        observation_dim: int = HALFCHEETAH.observation_dim,
+        transition_dim: int = WIDTH,
         n_layer: int = 4,
         n_head: int = 4,
         n_embd: int = 128,
@@ -322,21 +327,27 @@ def relate_neighbours(model: TrajectoryTransformerModel) -> None:
 
 
 class Batches:
-    """Windows of whole transitions, drawn uniformly from those that lie within an episode.
+    """Windows of whole transitions, drawn uniformly.
 
-    The published code also draws windows that run over an episode's end and masks what is missing
-    (trajectory/datasets/sequence.py); here the last transitions of an episode are seen a little less often.
+    Of an episode that led to a terminal state they begin at every transition but the last, and what lies beyond its end is stop
+    tokens, which the model learns to expect, as published (trajectory/datasets/sequence.py). Of one that ran out of time they
+    lie within it: the published code draws windows that run over its end too, and masks what is missing; here its last
+    transitions are seen a little less often.
     """
 
     def __init__(self, episodes: Episodes, run, discretizer: QuantileDiscretizer):
         self.run = run
-        self.tokens = discretizer.encode(columns(episodes)).astype(np.uint8)
+        tokens = discretizer.encode(columns(episodes)).astype(np.uint8)
+        count, steps = episodes.rewards.shape
+        self.tokens = np.full((count, steps + run.transitions, tokens.shape[-1]), discretizer.bins, dtype=np.uint8)
+        self.tokens[:, :steps][episodes.valid] = tokens
+        within = episodes.lengths - run.transitions + 1
+        self.windows = np.where(episodes.terminated, episodes.lengths - 1, within).clip(0)
 
     def draw(self, generator: np.random.Generator, size: int) -> dict[str, Tensor]:
         """`size` windows: trajectories (batch, time) and targets, the tokens one later."""
-        count, steps, _ = self.tokens.shape
-        episode = generator.integers(count, size=(size, 1))
-        step = generator.integers(steps - self.run.transitions + 1, size=(size, 1)) + np.arange(self.run.transitions)
+        episode, first = windows.draw(generator, self.windows, size)
+        step = first + np.arange(self.run.transitions)
         window = torch.from_numpy(self.tokens[episode, step].reshape(size, -1).astype(np.int64))
         return {"trajectories": window[:, :-1], "targets": window[:, 1:]}
 

@@ -10,8 +10,9 @@ import torch
 from pipeline import PipelineError, files
 from pipeline.data.episodes import Episodes
 from pipeline.evidence import checkpoints
-from pipeline.learning import datasets, descent, loop
+from pipeline.learning import descent, loop
 from pipeline.learning.datasets import whole_dataset as read  # noqa: F401 - what `prepare` learns from
+from pipeline.learning.held_out import split
 from pipeline.learning.loop import Tick, Training
 from pipeline.methods.trajectory_transformer import discretization
 from pipeline.methods.trajectory_transformer import model as trajectory_transformer
@@ -44,12 +45,13 @@ def begin(run, learn: Episodes, earlier: str | None) -> tuple[TrajectoryTransfor
         )
     model.load_state_dict(known.state_dict())
     model.config.tokens_seen = known.config.tokens_seen
-    return model, discretization.read(files.ROOT / "checkpoints" / earlier / discretization.FILE, run.bins)
+    saved = files.ROOT / "checkpoints" / earlier / discretization.FILE
+    return model, discretization.read(saved, run.bins, model.config.transition_dim)
 
 
 def prepare(run, whole: Episodes, earlier: str | None = None) -> Training:
     """A model that is new, or an earlier checkpoint's; held out is the mean cross-entropy of each kind of token."""
-    learn, held_out = datasets.split(whole, run)
+    learn, held_out = split(whole, run)
     model, discretizer = begin(run, learn, earlier)
     model.to(descent.DEVICE)
     batches, unseen = Batches(learn, run, discretizer), Batches(held_out, run, discretizer)
