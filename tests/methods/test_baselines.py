@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -81,6 +82,14 @@ def train(method, run, episodes: Episodes, folder) -> tuple:
     training = method.prepare(run, episodes)
     curve = loop.train(run, training, folder / f"{run.name}.safetensors")
     return training.model(), curve
+
+
+@pytest.mark.parametrize(("updates", "interval", "least"), [(30, 1, 1), (7, 3, 1), (1, 10, 1), (8, 3, None), (30, 10, None)])
+def test_an_interval_without_an_update_of_the_actor_is_refused(updates, interval, least):
+    run = replace(TD3_BC, updates=updates, interval_updates=interval)
+    refused = f"^toy_td3bc has an interval of {least} updates, and the actor is updated every 2: choose other interval_updates$"
+    with pytest.raises(PipelineError, match=refused) if least else contextlib.nullcontext():
+        train_td3_bc.prepare(run, toy_episodes(4, 4))
 
 
 def state(agent: td3_bc.Agent) -> checkpoints.Tensors:

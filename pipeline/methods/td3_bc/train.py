@@ -7,6 +7,7 @@ import functools
 import numpy as np
 import torch
 
+from pipeline import PipelineError
 from pipeline.data.episodes import Episodes
 from pipeline.learning import loop
 from pipeline.learning.datasets import whole_dataset as read  # noqa: F401 - what `prepare` learns from
@@ -16,7 +17,14 @@ from pipeline.methods.td3_bc.model import Agent, Batches
 
 
 def prepare(run, whole: Episodes) -> Training:
-    """A new actor with its critics."""
+    """A new actor with its critics.
+
+    Raises:
+        PipelineError: an interval would end before the actor's first update in it.
+    """
+    if (least := min(run.interval_updates, run.updates % run.interval_updates or run.interval_updates)) < run.policy_delay:
+        updated = f"the actor is updated every {run.policy_delay}"
+        raise PipelineError(f"{run.name} has an interval of {least} updates, and {updated}: choose other interval_updates")
     learn, unseen = split(whole, run)
     batches = Batches(learn)
     torch.manual_seed(run.seed)
