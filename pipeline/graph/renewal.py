@@ -20,12 +20,13 @@ import argparse
 import ast
 import contextlib
 import difflib
+import functools
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from tqdm import tqdm
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes, records, syntax
 from pipeline.evidence.records import Recipe
-from pipeline.graph import command
+from pipeline.graph import command, reachable
 
 MOST = 2  # renewals of a piece of evidence; then it is made again
 NEVER = ("latency", "pictures", "pooled", "compared", "fetched")  # times do not repeat; the others are made again in seconds
@@ -151,7 +152,7 @@ class Statement:
     """A statement of a file, of a compound one the head alone.
 
     text: what it says to the interpreter. node: it. fails: whether it can only lead to an error. within: what must all be asked
-    for before it can run (see `asked_by`), itself where it is a function.
+    for before it can run (see `reachable.asked_by`), itself where it is a function.
     """
 
     text: str
@@ -161,20 +162,6 @@ class Statement:
 
 
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-PLAIN = {  # decorators that call nothing until what they stand on is asked for
-    *(
-        "cache",
-        "cached_property",
-        "classmethod",
-        "contextmanager",
-        "inference_mode",
-        "no_grad",
-        "property",
-        "staticmethod",
-        "wraps",
-    )
-}
 
 
 def head(node: ast.stmt) -> str:
@@ -185,23 +172,6 @@ def head(node: ast.stmt) -> str:
     return syntax.canonical(ast.Module([shown], []), lambda each: [ast.unparse(each)], {}) + "".join(caught)
 
 
-def asked_by(node: ast.AST, owner: ast.AST | None) -> tuple[str, ...]:
-    """What must be asked for before a class or a function of this owner can run: a name, or with a dot before it an attribute,
-    where a method has no other. Nothing where others may call it: Python, a decorator, or what its class stands on.
-    """
-    if isinstance(node, ast.ClassDef):
-        return (node.name,)
-    if not isinstance(node, FUNCTIONS):
-        return ()
-    marks = [each.func if isinstance(each, ast.Call) else each for each in node.decorator_list]
-    marked = {getattr(each, "attr", getattr(each, "id", None)) for each in marks} - PLAIN
-    if marked or (node.name.startswith("__") and node.name.endswith("__")):
-        return ()
-    if not isinstance(owner, ast.ClassDef):
-        return (node.name,)
-    return () if owner.bases else (f".{node.name}",)
-
-
 def statements(tree: ast.Module) -> list[Statement]:
     """Every function of a file, and every statement inside one."""
     found: list[Statement] = []
@@ -209,7 +179,7 @@ def statements(tree: ast.Module) -> list[Statement]:
     def visit(block: list[ast.stmt], owner: ast.AST, within: tuple[str, ...], inside: bool, fails: bool) -> None:
         fails = fails or isinstance(block[-1], ast.Raise)
         for node in block:
-            function, own = isinstance(node, FUNCTIONS), (*within, *asked_by(node, owner))
+            function, own = isinstance(node, reachable.FUNCTIONS), (*within, *reachable.asked_by(node, owner))
             if (inside or function) and not syntax.is_docstring(node):
                 found.append(Statement(head(node), node, fails or isinstance(node, ast.Raise), own))
             below = [each.body for each in (*getattr(node, "handlers", []), *getattr(node, "cases", []))]
@@ -222,53 +192,13 @@ def statements(tree: ast.Module) -> list[Statement]:
     return found
 
 
-def named(trees: list[ast.Module]) -> set[str]:
-    """Every name that can be asked for: of variables and attributes, and what stands in strings, where files are imported, and
-    in functions and classes that are themselves asked for; what may be an attribute's also with a dot before it.
-    """
-    parts = [part for tree in trees for part in owned(tree, ())]
-    aliases = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.alias)]
-    used, before = set(), None
-    while before != used:
-        before = set(used)
-        for names, nodes in parts:
-            if used.issuperset(names):
-                used.update(*map(names_of, nodes))
-        used |= {each.name for each in aliases if each.asname in used}
-    return used
-
-
-def owned(block: ast.Module | ast.ClassDef, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[ast.AST]]]:
-    """The parts of a file or a class: what must be asked for before each can run, nothing where it runs as soon as the file is
-    imported, and its nodes.
-    """
-    for node in block.body:
-        own = (*names, *asked_by(node, block))
-        if isinstance(node, ast.ClassDef):
-            yield (), [*node.bases, *node.keywords, *node.decorator_list]
-            yield from owned(node, own)
-        elif isinstance(node, FUNCTIONS):
-            yield (), [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
-            yield own, [node]
-        else:
-            yield (), [node]
-
-
-def names_of(tree: ast.AST) -> set[str]:
-    """Names of variables and attributes, and strings, below a node; of what may be an attribute, with a dot before it, too."""
-    nodes = list(ast.walk(tree))
-    dotted = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    dotted |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return dotted | {f".{name}" for name in dotted} | {node.id for node in nodes if isinstance(node, ast.Name)}
-
-
-def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> list[int]:
+def not_run(old: Path | None, new: Path, lines: set[int], runs: Callable[[tuple[str, ...]], bool]) -> list[int]:
     """First lines of statements in a file that differ from those of its earlier self, compute something, and did not run.
 
     Args:
         old, new: the file as it was and as it is.
         lines: those that ran.
-        used: names that can be asked for; a function or a class of another name cannot run.
+        runs: whether what lies in functions and classes of these names, as `Statement.within` gives them, can run at all.
     """
     before = [each.text for each in statements(syntax.parse(old.read_bytes()))] if old else []
     after = statements(syntax.parse(new.read_bytes()))
@@ -276,13 +206,13 @@ def not_run(old: Path | None, new: Path, lines: set[int], used: set[str]) -> lis
     changed = [after[place] for tag, _, _, low, high in matcher.get_opcodes() if tag != "equal" for place in range(low, high)]
     missed = []
     for each in changed:
-        node, function = each.node, isinstance(each.node, FUNCTIONS)
+        node, function = each.node, isinstance(each.node, reachable.FUNCTIONS)
         first, last = node.lineno, node.end_lineno
         if function:
             first = node.body[0].lineno
         elif getattr(node, "body", None):
             last = node.body[0].lineno  # which ran only where the head did
-        dead = not used.issuperset(each.within)
+        dead = not runs(each.within)
         idle = isinstance(node, ast.Pass | ast.Global | ast.Nonlocal | ast.ClassDef | ast.Import | ast.ImportFrom)
         if not (lines & set(range(first, last + 1)) or each.fails or dead or idle):
             missed.append(node.lineno)
@@ -309,33 +239,49 @@ def missed_lines(
     before, after = fingerprints.tree(old), fingerprints.tree(new)
     names, now, back = all_digests(before), after.sources(recipe.modules), {value: key for key, value in moved.items()}
     then = {names[digest]: digest for digest in made["sources"].values()}  # modules may have moved since it was written
-    missed = unproven(before, after, [module for module in now if now[module] not in then.values()], list(now), ran_now, moved)
+    first = [module_of(moved.get(path_of(after, module), path_of(after, module))) for module in recipe.modules]
+    missed = unproven(
+        before, after, [each for each in now if now[each] not in then.values()], now, recipe.modules, ran_now, moved
+    )
     other = [module for module in then if then[module] not in now.values()]
-    gone = [module for module in other if module in now or before.locate(module).relative_to(old).as_posix() in back]
-    return missed + [f"{place} as it was" for place in unproven(after, before, gone, list(then), ran_then, back)]
+    gone = [module for module in other if module in now or path_of(before, module) in back]
+    return missed + [f"{place} as it was" for place in unproven(after, before, gone, then, first, ran_then, back)]
+
+
+def path_of(tree: fingerprints.Tree, module: str) -> str:
+    """Where a module lies, from its checkout's folder."""
+    return tree.locate(module).relative_to(tree.root).as_posix()
+
+
+def module_of(path: str) -> str:
+    """The module that a file would be imported as."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def unproven(
     other: fingerprints.Tree,
     tree: fingerprints.Tree,
-    modules: list[str],
-    all_modules: list[str],
+    modules: Iterable[str],
+    all_modules: Iterable[str],
+    first: Iterable[str],
     ran: Lines,
     moved: dict[str, str],
 ) -> list[str]:
-    """Places in modules of a checkout that another one has not, and that did not run. A function that nothing which can run
-    names, in all modules that belong to the result, cannot run.
+    """Places in modules of a checkout that another one has not, and that did not run though they can.
 
     Args:
+        other, tree: the other checkout and the one looked at.
+        modules: those looked at. all_modules: all that belong to the result. first: those of them that a verb is told of.
+        ran: the lines that ran, by file.
         moved: where files that lie elsewhere in the other checkout lie there.
     """
-    used = named([syntax.parse(path.read_bytes()) for module in all_modules if (path := tree.locate(module))])
+    reached = reachable.reach(tree, all_modules, first)
     places = []
     for module in modules:
-        path = tree.locate(module)
-        name = path.relative_to(tree.root).as_posix()
+        path, name = tree.locate(module), path_of(tree, module)
         was = other.root / moved[name] if name in moved else other.locate(module)
-        places += [f"{name}:{line}" for line in not_run(was, path, set(ran.get(name, ())), used)]
+        runs = functools.partial(reached.runs, module)
+        places += [f"{name}:{line}" for line in not_run(was, path, set(ran.get(name, ())), runs)]
     return places
 
 

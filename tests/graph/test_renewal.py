@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
+import functools
 import json
 import subprocess
 
@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import files
 from pipeline.evidence import fingerprints, recipes, records, syntax
-from pipeline.graph import renewal
+from pipeline.graph import reachable, renewal
 from pipeline.graph.renewal import RenewalError
 
 OLD = '''def play(policy, steps):
@@ -29,8 +29,9 @@ def missed(tmp_path, new: str, lines: set[int], old: str = OLD) -> list[int]:
     """Lines of the new file that changed, count, and are not among those that ran."""
     (tmp_path / "old.py").write_text(old)
     (tmp_path / "new.py").write_text(new)
-    used = renewal.named([syntax.parse(new.encode()), ast.parse("play")])
-    return renewal.not_run(tmp_path / "old.py", tmp_path / "new.py", lines, used)
+    (tmp_path / "caller.py").write_text("from new import play\nplay\n")
+    reached = reachable.reach(fingerprints.Tree(tmp_path), ["new", "caller"], [])
+    return renewal.not_run(tmp_path / "old.py", tmp_path / "new.py", lines, functools.partial(reached.runs, "new"))
 
 
 def test_a_changed_statement_that_ran_is_covered_and_one_that_did_not_is_named(tmp_path):
@@ -85,26 +86,6 @@ def test_a_function_that_only_an_unused_one_names_need_not_run_nor_need_a_class_
     made = OLD + "\n\nclass Batches:\n    def __init__(self):\n        self.size = 3\n"
     assert missed(tmp_path, made, {3, 4, 5, 7, 8}) == []
     assert missed(tmp_path, made + "\n\nBatches()\n", {3, 4, 5, 7, 8}) == [12, 13]
-
-
-def named(*texts: str) -> set[str]:
-    """The names that files can be asked for."""
-    return renewal.named([syntax.parse(text.encode()) for text in texts])
-
-
-def test_names_are_those_that_what_can_run_uses():
-    module = "from other import a as b, c\n\ndef f():\n    return b\n\ndef g():\n    return c\n"
-    assert named(module) == set()
-    assert named(module, "f") == {"f", "b", "a"}  # what is imported under another name is asked for by that
-    assert named(module, "x = 'g'") == {"x", "g", ".g", "c"}  # a string may name it, as for getattr
-
-
-def test_what_runs_when_a_file_is_imported_is_asked_for():
-    text = "@cache\ndef f(x=first()):\n    return inner()\n\n"
-    text += "class C(Base):\n    size = second()\n    def m(self):\n        third()\n"
-    assert named(text) == {"cache", "first", "Base", "size", "second"}
-    assert named(text, "C") == {"cache", "first", "Base", "size", "second", "C"}
-    assert named(text, "C().m") == {"cache", "first", "Base", "size", "second", "C", "m", ".m", "third"}
 
 
 def test_a_changed_default_needs_its_function_to_have_run(tmp_path):
