@@ -19,9 +19,10 @@ from tqdm import tqdm
 
 from pipeline import PipelineError, files
 from pipeline.evidence import arrays, recipes, records
+from pipeline.evidence.records import Recipe
 from pipeline.graph import command
 
-FRAMES_PER_SECOND = 20  # HalfCheetah's control rate
+MILLISECONDS = 50  # a frame: HalfCheetah is controlled 20 times a second
 COLORS = 32
 FONT_SIZE = 17
 SKY, LIGHT_TILE, DARK_TILE = (255, 255, 255), (238, 241, 245), (214, 221, 230)
@@ -149,7 +150,7 @@ def shared_palette(frames: list[np.ndarray]) -> Image.Image:
     return Image.fromarray(sample[: side * side].reshape(side, side, 3)).quantize(COLORS, dither=Image.Dither.NONE)
 
 
-def gif(frames: list[np.ndarray], plays: int = 1, milliseconds: int = 1000 // FRAMES_PER_SECOND) -> bytes:
+def gif(frames: list[np.ndarray], plays: int = 1, milliseconds: int = MILLISECONDS) -> bytes:
     """An animated GIF, `milliseconds` a frame, by default the control rate's; played `plays` times."""
     palette = shared_palette(frames)
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
@@ -175,6 +176,20 @@ def png(frame: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def keep(recipe: Recipe, frames: list[np.ndarray], pictures: list[bytes], milliseconds: int, into: Path) -> None:
+    """Write an animation's or a still's files, and what they were made from.
+
+    Args:
+        frames: pixels (height, width, 3) uint8 of each. pictures: the files' bytes, as many as the recipe has outputs.
+        milliseconds: how long a frame is shown. into: the folder below which all is written.
+    """
+    for output, content in zip(recipe.outputs, pictures, strict=True):
+        files.write_bytes(into / output, content)
+    height, width, _ = frames[0].shape
+    facts = {"width": width, "height": height, "bytes": len(pictures[0]), "frames": len(frames)}
+    records.write(recipe, {**facts, "seconds": len(frames) * milliseconds / 1000}, into)
+
+
 def main() -> None:
     """Draw one animation or still, then write down what it was made from."""
     parser = command.parser(__doc__, recipes.ANIMATIONS)
@@ -185,16 +200,7 @@ def main() -> None:
     with tqdm(total=run.frames * len(run.rollouts), unit="frame", desc=run.name) as bar:
         frames = panels(run, bar.update)
     pictures = [png(frames[0])] if run.frames == 1 else [gif(frames), png(frames[-1])]
-    for output, content in zip(recipe.outputs, pictures, strict=True):
-        files.write_bytes(arguments.into / output, content)
-    facts = {
-        "width": frames[0].shape[1],
-        "height": frames[0].shape[0],
-        "bytes": len(pictures[0]),
-        "frames": run.frames,
-        "seconds": run.frames / FRAMES_PER_SECOND,
-    }
-    records.write(recipe, facts, arguments.into)
+    keep(recipe, frames, pictures, MILLISECONDS, arguments.into)
 
 
 if __name__ == "__main__":
