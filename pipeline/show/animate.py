@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from pipeline import PipelineError, files
 from pipeline.evidence import arrays, recipes, records
+from pipeline.evidence.records import Recipe
 from pipeline.graph import command
 from pipeline.worlds.world import World, find_world
 
@@ -181,6 +182,20 @@ def png(frame: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def keep(recipe: Recipe, frames: list[np.ndarray], pictures: list[bytes], milliseconds: int, into: Path) -> None:
+    """Write an animation's or a still's files, and what they were made from.
+
+    Args:
+        frames: pixels (height, width, 3) uint8 of each. pictures: the files' bytes, as many as the recipe has outputs.
+        milliseconds: how long a frame is shown. into: the folder below which all is written.
+    """
+    for output, content in zip(recipe.outputs, pictures, strict=True):
+        files.write_bytes(into / output, content)
+    height, width, _ = frames[0].shape
+    facts = {"width": width, "height": height, "bytes": len(pictures[0]), "frames": len(frames)}
+    records.write(recipe, {**facts, "seconds": len(frames) * milliseconds / 1000}, into)
+
+
 def main() -> None:
     """Draw one animation or still, then write down what it was made from."""
     parser = command.parser(__doc__, recipes.ANIMATIONS)
@@ -190,18 +205,9 @@ def main() -> None:
     run = recipe.run
     with tqdm(total=run.frames * len(run.rollouts), unit="frame", desc=run.name) as bar:
         frames = panels(run, bar.update)
-    rate = world_of(run.rollouts[0]).control_rate
-    pictures = [png(frames[0])] if run.frames == 1 else [gif(frames, 1000 // rate), png(frames[-1])]
-    for output, content in zip(recipe.outputs, pictures, strict=True):
-        files.write_bytes(arguments.into / output, content)
-    facts = {
-        "width": frames[0].shape[1],
-        "height": frames[0].shape[0],
-        "bytes": len(pictures[0]),
-        "frames": run.frames,
-        "seconds": run.frames / rate,
-    }
-    records.write(recipe, facts, arguments.into)
+    milliseconds = 1000 // world_of(run.rollouts[0]).control_rate
+    pictures = [png(frames[0])] if run.frames == 1 else [gif(frames, milliseconds), png(frames[-1])]
+    keep(recipe, frames, pictures, milliseconds, arguments.into)
 
 
 if __name__ == "__main__":

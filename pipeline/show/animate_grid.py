@@ -68,16 +68,7 @@ def main() -> None:
     seen = [*zip(walk["images"], walk["poses"], walk["plans"], strict=True), end(walk)]
     frames = [frame(*step, run.tile, mission) for step in seen]
     pictures = [animate.gif(frames, milliseconds=MILLISECONDS), animate.png(frames[0])]
-    for output, content in zip(recipe.outputs, pictures, strict=True):
-        files.write_bytes(arguments.into / output, content)
-    facts = {
-        "width": frames[0].shape[1],
-        "height": frames[0].shape[0],
-        "bytes": len(pictures[0]),
-        "frames": len(frames),
-        "seconds": len(frames) * MILLISECONDS / 1000,
-    }
-    records.write(recipe, facts, arguments.into)
+    animate.keep(recipe, frames, pictures, MILLISECONDS, arguments.into)
 
 
 if __name__ == "__main__":
