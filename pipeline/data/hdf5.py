@@ -67,7 +67,7 @@ class Group:
             raise self.error(f"{self.path} has no {'array' if kind is h5py.Dataset else 'group'} named {name!r}")
         return found
 
-    def group(self, name: str) -> Group:
+    def subgroup(self, name: str) -> Group:
         """A group in this one."""
         return Group(f"{self.path}: {name}", self.find(name, h5py.Group), self.error, self.budget)
 

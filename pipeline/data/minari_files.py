@@ -83,7 +83,7 @@ def read_arrays(path: Path, observation_dim: int, action_dim: int) -> dict[str, 
         names = sorted((name for name in file.names() if EPISODE.fullmatch(name)), key=lambda name: int(name.split("_")[1]))
         if not names:
             raise EpisodesError(f"{path} holds no episodes: a Minari file has groups named episode_0, episode_1, …")
-        found = [read_episode(file.group(name), observation_dim, action_dim) for name in names]
+        found = [read_episode(file.subgroup(name), observation_dim, action_dim) for name in names]
     return {name: np.concatenate([episode[name] for episode in found]) for name in ARRAYS}
 
 

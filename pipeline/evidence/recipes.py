@@ -200,10 +200,11 @@ def pool(run: runs.Pool) -> Recipe:
     )
 
 
-def comparison(run: runs.Slope | runs.Difference | runs.PairedDifference) -> Recipe:
-    """A slope or a difference over evaluations, or a difference of pooled ones."""
-    kind = "pooled" if isinstance(run, runs.Difference) else "evaluations"
-    names = run.evaluations if isinstance(run, runs.Slope) else (run.one, run.other)
+def comparison(run) -> Recipe:
+    """A slope or a difference over evaluations, a difference of pooled ones, or of slopes."""
+    kind = {runs.Difference: "pooled", studies.SlopeDifference: "compared"}.get(type(run), "evaluations")
+    several = getattr(run, "evaluations", None)
+    names = (*several, *filter(None, [getattr(run, "beyond", None)])) if several else (run.one, run.other)
     inputs = tuple(f"results/{kind}/{name}.json" for name in names)
     return Recipe(
         run.name,
@@ -213,7 +214,7 @@ def comparison(run: runs.Slope | runs.Difference | runs.PairedDifference) -> Rec
         modules=("pipeline.measures.compare",),
         inputs=inputs,
         seconds=2,
-        about=f"{'slope' if isinstance(run, runs.Slope) else 'difference'} over {len(inputs)} results",
+        about=f"{'slope' if several else 'difference'} over {len(inputs)} results",
     )
 
 
@@ -497,9 +498,9 @@ VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
 TRAJECTORY_TRAININGS = named(trajectory_training, (runs.TRAJECTORY_TRANSFORMER,))
 STUDY_TRAININGS = named(study_training, studies.TRAININGS)
 STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS}  # hours; made by their verbs, one at a time, alone
-EVALUATIONS = named(evaluation, (*runs.EVALUATIONS, *runs.HUB_EVALUATIONS))
+EVALUATIONS = named(evaluation, (*runs.EVALUATIONS, *studies.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(pool, runs.POOLS)
-COMPARISONS = named(comparison, (*runs.COMPARISONS, *runs.HUB_COMPARISONS))
+COMPARISONS = named(comparison, (*runs.COMPARISONS, *studies.COMPARISONS, *runs.HUB_COMPARISONS))
 ATTENTIONS = named(attention, (*runs.ATTENTIONS, *runs.HUB_ATTENTIONS))
 LATENCIES = named(latency, (*runs.LATENCIES, *runs.HUB_LATENCIES))
 ROLLOUTS = named(rollout, (*runs.ROLLOUTS, *runs.HUB_ROLLOUTS))

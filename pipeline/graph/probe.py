@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import importlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -68,6 +69,7 @@ SMALL = {  # a run of each kind at toy size: two of everything
 KEPT = {"evaluations": ("target_return",), "training": ("context_length",)}  # of these kinds at their full size all the same
 TOY_STEPS, PREFIX_STEPS, PLANNED_STEPS = 24, 100, 30  # of an episode
 ENDS = ("lengths", "terminated")  # of episodes: earlier code kept none, and at toy size all that is written is compared
+OTHERS = 2**22 + 1  # no process has this number: most have less
 PREFIX_UPDATES = 20  # of each of two intervals, between which training is killed and resumes
 WHOLE = ("attention", "refined", "imagination", "walks")  # kinds that take seconds: no prefix but all
 MAKERS = {  # what makes a recipe of a run, by the registry that holds such recipes
@@ -174,12 +176,24 @@ def interrupted(recipe, words: list[str]) -> None:
         module.play_shard = play_shard
 
 
+def refusing(kill: Callable) -> Callable:
+    """`os.kill`, which refuses to signal a process of that number as if it were another user's."""
+
+    def refused(process: int, number: int) -> None:
+        if process == OTHERS:
+            raise PermissionError
+        kill(process, number)
+
+    return refused
+
+
 def leave_temporary(path: Path) -> None:
-    """Leave beside a file what a process leaves there that is killed while it writes."""
+    """Leave beside a file what a process leaves there that is killed while it writes, and what another user's is writing."""
     killed = subprocess.Popen([sys.executable, "-c", ""])
     killed.wait()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_name(f".{path.name}.part{killed.pid}").write_text("cut sh", encoding="utf-8")
+    for process in (killed.pid, OTHERS):
+        path.with_name(f".{path.name}.part{process}").write_text("cut sh", encoding="utf-8")
 
 
 def toy(recipe) -> str:
@@ -380,6 +394,7 @@ def main() -> None:
     """Probe the results named and write what was found, a line each."""
     out, salt, *names = sys.argv[1:]
     torch.set_num_threads(1)
+    os.kill = refusing(os.kill)
     chosen = {name: known(*name.split("/")) for name in names}
     imported = import_all(list(chosen.values()))
     with open(out, "w", encoding="utf-8") as file:

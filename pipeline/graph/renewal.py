@@ -26,7 +26,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,11 +151,13 @@ class History:
 class Statement:
     """A statement of a file, of a compound one the head alone.
 
-    text: what it says to the interpreter. node: it. fails: whether it can only lead to an error. within: what must all be asked
-    for before it can run (see `reachable.asked_by`), itself where it is a function.
+    text: what it says to the interpreter, with the blocks of its function that it lies in. place: the classes and functions it
+    lies in. node: it. fails: whether it can only lead to an error. within: what must all be asked for before it can run (see
+    `reachable.asked_by`), itself where it is a function.
     """
 
     text: str
+    place: tuple[str, ...]
     node: ast.stmt
     fails: bool
     within: tuple[str, ...]
@@ -176,20 +178,38 @@ def statements(tree: ast.Module) -> list[Statement]:
     """Every function of a file, and every statement inside one."""
     found: list[Statement] = []
 
-    def visit(block: list[ast.stmt], owner: ast.AST, within: tuple[str, ...], inside: bool, fails: bool) -> None:
+    def visit(block: list[ast.stmt], owner: ast.AST, place: tuple[str, ...], within: tuple[str, ...], path: str, fails: bool):
         fails = fails or isinstance(block[-1], ast.Raise)
         for node in block:
             function, own = isinstance(node, reachable.FUNCTIONS), (*within, *reachable.asked_by(node, owner))
-            if (inside or function) and not syntax.is_docstring(node):
-                found.append(Statement(head(node), node, fails or isinstance(node, ast.Raise), own))
-            below = [each.body for each in (*getattr(node, "handlers", []), *getattr(node, "cases", []))]
-            for each in (*(getattr(node, name, []) for name in BLOCKS[:3]), *below):
-                if each:
-                    new = node if function or isinstance(node, ast.ClassDef) else owner
-                    visit(each, new, own, inside or function, fails and not function)
+            if (path or function) and not syntax.is_docstring(node):
+                found.append(Statement(f"{path} {head(node)}", place, node, fails or isinstance(node, ast.Raise), own))
+            named = function or isinstance(node, ast.ClassDef)
+            below, new = (*place, node.name) if named else place, node if named else owner
+            for name, inner in blocks(node):
+                deeper = "function" if function else f"{path}/{name}" if path and not named else ""
+                visit(inner, new, below, own, deeper, fails and not function)
 
-    visit(tree.body, tree, (), False, False)
+    visit(tree.body, tree, (), (), "", False)
     return found
+
+
+def blocks(node: ast.stmt) -> Iterator[tuple[str, list[ast.stmt]]]:
+    """The blocks that a statement holds, those that are not empty, by what they are to it."""
+    found = [(name, getattr(node, name, [])) for name in BLOCKS[:3]]
+    found += [(f"{name}{number}", each.body) for name in BLOCKS[3:] for number, each in enumerate(getattr(node, name, []))]
+    yield from ((name, block) for name, block in found if block)
+
+
+def changed(before: list[Statement], after: list[Statement]) -> Iterator[Statement]:
+    """Statements that differ from those of the earlier self of their function or class; in which order these stand in their
+    file is all the same.
+    """
+    for place in dict.fromkeys(each.place for each in after):
+        was, now = ([each for each in side if each.place == place] for side in (before, after))
+        matcher = difflib.SequenceMatcher(a=[each.text for each in was], b=[each.text for each in now], autojunk=False)
+        for tag, _, _, low, high in matcher.get_opcodes():
+            yield from now[low:high] if tag != "equal" else ()
 
 
 def not_run(old: Path | None, new: Path, lines: set[int], runs: Callable[[tuple[str, ...]], bool]) -> list[int]:
@@ -200,12 +220,9 @@ def not_run(old: Path | None, new: Path, lines: set[int], runs: Callable[[tuple[
         lines: those that ran.
         runs: whether what lies in functions and classes of these names, as `Statement.within` gives them, can run at all.
     """
-    before = [each.text for each in statements(syntax.parse(old.read_bytes()))] if old else []
-    after = statements(syntax.parse(new.read_bytes()))
-    matcher = difflib.SequenceMatcher(a=before, b=[each.text for each in after], autojunk=False)
-    changed = [after[place] for tag, _, _, low, high in matcher.get_opcodes() if tag != "equal" for place in range(low, high)]
+    before, after = (statements(syntax.parse(path.read_bytes())) if path else [] for path in (old, new))
     missed = []
-    for each in changed:
+    for each in changed(before, after):
         node, function = each.node, isinstance(each.node, reachable.FUNCTIONS)
         first, last = node.lineno, node.end_lineno
         if function:
@@ -216,7 +233,7 @@ def not_run(old: Path | None, new: Path, lines: set[int], runs: Callable[[tuple[
         idle = isinstance(node, ast.Pass | ast.Global | ast.Nonlocal | ast.ClassDef | ast.Import | ast.ImportFrom)
         if not (lines & set(range(first, last + 1)) or each.fails or dead or idle):
             missed.append(node.lineno)
-    return missed
+    return sorted(missed)
 
 
 Lines = dict[str, list[int]]  # that ran, by file

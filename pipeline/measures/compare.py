@@ -12,13 +12,15 @@ from pipeline.evidence import recipes, records
 from pipeline.graph import command
 from pipeline.learning import guards
 from pipeline.statistics import summaries
-from pipeline.study import runs
+from pipeline.study import runs, studies
 
 
-def played(run: runs.Slope | runs.Difference | runs.PairedDifference) -> tuple[str, ...]:
+def played(run) -> tuple[str, ...]:
     """The evaluations that a comparison stands on."""
-    if isinstance(run, runs.Slope):
+    if hasattr(run, "evaluations"):
         return run.evaluations
+    if isinstance(run, studies.SlopeDifference):
+        return played(recipes.COMPARISONS[run.one].run) + played(recipes.COMPARISONS[run.other].run)
     if isinstance(run, runs.PairedDifference):
         return run.one, run.other
     return recipes.POOLS[run.one].run.members + recipes.POOLS[run.other].run.members

@@ -7,6 +7,7 @@ number that was changed by hand is found even where all digests were changed wit
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from scipy import special
 
 from pipeline.evidence import arrays, records
 from pipeline.evidence.records import Recipe
+from pipeline.statistics import verdicts
 from pipeline.statistics.intervals import interval, t_interval
 from pipeline.statistics.proportions import wilson
-from pipeline.study import runs
+from pipeline.study import runs, studies
 from pipeline.worlds.world import World, find_world
 
 Read = Callable[[str, str], dict]  # evidence by kind and name
@@ -97,18 +99,69 @@ def pool(evaluations: list[dict], world: World) -> dict:
     }
 
 
-def slopes(asked: list[float], got: np.ndarray) -> dict[str, float]:
-    """Least-squares slope of the return got over the return asked: 1 is obedience, 0 deafness.
+def slopes(asked: list[float], got: np.ndarray) -> np.ndarray:
+    """Least-squares slopes (seed,) of the return got over the return asked: 1 is obedience, 0 deafness.
 
     Args:
         asked: target returns (target,).
         got: returns (target, seed); a column's episodes share a seed, so each seed gives one slope.
-
-    Returns:
-        mean and 95 % t-interval over seeds.
     """
     centred = np.asarray(asked) - np.mean(asked)
-    return interval(centred @ (got - got.mean(axis=0)) / np.square(centred).sum())
+    return centred @ (got - got.mean(axis=0)) / np.square(centred).sum()
+
+
+def obedience(run: studies.Asked, read: Read) -> dict:
+    """Slopes of the return got over the return asked, by seed, whether they obey, and what asking for more brings.
+
+    Returns:
+        seeds: how many. targets (target,), got (target,) mean returns. slopes (seed,); slope: their mean and 95 % t-interval;
+        verdict, and rerun: how likely another sample of this size is to give it again; p_obeys, p_deaf: p-values of the two.
+        beyond, where more than the log's best was asked for: the target, mean and 95 % t-interval of what it brings over
+        asking for the highest of the others, by seed, p-value of its bringing more.
+    """
+    found = [read("evaluations", name) for name in run.evaluations]
+    asked = [content["run"]["target_return"] for content in found]
+    got = np.asarray([content["values"]["returns"] for content in found])
+    each = slopes(asked, got)
+    values = {
+        "seeds": got.shape[1],
+        "targets": asked,
+        "got": got.mean(axis=1),
+        "slopes": each,
+        "slope": interval(each),
+        "verdict": verdicts.follows(*t_interval(each)[1:]),
+        "rerun": verdicts.rerun(each, lambda mean, low, high: verdicts.follows(low, high)),
+        "p_obeys": verdicts.p_above(each, verdicts.OBEYS),
+        "p_deaf": verdicts.p_below(each, verdicts.DEAF),
+    }
+    if run.beyond:
+        more = read("evaluations", run.beyond)
+        gain = np.asarray(more["values"]["returns"]) - got[-1]
+        values["beyond"] = {"target": more["run"]["target_return"], **interval(gain), "p_more": verdicts.p_above(gain, 0.0)}
+    return values
+
+
+def judged(samples: np.ndarray, smallest: float) -> dict:
+    """A difference by seed, and what it decides.
+
+    Args:
+        samples: differences (seed,). smallest: the smallest effect of interest.
+
+    Returns:
+        seeds: how many; difference: mean and 95 % t-interval; smallest; verdict, and rerun as in `obedience`; p_more, p_less,
+        p_none: p-values of more, of less, and of equivalence.
+    """
+    judge = functools.partial(verdicts.effect, smallest=smallest)
+    return {
+        "seeds": len(samples),
+        "difference": interval(samples),
+        "smallest": smallest,
+        "verdict": judge(*t_interval(samples)),
+        "rerun": verdicts.rerun(samples, judge),
+        "p_more": verdicts.p_above(samples, 0.0),
+        "p_less": verdicts.p_below(samples, 0.0),
+        "p_none": verdicts.p_within(samples, smallest),
+    }
 
 
 def difference(one: list[float], other: list[float], confidence: float = 0.95) -> dict[str, float]:
@@ -127,19 +180,32 @@ def paired(one: dict, other: dict, world: World) -> dict:
     """Differences of two evaluations' returns in the episodes of a world whose seed both played: of returns and of scores,
     with their 95 % t-intervals over episodes.
     """
-    played = [dict(zip(values["seeds"], values["returns"], strict=True)) for values in (one, other)]
-    shared = [seed for seed in played[0] if seed in played[1]]
-    got = np.array([[returns[seed] for seed in shared] for returns in played])
+    got = shared(one, other)
     scores = world.normalized_score(got)
-    return {"episodes": len(shared), "return": interval(got[0] - got[1]), "score": interval(scores[0] - scores[1])}
+    return {"episodes": got.shape[1], "return": interval(got[0] - got[1]), "score": interval(scores[0] - scores[1])}
 
 
-def compare(run: runs.Slope | runs.Difference | runs.PairedDifference, read: Read) -> dict:
+def shared(one: dict, other: dict) -> np.ndarray:
+    """Returns (2, seed) of two evaluations, those of the seeds that both played."""
+    played = [dict(zip(values["seeds"], values["returns"], strict=True)) for values in (one, other)]
+    return np.array([[returns[seed] for seed in played[0] if seed in played[1]] for returns in played])
+
+
+def compare(run, read: Read) -> dict:
     """The values of one comparison.
 
     Slope: over all targets, within the data's reach and beyond it. Difference: of scores, over training seeds. Paired
-    difference: over episodes.
+    difference: over episodes. For a study's, see `obedience` and `judged`.
     """
+    if isinstance(run, studies.Asked):
+        return obedience(run, read)
+    if isinstance(run, studies.SlopeDifference):
+        one, other = (np.asarray(read("compared", name)["values"]["slopes"]) for name in (run.one, run.other))
+        return judged(one - other, run.smallest)
+    if isinstance(run, studies.Effect):
+        one, other = (read("evaluations", name) for name in (run.one, run.other))
+        scores_of = find_world(one["run"]["environment"]).normalized_score(shared(one["values"], other["values"]))
+        return judged(scores_of[0] - scores_of[1], run.smallest)
     if isinstance(run, runs.PairedDifference):
         one, other = (read("evaluations", name) for name in (run.one, run.other))
         return paired(one["values"], other["values"], find_world(one["run"]["environment"]))
@@ -152,9 +218,9 @@ def compare(run: runs.Slope | runs.Difference | runs.PairedDifference, read: Rea
         return {
             "seeds": got.shape[1],
             "targets": asked,
-            "all": slopes(asked, got),
-            "inside": slopes(np.asarray(asked)[inside], got[inside]),
-            "beyond": slopes(np.asarray(asked)[beyond], got[beyond]),
+            "all": interval(slopes(asked, got)),
+            "inside": interval(slopes(np.asarray(asked)[inside], got[inside])),
+            "beyond": interval(slopes(np.asarray(asked)[beyond], got[beyond])),
         }
     one, other = (scores(read("pooled", name), read) for name in (run.one, run.other))
     return {"seeds": [len(one), len(other)], "score": difference(one, other)}

@@ -6,6 +6,7 @@ post rests on stays as it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pipeline.study import runs
@@ -59,6 +60,39 @@ class SteadyTraining(runs.DecisionTransformerTraining):
     snapshots: tuple[int, ...] = (1000, 3000, 10_000, 30_000)
 
 
+@dataclass(frozen=True)
+class AblatedEvaluation(runs.Evaluation):
+    """Episodes of a policy with a part put out of action."""
+
+    ablated: str = "attention"  # or perceptrons, or history
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whether a policy obeys: asked for the return quantiles of the log it learned from, and for more than the log's best."""
+
+    name: str
+    evaluations: tuple[str, ...]  # of paired seeds, from the least return asked to the most
+    beyond: str | None = None
+
+
+@dataclass(frozen=True)
+class Effect(runs.PairedDifference):
+    """A paired difference of scores, judged by the smallest effect of interest."""
+
+    smallest: float = 0.5  # points of normalised score
+
+
+@dataclass(frozen=True)
+class SlopeDifference:
+    """How far one policy obeys more than another, seed by seed."""
+
+    name: str
+    one: str  # each an `Asked`
+    other: str
+    smallest: float = 0.1
+
+
 LONG = LongBehaviour("local_sac_halfcheetah_long")
 THROTTLED = ThrottledCollection("local_halfcheetah_throttled", runs.BEHAVIOUR.name)
 REPLAY = ReplayCollection("local_halfcheetah_replay", runs.BEHAVIOUR.name)
@@ -87,3 +121,83 @@ CLONINGS = tuple(
 # the recipe of the post's, less what that one was trained further
 TRAJECTORY_TRANSFORMERS = runs.seeds(replace(runs.TRAJECTORY_TRANSFORMER, name="local_tt_halfcheetah_short_s0"), 3)
 TRAININGS = (*DECISION_TRANSFORMERS, *CLONINGS, *TRAJECTORY_TRANSFORMERS)
+
+PERCENTILES = (1, 25, 50, 75, 99)  # of a log's returns, which are asked for
+QUANTILES = {  # those returns; a check holds them against the log's evidence
+    THROTTLED.name: (-6.7, -0.4, 1349.1, 3134.9, 4714.2),
+    REPLAY.name: (-252.3, 1135.7, 3113.4, 4065.7, 4575.5),
+}
+BEYOND = {THROTTLED.name: 9628.6, REPLAY.name: 9476.7}  # twice a log's largest return
+_asked = runs.Evaluation("", "decision_transformer", episodes=100, shard_episodes=50, first_seed=200)
+
+
+def asked(name: str, base: runs.Evaluation, data: str) -> tuple[tuple[runs.Evaluation, ...], Asked]:
+    """Evaluations of a policy that is asked for a log's return quantiles, and for more, and what they are to decide."""
+    wanted = {f"{name}_q{percent:02}": target for percent, target in zip(PERCENTILES, QUANTILES[data], strict=True)}
+    beyond = {f"{name}_beyond": BEYOND[data]} if isinstance(base, runs.Evaluation) and not hasattr(base, "ablated") else {}
+    every = tuple(replace(base, name=each, target_return=target) for each, target in {**wanted, **beyond}.items())
+    return every, Asked(f"{name}_asked", tuple(wanted), next(iter(beyond), None))
+
+
+def asking() -> Iterable[tuple[tuple[runs.Evaluation, ...], Asked]]:
+    """Everything that is asked for returns."""
+    for data in QUANTILES:
+        log = data.removeprefix("local_halfcheetah_")
+        for kind, method, part in (
+            ("dt", "decision_transformer", f"{log}_short_s0"),
+            ("rvs", "return_conditioned", f"{log}_s0"),
+        ):
+            checkpoint = f"local_{kind}_halfcheetah_{part}"
+            yield asked(f"local_{kind}_halfcheetah_{log}", replace(_asked, method=method, checkpoint=checkpoint), data)
+    yield asked(
+        "local_dt_halfcheetah_shuffled", replace(_asked, checkpoint="local_dt_halfcheetah_shuffled_short_s0"), THROTTLED.name
+    )
+    for part in ("attention", "history"):
+        base = AblatedEvaluation("", "decision_transformer_ablated", episodes=100, shard_episodes=50, first_seed=200)
+        base = replace(base, checkpoint="local_dt_halfcheetah_throttled_short_s0", ablated=part)
+        yield asked(f"local_dt_halfcheetah_throttled_without_{part}", base, THROTTLED.name)
+
+
+ASKING = tuple(asking())
+_intact = replace(
+    _asked,
+    name="local_dt_halfcheetah_intact",
+    checkpoint=runs.DECISION_TRANSFORMER.name,
+    target_return=float(runs.HEADLINE_TARGET),
+)
+ABLATIONS = (
+    _intact,
+    *(
+        AblatedEvaluation(
+            f"local_dt_halfcheetah_without_{part}", "decision_transformer_ablated", _intact.checkpoint, _intact.target_return,
+            episodes=_intact.episodes, shard_episodes=_intact.shard_episodes, first_seed=_intact.first_seed, ablated=part,
+        )
+        for part in ("attention", "perceptrons")
+    ),
+)  # fmt: skip
+UNASKED = tuple(
+    replace(_asked, name=f"local_{kind}_halfcheetah_{data.removeprefix('local_halfcheetah_')}", method="deterministic",
+            checkpoint=f"local_{kind}_halfcheetah_{data.removeprefix('local_halfcheetah_')}_s0")
+    for data in QUANTILES
+    for kind in ("bc", "bc10")
+)  # fmt: skip
+CHANCE = replace(_asked, name="local_random_halfcheetah_wide", method="random_actions")  # random play, on the same seeds
+EVALUATIONS = (*(each for evaluations, _ in ASKING for each in evaluations), *ABLATIONS, *UNASKED, CHANCE)
+COMPARISONS = (
+    *(comparison for _, comparison in ASKING),
+    Effect("local_dt_halfcheetah_attention", "local_dt_halfcheetah_without_attention", _intact.name),
+    Effect("local_dt_halfcheetah_perceptrons", "local_dt_halfcheetah_without_perceptrons", _intact.name, smallest=5.0),
+    *(
+        Effect(
+            f"local_asking_over_{each.name.removeprefix('local_')}", each.name.replace(kind, "local_dt_", 1) + "_q99", each.name
+        )
+        for kind in ("local_bc_", "local_bc10_")
+        for each in UNASKED
+        if each.name.startswith(kind)
+    ),
+    Effect("local_shuffled_over_random", "local_dt_halfcheetah_shuffled_q99", CHANCE.name),
+    *(
+        SlopeDifference(f"local_dt_over_rvs_{log}", f"local_dt_halfcheetah_{log}_asked", f"local_rvs_halfcheetah_{log}_asked")
+        for log in (data.removeprefix("local_halfcheetah_") for data in QUANTILES)
+    ),
+)

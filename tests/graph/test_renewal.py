@@ -319,3 +319,12 @@ def test_a_commit_is_found_by_the_digests_of_its_code(tmp_path, monkeypatch):
         history.maker({"sources": {"pipeline.returns": commits[0][1], "pipeline.other": "0" * 64}})
     with pytest.raises(RenewalError, match="no commit holds the code"):
         history.maker({"sources": {"pipeline.returns": "0" * 64}})
+
+
+def test_functions_in_another_order_are_as_they_were_and_a_statement_in_another_block_is_not(tmp_path):
+    other = "\n\ndef other():\n    return play\n"
+    assert missed(tmp_path, other.lstrip() + "\n\n" + OLD, set(), old=OLD + other) == []
+    within = OLD.replace("        total += policy(step)\n", "            total += policy(step)\n")
+    assert missed(tmp_path, within, {3, 4, 5, 8}) == [7]
+    outside = OLD.replace("        total += policy(step)\n", "    total += policy(step)\n")
+    assert missed(tmp_path, outside, {3, 4, 5, 8}) == [7]

@@ -1,0 +1,75 @@
+"""What an interval decides, by the rule of docs/predicates.md, with how likely a rerun is to decide it again.
+
+A p-value is that of Student's t over the same values; of several claims together the largest count that Holm's method rejects
+(Holm 1979) is told by `holm`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy import special
+
+from pipeline.statistics.intervals import t_interval
+
+OBEYS, DEAF = 0.5, 0.1  # slopes of the return got over the return asked
+DRAWS = 2000  # resamples, by which a rerun's verdicts are told
+
+
+def follows(low: float, high: float) -> str:
+    """Whether slopes with that interval obey or are deaf."""
+    return "obeys" if low > OBEYS else "deaf" if high < DEAF else "undecided"
+
+
+def effect(mean: float, low: float, high: float, smallest: float) -> str:
+    """Whether a difference of that mean and interval holds, upwards, or is refuted, or is none as far as anyone cares.
+
+    Args:
+        smallest: the smallest effect of interest.
+    """
+    if low > 0 and mean > smallest:
+        return "holds"
+    if high < 0 and mean < -smallest:
+        return "refuted"
+    return "no effect" if -smallest < low and high < smallest else "undecided"
+
+
+def rerun(samples: Sequence[float], judge: Callable[[float, float, float], str]) -> float:
+    """Share of resamples of the same size, drawn with replacement, of which a verdict is the one of the samples themselves.
+
+    Args:
+        samples: a value per unit. judge: a verdict from a mean and the ends of its 95 % t-interval.
+    """
+    samples = np.asarray(samples, dtype=np.float64)
+    verdict = judge(*t_interval(samples))
+    drawn = np.random.default_rng(0).integers(len(samples), size=(DRAWS, len(samples)))
+    return float(np.mean([judge(*t_interval(samples[row])) == verdict for row in drawn]))
+
+
+def p_above(samples: Sequence[float], bound: float) -> float:
+    """One-sided p-value of Student's t against a mean that is not above a bound; without spread 0 or 1."""
+    samples = np.asarray(samples, dtype=np.float64)
+    error = samples.std(ddof=1) / np.sqrt(len(samples))
+    if error == 0:
+        return float(samples.mean() <= bound)
+    return float(special.stdtr(len(samples) - 1, (bound - samples.mean()) / error))
+
+
+def p_below(samples: Sequence[float], bound: float) -> float:
+    """One-sided p-value against a mean that is not below a bound."""
+    return p_above(-np.asarray(samples), -bound)
+
+
+def p_within(samples: Sequence[float], bound: float) -> float:
+    """p-value of equivalence: against a mean that is not between -bound and bound (two one-sided tests)."""
+    return max(p_above(samples, -bound), p_below(samples, bound))
+
+
+def holm(values: dict[str, float], claims: int) -> dict[str, float]:
+    """p-values by claim, adjusted for as many claims as there are; those without a value yet count as 1."""
+    adjusted, most = {}, 0.0
+    for rank, name in enumerate(sorted(values, key=values.get)):
+        most = max(most, min(1.0, (claims - rank) * values[name]))
+        adjusted[name] = most
+    return adjusted
