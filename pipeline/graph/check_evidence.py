@@ -31,7 +31,7 @@ from pipeline.evidence.records import Recipe
 from pipeline.graph import command, judging
 from pipeline.show import claims, tabulate
 from pipeline.statistics import summaries
-from pipeline.study import runs
+from pipeline.study import runs, studies
 from pipeline.worlds.world import HALFCHEETAH
 
 ERRORS = (PipelineError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
@@ -357,11 +357,23 @@ def sample(known: list[Piece], seconds: float, dice: random.Random) -> list[Piec
     return chosen
 
 
+def check_asked() -> Iterator[str]:
+    """The returns that policies are asked for: their log's own quantiles, and twice its largest."""
+    for data, targets in studies.QUANTILES.items():
+        known = records.read(recipes.COLLECTIONS[data].path())["values"]
+        wanted = [round(known["return_quantiles"][str(percent)], 1) for percent in studies.PERCENTILES]
+        if list(targets) != wanted:
+            yield f"studies.QUANTILES of {data} are {list(targets)}, and its evidence says {wanted}"
+        if (beyond := round(2 * known["return_max"], 1)) != studies.BEYOND[data]:
+            yield f"studies.BEYOND of {data} is {studies.BEYOND[data]}, and twice its largest return is {beyond}"
+
+
 STATIC = {
     "evidence: digests, and what follows from what was played": check_files,
     "checkpoints: their sums, their training's evidence, who reads them": check_checkpoints,
     "tables from values, templates without numbers of their own": check_tables,
     "published figures: their form, and where they repeat one another": check_published,
+    "returns asked for, by the logs they are of": check_asked,
 }
 
 

@@ -12,6 +12,7 @@ from pipeline.graph import check_evidence, judging, plan
 from pipeline.graph.check_evidence import Piece
 from pipeline.show import tabulate
 from pipeline.statistics import summaries
+from pipeline.study import studies
 
 HUB = recipes.EVALUATIONS["hub_dt_halfcheetah_6000"]
 
@@ -140,3 +141,14 @@ def test_a_row_of_a_published_checkpoint_stands_without_its_origin_where_nothing
     results.pop("fetched", None)
     results["evaluations"][HUB.name] = published()
     assert "4050" in tabulate.render("sources", results)
+
+
+def test_returns_that_are_not_their_logs_own_are_found(monkeypatch):
+    assert not list(check_evidence.check_asked())
+    name, targets = next(iter(studies.QUANTILES.items()))
+    monkeypatch.setitem(studies.QUANTILES, name, (*targets[:4], 5000.0))
+    monkeypatch.setitem(studies.BEYOND, name, 5000.0)
+    said = list(check_evidence.check_asked())
+    assert [each.startswith(f"studies.{kind} of {name}") for each, kind in zip(said, ("QUANTILES", "BEYOND"), strict=True)] == [
+        True
+    ] * 2

@@ -23,7 +23,7 @@ from pipeline.statistics.summaries import (
     summarise_solved,
     trained,
 )
-from pipeline.study import runs
+from pipeline.study import runs, studies
 from pipeline.worlds.world import HALFCHEETAH, HOPPER
 
 EVALUATION = runs.Evaluation("toy", "random_actions", episodes=3, shard_episodes=3, first_seed=7)
@@ -143,19 +143,73 @@ def test_pooling_refuses_seeds_that_played_different_numbers_of_episodes(evaluat
 def test_an_obedient_model_has_slope_one_and_a_deaf_one_zero():
     seeds = np.array([10.0, -20.0, 5.0])
     obedient = np.asarray(ASKED)[:, None] + seeds
-    assert slopes(ASKED, obedient) == pytest.approx({"mean": 1.0, "low": 1.0, "high": 1.0})
+    assert slopes(ASKED, obedient) == pytest.approx([1.0, 1.0, 1.0])
     deaf = np.full((3, 1), 4700.0) + seeds
-    assert slopes(ASKED, deaf) == pytest.approx({"mean": 0.0, "low": 0.0, "high": 0.0}, abs=1e-12)
+    assert slopes(ASKED, deaf) == pytest.approx([0.0, 0.0, 0.0], abs=1e-12)
 
 
 def test_each_seed_gives_one_slope():
     got = np.stack([np.asarray(ASKED), 3 * np.asarray(ASKED)], axis=1)
-    assert slopes(ASKED, got) == about(2.0, 12.7062)  # slopes 1 and 3: standard error 1
+    assert slopes(ASKED, got) == pytest.approx([1.0, 3.0])
 
 
 def test_a_slope_is_the_least_squares_one_where_points_do_not_lie_on_a_line():
     # around their means: asked -1, 0, 1 and got -2, 1, 1: (2 + 0 + 1) / (1 + 0 + 1)
-    assert slopes([1.0, 2.0, 3.0], np.array([[0.0], [3.0], [3.0]]))["mean"] == pytest.approx(1.5)
+    assert slopes([1.0, 2.0, 3.0], np.array([[0.0], [3.0], [3.0]])) == pytest.approx([1.5])
+
+
+def asked_of(*rows: tuple[str, float, list[float]]):
+    """What reads evaluations by name, each with the return asked and those got."""
+    known = {
+        name: {
+            "run": {"target_return": asked, "environment": "HalfCheetah-v4"},
+            "values": {"returns": got, "seeds": list(range(200, 200 + len(got)))},
+        }
+        for name, asked, got in rows
+    }
+    return lambda kind, name: known[name]
+
+
+def test_whether_a_policy_obeys_is_told_by_the_slopes_of_its_seeds_and_what_asking_for_more_brings_by_pairs():
+    read = asked_of(
+        ("low", 0.0, [0.0, 0.0, 0.0]), ("high", 1000.0, [900.0, 1000.0, 1100.0]), ("more", 2e3, [0.9e3, 1.1e3, 1.3e3])
+    )
+    found = compare(studies.Asked("toy", ("low", "high"), "more"), read)
+    assert (found["seeds"], found["targets"], found["got"].tolist()) == (3, [0.0, 1000.0], [0.0, 1000.0])
+    assert found["slopes"] == pytest.approx([0.9, 1.0, 1.1])
+    assert found["slope"] == about(1.0, 4.302653 * 0.1 / np.sqrt(3))  # 0.75 to 1.25
+    assert found["verdict"] == "obeys" and found["rerun"] == 1.0  # no resample's slopes fall below 0.5
+    # with two degrees of freedom p is (1 - t / sqrt(2 + t²)) / 2; t = 0.5 / (0.1 / sqrt(3)) = 8.660
+    assert found["p_obeys"] == pytest.approx(0.006536, rel=1e-3)
+    assert found["p_deaf"] > 0.99
+    beyond = found["beyond"]
+    assert (beyond.pop("target"), beyond.pop("p_more")) == (2000.0, pytest.approx(0.1127, rel=1e-3))  # t = 1.732
+    assert beyond == about(100.0, 4.302653 * 100 / np.sqrt(3))
+
+
+def test_where_nothing_more_was_asked_nothing_is_said_of_it():
+    read = asked_of(("low", 0.0, [10.0, 20.0]), ("high", 1000.0, [10.0, 20.0]))
+    found = compare(studies.Asked("toy", ("low", "high")), read)
+    assert "beyond" not in found
+    assert (found["verdict"], found["slope"], found["p_deaf"]) == ("deaf", {"mean": 0.0, "low": 0.0, "high": 0.0}, 0.0)
+
+
+def test_an_effect_is_a_difference_of_scores_by_seed_that_is_judged():
+    read = asked_of(("without", 6e3, [4000.0, 4000.0, 4000.0]), ("intact", 6e3, [5000.0, 5100.0, 4900.0]))
+    found = compare(studies.Effect("toy", "without", "intact", smallest=5.0), read)
+    assert (found["seeds"], found["smallest"], found["verdict"]) == (3, 5.0, "refuted")
+    assert found["difference"] == about(-1000 * SCALE, 4.302653 * 100 * SCALE / np.sqrt(3))
+    assert found["p_less"] == pytest.approx(0.001658, rel=1e-3)  # t = 1000 / (100 / sqrt(3)) = 17.32
+    assert found["p_more"] == pytest.approx(1 - 0.001658, rel=1e-3)
+    assert compare(studies.Effect("toy", "intact", "without"), read)["verdict"] == "holds"
+
+
+def test_how_much_more_one_obeys_is_judged_by_the_differences_of_slopes():
+    known = {"one": [0.8, 1.0, 0.9], "other": [0.79, 1.0, 0.91]}
+    found = compare(studies.SlopeDifference("toy", "one", "other"), lambda kind, name: {"values": {"slopes": known[name]}})
+    assert found["difference"] == about(0.0, 4.302653 * 0.01 / np.sqrt(3))
+    assert (found["verdict"], found["smallest"]) == ("no effect", 0.1)
+    assert found["p_none"] == pytest.approx(0.001658, rel=1e-3)  # t = 0.1 / (0.01 / sqrt(3)) = 17.32 on both sides
 
 
 def test_the_difference_of_two_means_has_welchs_interval():
