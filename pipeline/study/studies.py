@@ -131,10 +131,10 @@ BEYOND = {THROTTLED.name: 9628.6, REPLAY.name: 9476.7}  # twice a log's largest 
 _asked = runs.Evaluation("", "decision_transformer", episodes=100, shard_episodes=50, first_seed=200)
 
 
-def asked(name: str, base: runs.Evaluation, data: str) -> tuple[tuple[runs.Evaluation, ...], Asked]:
+def asked(name: str, base: runs.Evaluation, data: str, more: bool = False) -> tuple[tuple[runs.Evaluation, ...], Asked]:
     """Evaluations of a policy that is asked for a log's return quantiles, and for more, and what they are to decide."""
     wanted = {f"{name}_q{percent:02}": target for percent, target in zip(PERCENTILES, QUANTILES[data], strict=True)}
-    beyond = {f"{name}_beyond": BEYOND[data]} if isinstance(base, runs.Evaluation) and not hasattr(base, "ablated") else {}
+    beyond = {f"{name}_beyond": BEYOND[data]} if more else {}
     every = tuple(replace(base, name=each, target_return=target) for each, target in {**wanted, **beyond}.items())
     return every, Asked(f"{name}_asked", tuple(wanted), next(iter(beyond), None))
 
@@ -148,14 +148,14 @@ def asking() -> Iterable[tuple[tuple[runs.Evaluation, ...], Asked]]:
             ("rvs", "return_conditioned", f"{log}_s0"),
         ):
             checkpoint = f"local_{kind}_halfcheetah_{part}"
-            yield asked(f"local_{kind}_halfcheetah_{log}", replace(_asked, method=method, checkpoint=checkpoint), data)
+            base = replace(_asked, method=method, checkpoint=checkpoint)
+            yield asked(f"local_{kind}_halfcheetah_{log}", base, data, more=kind == "dt")
     yield asked(
         "local_dt_halfcheetah_shuffled", replace(_asked, checkpoint="local_dt_halfcheetah_shuffled_short_s0"), THROTTLED.name
     )
-    for part in ("attention", "history"):
-        base = AblatedEvaluation("", "decision_transformer_ablated", episodes=100, shard_episodes=50, first_seed=200)
-        base = replace(base, checkpoint="local_dt_halfcheetah_throttled_short_s0", ablated=part)
-        yield asked(f"local_dt_halfcheetah_throttled_without_{part}", base, THROTTLED.name)
+    checkpoint = "local_dt_halfcheetah_throttled_short_s0"  # of which without attention no return reaches an action
+    base = AblatedEvaluation("", "decision_transformer_ablated", checkpoint, episodes=100, shard_episodes=50, first_seed=200)
+    yield asked("local_dt_halfcheetah_throttled_without_history", replace(base, ablated="history"), THROTTLED.name)
 
 
 ASKING = tuple(asking())

@@ -1,0 +1,237 @@
+"""Claims whose predicates were fixed in `docs/predicates.md` before the runs that judge them.
+
+A verdict is withheld where the control that could refuse it fails its own rule, where fewer than nine of ten reruns would give
+it again, or where its p-value, for the confirmatory ones corrected together, is above 5 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.show.predicates import (
+    FAILS,
+    HOLDS,
+    OPEN,
+    RETURN,
+    SCORE,
+    SLOPE,
+    Claim,
+    Interval,
+    Results,
+    Surety,
+    Values,
+    above,
+    alike,
+    compared,
+    gains_everywhere,
+    named,
+    number,
+    obeys,
+    obeys_beside,
+)
+
+DT, RVS = "local_dt_halfcheetah", "local_rvs_halfcheetah"
+SHUFFLED = "returns shuffled"
+APART = 3000.0  # points of return between a log's quantiles at 1 and 99 %, from which it covers returns
+
+
+def slope(results: Results, name: str) -> Interval:
+    """How far a policy obeys: its mean slope over paired episodes."""
+    return compared(results, f"{name}_asked", "slope")
+
+
+def surety(name: str, *keys: str) -> Callable[[Results], Surety]:
+    """The p-value of the verdict that a comparison came to, the smallest of those named, and its rerun's share."""
+
+    def read(results: Results) -> Surety:
+        values = results["compared"][name]["values"]
+        return Surety(min(values[key] for key in keys), values["rerun"])
+
+    return read
+
+
+def spread(results: Results, log: str) -> Interval:
+    """How far a log's quantiles at 1 and 99 % lie apart."""
+    quantiles = results["datasets"][f"local_halfcheetah_{log}"]["values"]["return_quantiles"]
+    return number(quantiles["99"] - quantiles["1"], "between the log's quantiles")
+
+
+def on_a_wide_log(results: Results) -> Values:
+    """Slopes on the log of throttled episodes, and of a model that was told other episodes' returns."""
+    return {"slope": slope(results, f"{DT}_throttled"), SHUFFLED: slope(results, f"{DT}_shuffled")}
+
+
+def on_the_log_of_a_training(results: Results) -> Values:
+    """The slope, and how far the log's returns reach."""
+    return {"slope": slope(results, f"{DT}_replay"), "log": spread(results, "replay")}
+
+
+def told_other_returns(results: Results) -> Values:
+    """The slope, and how far above random play the model scores all the same."""
+    return {
+        "slope": slope(results, f"{DT}_shuffled"),
+        "score above random play": compared(results, "local_shuffled_over_random", "difference"),
+    }
+
+
+def beyond(results: Results) -> Values:
+    """What asking for twice a log's best brings over asking for its 99 % quantile."""
+    found = {}
+    for log in ("throttled", "replay"):
+        values = results["compared"][f"{DT}_{log}_asked"]["values"]
+        found[log] = named(values["beyond"], values["seeds"], "pairs of episodes")
+    return found
+
+
+def more_than_imitation(results: Results) -> Values:
+    """Score at the 99 % target less that of imitation, by log."""
+    return {
+        f"{log}, over {rival}": compared(results, f"local_asking_over_{kind}_halfcheetah_{log}", "difference")
+        for log in ("throttled", "replay")
+        for kind, rival in (("bc", "cloning"), ("bc10", "cloning the best tenth"))
+    }
+
+
+def no_more(values: Values, margin: float) -> str:
+    """Whether no value is gained: all intervals end below the margin; it does not hold where one lies above."""
+    if any(above(value, margin) == HOLDS for value in values.values()):
+        return FAILS
+    return HOLDS if all(value.high < margin for value in values.values()) else OPEN
+
+
+def deaf(values: Values, margin: float) -> str:
+    """Whether a model that plays better than at random ignores what it is asked for."""
+    first, control = values.values()
+    if above(control, SCORE) != HOLDS:
+        return OPEN
+    return {HOLDS: FAILS, FAILS: HOLDS, OPEN: OPEN}[obeys(first)]
+
+
+def minus(value: Interval) -> Interval:
+    """The same, seen from the other side."""
+    return Interval(-value.mean, -value.high, -value.low, value.n, value.over)
+
+
+def idle(values: Values, margin: float) -> str:
+    """Whether silencing attention changes no score, where silencing the perceptrons costs more than five points."""
+    silenced, control = values.values()
+    return alike(silenced, margin) if above(minus(control), 5.0) == HOLDS else OPEN
+
+
+def as_well(values: Values, margin: float) -> str:
+    """Whether a perceptron obeys, and by as much as the transformer within the margin, where the shuffled control is deaf."""
+    difference, perceptron, control = values.values()
+    if obeys(control) != FAILS:
+        return OPEN
+    return alike(difference, margin) if obeys(perceptron) == HOLDS else obeys(perceptron)
+
+
+REGISTERED = (
+    Claim(
+        "dt-obeys-wide",
+        "Trained on a log that covers returns, Decision Transformer delivers the return it is asked for",
+        "slope",
+        on_a_wide_log,
+        "slope of the return obtained over the return asked for, inside what the log shows: holds above 0.5, does not hold "
+        "below 0.1; not decided unless a model told other episodes' returns stays below 0.1",
+        lambda v, _: obeys_beside(v, SHUFFLED),
+        SLOPE,
+        (SHUFFLED,),
+        "H1",
+        surety(f"{DT}_throttled_asked", "p_obeys", "p_deaf"),
+    ),
+    Claim(
+        "dt-obeys-replay",
+        "Trained on the log of a whole training, Decision Transformer delivers the return it is asked for",
+        "slope",
+        on_the_log_of_a_training,
+        "slope of the return obtained over the return asked for, inside what the log shows: holds above 0.5, does not hold "
+        "below 0.1; not decided unless the log's quantiles at 1 and 99 % lie 3000 points of return apart",
+        lambda v, _: obeys(v["slope"]) if v["log"].mean >= APART else OPEN,
+        SLOPE,
+        ("log",),
+        "H2",
+        surety(f"{DT}_replay_asked", "p_obeys", "p_deaf"),
+    ),
+    Claim(
+        "dt-deaf-shuffled",
+        "Told the returns of other episodes, the same training ignores what it is asked for",
+        "slope",
+        told_other_returns,
+        "slope below 0.1; does not hold above 0.5; not decided unless it plays better than at random by 0.5 points of score",
+        deaf,
+        SLOPE,
+        ("score above random play",),
+        "H3",
+        surety(f"{DT}_shuffled_asked", "p_obeys", "p_deaf"),
+    ),
+    Claim(
+        "dt-attention-idle",
+        "On a narrow log attention carries no score",
+        "score",
+        lambda t: {
+            "attention silenced": compared(t, f"{DT}_attention", "difference"),
+            "perceptrons silenced": compared(t, f"{DT}_perceptrons", "difference"),
+        },
+        "difference within 0.5 points; does not hold where it lies beyond; not decided unless silencing the perceptrons "
+        "instead costs more than 5 points",
+        lambda v, margin: (
+            alike(v["attention silenced"], margin) if above(minus(v["perceptrons silenced"]), 5.0) == HOLDS else OPEN
+        ),
+        SCORE,
+        ("perceptrons silenced",),
+        "H4",
+        surety(f"{DT}_attention", "p_none", "p_less", "p_more"),
+    ),
+    Claim(
+        "dt-one-step-obeys",
+        "One step of context is enough to obey",
+        "slope",
+        lambda t: {"one step": slope(t, f"{DT}_throttled_without_history"), "all twenty": slope(t, f"{DT}_throttled")},
+        "slope with a context of one step above 0.5; does not hold below 0.1; not decided unless the intact model obeys",
+        lambda v, _: obeys(v["one step"]) if obeys(v["all twenty"]) == HOLDS else OPEN,
+        SLOPE,
+        ("all twenty",),
+        "b1",
+        surety(f"{DT}_throttled_without_history_asked", "p_obeys", "p_deaf"),
+    ),
+    Claim(
+        "rvs-obeys",
+        "A perceptron that is told the return obeys as well as a Decision Transformer",
+        "slope",
+        lambda t: {
+            "DT less perceptron": compared(t, "local_dt_over_rvs_throttled", "difference"),
+            "perceptron": slope(t, f"{RVS}_throttled"),
+            SHUFFLED: slope(t, f"{DT}_shuffled"),
+        },
+        "difference of slopes within 0.1, and the perceptron's slope above 0.5; not decided unless the shuffled control is "
+        "below 0.1",
+        as_well,
+        SLOPE,
+        (SHUFFLED,),
+        "a2",
+        surety("local_dt_over_rvs_throttled", "p_none", "p_less", "p_more"),
+    ),
+    Claim(
+        "asking-pays-wide",
+        "On logs that cover returns, asking for much pays more than imitation",
+        "score",
+        more_than_imitation,
+        "difference above 0, its mean above 0.5 points",
+        gains_everywhere,
+        SCORE,
+        (),
+        "a3",
+    ),
+    Claim(
+        "asking-beyond-idle",
+        "Asking for more than the log's best brings no more",
+        "return",
+        beyond,
+        "all of the interval below 62 points of return; does not hold above",
+        no_more,
+        RETURN,
+        (),
+        "a5",
+    ),
+)
