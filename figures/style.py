@@ -27,7 +27,7 @@ TOKEN_COLORS = {"return": ORANGE, "state": BLUE, "observation": BLUE, "action": 
 
 def data_of(recipe) -> dict[str, dict]:
     """Values of the evidence a figure reads, by `kind/name`; arrays of a piece of evidence lie under its `arrays`."""
-    known = {f"{made.kind}/{made.name}": made for registry in recipes.EVIDENCE.values() for made in registry.values()}
+    known = recipes.known()
     data = {}
     for name in recipe.run.reads:
         content = records.read(known[name].path())

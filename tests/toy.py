@@ -22,6 +22,12 @@ OUTPUTS = ("checkpoints", "data", "results", "images", "_includes/tables", "buil
 PROBE = b"blat"  # what Python's tempfile writes into the system's temporary folder, to see whether it can, and removes
 UNREPEATABLE = ("results/latency", "build/reproduce/results/latency")
 
+STUDIES = """
+
+EVALUATIONS = COMPARISONS = FIGURES = ()
+QUANTILES, BEYOND = {}, {}
+"""
+
 EPISODES = """
 
 from dataclasses import replace
@@ -167,7 +173,12 @@ def build(folder: Path, behaviour: bool = True) -> Toy:
         copy(
             ROOT / name, folder / name, **({"ignore": shutil.ignore_patterns("__pycache__")} if copy is shutil.copytree else {})
         )
-    for name, more in (("worlds/world", EPISODES), ("study/runs", RUNS), ("show/claims", "\nCLAIMS = ()\n")):
+    for name, more in (
+        ("worlds/world", EPISODES),
+        ("study/runs", RUNS),
+        ("study/studies", STUDIES),
+        ("show/claims", "\nCLAIMS = ()\n"),
+    ):
         with open(folder / "pipeline" / f"{name}.py", "a", encoding="utf-8") as file:
             file.write(more)
     (folder / "templates").mkdir()

@@ -537,7 +537,7 @@ EVIDENCE = {
     "wheel": BROWSER_EVALUATIONS,
 }  # by task
 
-FIGURES = named(figure, (*runs.FIGURES, *runs.HUB_FIGURES))
+FIGURES = named(figure, (*runs.FIGURES, *studies.FIGURES, *runs.HUB_FIGURES))
 ANIMATIONS = named(animation, (*runs.ANIMATIONS, *runs.HUB_ANIMATIONS))
 GRID_ANIMATIONS = named(grid_animation, runs.GRID_ANIMATIONS)
 PICTURES = ANIMATIONS | GRID_ANIMATIONS | FIGURES

@@ -201,3 +201,17 @@ COMPARISONS = (
         for log in (data.removeprefix("local_halfcheetah_") for data in QUANTILES)
     ),
 )
+FIGURES = (
+    runs.Figure(
+        "dt_return_asked_wide",
+        (
+            *(f"datasets/{data}" for data in QUANTILES),
+            *(
+                f"evaluations/{name}"
+                for _, comparison in ASKING
+                if comparison.name.startswith("local_dt_") and "without" not in comparison.name
+                for name in comparison.evaluations
+            ),
+        ),
+    ),
+)
