@@ -417,7 +417,7 @@ def datasets(run) -> tuple[str, ...]:
 
 def evidence_files(reads: tuple[str, ...]) -> tuple[str, ...]:
     """Evidence named `kind/name`, as files, each with the arrays beside it."""
-    found = keyed(EVIDENCE.values())
+    found = keyed((STUDIES, *EVIDENCE.values()))
     return tuple(
         file
         for read in reads
