@@ -30,9 +30,10 @@ module Evidence
     [/\Arefined\..*\.entropy\b/, "share of the entropy of uniform attention, in percent", 1],
     [/\Arefined\..*\.influence/, "total variation between distributions of an action (1 is the most there is)", 2],
     [/energy/, "nats", 1],
-    [/\Acompared\..*obedience/, "return obtained per unit of return asked for (slope)", 3],
+    [/_asked\.(beyond|got|targets)\b/, "points of return", 0],
+    [/\Acompared\..*(obedience|_asked\.slope|_over_rvs_)/, "return obtained per unit of return asked for (slope)", 3],
     [/\Apublished\.leap\.levels/, "percent of episodes solved, as published", 1],
-    [/score/, "points of normalized score (0 random, 100 expert)", 1],
+    [/\Acompared\..*\.difference\b|score/, "points of normalized score (0 random, 100 expert)", 1],
     [/return/, "points of return", 0],
     [/solved_length|length_mean/, "steps", 0],
     [/_ms\z/, "milliseconds", 1],
@@ -207,9 +208,20 @@ module Evidence
         ["measured", list[claim["measured"]] + %( <span class="unit">(#{CGI.escapeHTML(claim["unit"])})</span>)],
         (["control", list[claim["controls"]]] unless claim["controls"].empty?),
         ["decided by", CGI.escapeHTML(claim["predicate"])],
+        (["registered", registered(claim["registered"])] if claim["registered"]),
         ["evidence", claim["reads"].map { |result| json(result) }.join("<br>")],
         ["all claims", %(<a href="#{@site.config["baseurl"]}/appendix/#claim-#{id}">in the appendix</a>)],
       ]
+    end
+
+    # The row of a claim that was registered, where it was fixed, and how sure its verdict is.
+    def registered(row)
+      correction = row["confirmatory"] ? ", corrected for all confirmatory claims" : ", exploratory"
+      sure = "p #{row["p"].start_with?("below") ? row["p"] : "= #{row["p"]}"}#{correction}; the same verdict in #{row["rerun"]} of reruns"
+      place = "docs/predicates.md"
+      repository = @site.config["repository"]
+      place = %(<a href="https://github.com/#{repository}/blob/#{row["commit"]}/#{place}">#{place}</a>) unless repository.to_s.empty?
+      "row #{row["row"]} of #{place}, fixed in commit <code>#{row["commit"]}</code> before the runs: #{sure}"
     end
 
     def head_of(task)

@@ -24,7 +24,7 @@ UNREPEATABLE = ("results/latency", "build/reproduce/results/latency")
 
 STUDIES = """
 
-EVALUATIONS = COMPARISONS = FIGURES = ()
+EVALUATIONS = COMPARISONS = FIGURES = BROWSER_EVALUATIONS = ()
 QUANTILES, BEYOND = {}, {}
 """
 

@@ -511,7 +511,7 @@ SOLVINGS = named(solving, runs.SOLVINGS)
 REFININGS = named(refining, runs.REFININGS)
 PLAN_LATENCIES = named(plan_latency, runs.PLAN_LATENCIES)
 WALKS = named(walk, runs.WALKS)
-BROWSER_EVALUATIONS = named(browser_evaluation, runs.BROWSER_EVALUATIONS)
+BROWSER_EVALUATIONS = named(browser_evaluation, (*runs.BROWSER_EVALUATIONS, *studies.BROWSER_EVALUATIONS))
 
 FETCHES = named(published_checkpoint, runs.PUBLISHED_CHECKPOINTS)
 NEEDED = {data: DATASETS[data] for recipe in FETCHES.values() for data in datasets(recipe.run)}  # to read their tokens

@@ -628,6 +628,7 @@ CLAIMS = (
 
 CLAIMS = (*CLAIMS, *REGISTERED)
 CONFIRMATORY = ("H1", "H2", "H3", "H4", "H5", "H6")  # corrected together
+FIXED = "23143bc"  # the commit that wrote the rows of docs/predicates.md
 LEVEL, LEAST_RERUN = 0.05, 0.9  # of p-values, and of reruns that give the same verdict: else it is withheld
 
 WRITTEN = {  # decimals, and whether in percent
@@ -689,8 +690,8 @@ def finding(claim: Claim, results: Results, adjusted: dict[str, float]) -> dict:
         p = adjusted.get(claim.id, surety.p)
         withheld = surety.rerun < LEAST_RERUN or p > LEVEL
         verdict = OPEN if withheld else verdict
-        registered = {"registered": {"row": claim.row, "confirmatory": claim.row in CONFIRMATORY, "p": said(p)}}
-        registered["registered"]["rerun"] = f"{tabulate.percent(surety.rerun, 0)}%"
+        about = {"row": claim.row, "commit": FIXED, "confirmatory": claim.row in CONFIRMATORY}
+        registered = {"registered": {**about, "p": said(p), "rerun": f"{tabulate.percent(surety.rerun, 0)}%"}}
     rows = {name: written(value, claim.style) for name, value in values.items()}
     return {
         "sentence": claim.sentence,

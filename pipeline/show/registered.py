@@ -100,7 +100,7 @@ def no_more(values: Values, margin: float) -> str:
 
 
 def deaf(values: Values, margin: float) -> str:
-    """Whether a model that plays better than at random ignores what it is asked for."""
+    """Whether a model that plays better than at random does not do as it is asked."""
     first, control = values.values()
     if above(control, SCORE) != HOLDS:
         return OPEN
@@ -155,7 +155,7 @@ REGISTERED = (
     ),
     Claim(
         "dt-deaf-shuffled",
-        "Told the returns of other episodes, the same training ignores what it is asked for",
+        "Told the returns of other episodes, the same training does not do as it is asked",
         "slope",
         told_other_returns,
         "slope below 0.1; does not hold above 0.5; not decided unless it plays better than at random by 0.5 points of score",

@@ -20,7 +20,8 @@ from markupsafe import Markup
 from pipeline import PipelineError, files
 from pipeline.graph import command
 from pipeline.show import provenance
-from pipeline.study import runs
+from pipeline.statistics import verdicts as verdicts_of
+from pipeline.study import runs, studies
 
 TEMPLATES = files.ROOT / "templates"
 VERDICTS = files.ROOT / "_includes" / "claims.json"
@@ -145,6 +146,7 @@ def render(name: str, data: dict, seen: set[str] | None = None) -> str:
             .render(
                 **watched,
                 runs=runs,
+                bars={"obeys": verdicts_of.OBEYS, "deaf": verdicts_of.DEAF, "percentiles": studies.PERCENTILES},
                 claims=judged,
                 provenance=provenance.rows(data),
                 renewals=provenance.renewed(data),

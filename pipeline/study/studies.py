@@ -215,3 +215,7 @@ FIGURES = (
         ),
     ),
 )
+BROWSER_EVALUATIONS = (
+    runs.BrowserEvaluation("local_dt_halfcheetah_throttled_q50", "wide_1349"),
+    runs.BrowserEvaluation("local_dt_halfcheetah_throttled_q99", "wide_4714"),
+)

@@ -1,11 +1,14 @@
 """Claims: every predicate on made-up evidence that fulfils it, that refutes it, and that cannot tell."""
 
 import json
+import re
+import subprocess
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import files
 from pipeline.show import claims, predicates, tabulate
 from pipeline.show.predicates import FAILS, HOLDS, IN_PART, OPEN, Interval
 
@@ -205,14 +208,28 @@ def test_a_registered_verdict_is_withheld_where_it_is_not_sure(monkeypatch):
     confirmed = judged(monkeypatch, 0.01, 0.95, "H1", {"toy": 0.06})  # corrected, it is above 5 %
     assert (confirmed["verdict"], confirmed["registered"]) == (
         OPEN,
-        {"row": "H1", "confirmatory": True, "p": "0.060", "rerun": "95%"},
+        {"row": "H1", "commit": claims.FIXED, "confirmatory": True, "p": "0.060", "rerun": "95%"},
     )
     assert judged(monkeypatch, 0.0004, 1.0, "b1", {})["registered"] == {
         "row": "b1",
+        "commit": claims.FIXED,
         "confirmatory": False,
         "p": "below 0.001",
         "rerun": "100%",
     }
+
+
+def test_the_rows_of_registered_claims_are_as_they_were_when_they_were_fixed():
+    today = (files.ROOT / "docs" / "predicates.md").read_text(encoding="utf-8").splitlines()
+    known = {claim.row for claim in claims.CLAIMS if claim.row}
+    rows = {row: [line for line in today if re.match(rf"\| \**{row}\** \|", line)] for row in known}
+    assert len(rows) >= 8 and all(len(lines) == 1 for lines in rows.values()), rows
+    then = subprocess.run(
+        ["git", "show", f"{claims.FIXED}:docs/predicates.md"], cwd=files.ROOT, capture_output=True, text=True, check=False
+    )
+    if then.returncode:
+        pytest.skip("the history of the repository is not here")
+    assert {line for lines in rows.values() for line in lines} <= set(then.stdout.splitlines())
 
 
 def test_confirmatory_claims_are_corrected_together_with_those_that_are_still_to_come(monkeypatch):
