@@ -33,15 +33,16 @@ def draw(figure: Figure, data: dict) -> None:
             axes.plot([asked + 90] * len(values["returns"]), values["returns"], ".", color=style.SKY, ms=3, alpha=0.35, mew=0)
         axes.axline((0, 0), slope=1, color=style.ORANGE, lw=1.2, ls=(0, (5, 3)))
         if shuffled := log == "throttled":
-            plot(axes, curve(data, "local_dt_halfcheetah_shuffled"), style.GREY, "s", "told others' returns")
+            plot(axes, curve(data, "local_dt_halfcheetah_shuffled"), style.GREY, "s", "told other episodes' returns")
         plot(axes, points, style.BLUE, "o", "Decision Transformer")
         edges, counts = (dataset["return_histogram"][part] for part in ("edges", "counts"))
         heights = [900 * count / max(counts) for count in counts]
         axes.bar(
             edges[:-1], heights, [b - a for a, b in zip(edges, edges[1:], strict=False)], -1300, align="edge", color=style.PALE
         )
-        axes.text(edges[-1], -1250 + 80, "returns in the log", ha="right", va="bottom", color=style.GREY, fontsize=7.5)
-        axes.set(title=title, xlabel="return asked for", xlim=(-600, 5200), ylim=(-1300, 5600), xticks=range(0, 5001, 1000))
+        axes.text(edges[-1], -480, "returns in the log", ha="right", va="bottom", color=style.GREY, fontsize=7.5)
+        axes.set(title=title, xlabel="return asked for", xlim=(-600, 5200), ylim=(-1300, 5600))
+        axes.set(xticks=range(0, 5001, 1000), yticks=range(0, 5001, 1000))
         if shuffled:
             axes.legend(loc="upper left", fontsize=7.5)
     panels[0].set_ylabel("return got in 1000 steps")
