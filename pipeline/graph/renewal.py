@@ -324,9 +324,8 @@ def scratch(commit: str, folder: Path) -> Path:
 
 
 def run_probe(folder: Path, salt: str, names: list[str], out: Path) -> subprocess.Popen:
-    """Start a probe of the results named, in a checkout; code of before there were probes is probed by today's."""
-    places = [folder / "pipeline" / "graph" / "probe.py", folder / "pipeline" / "probe.py"]  # as it is, as it was
-    program = next((own for own in places if own.exists()), Path(__file__).with_name("probe.py"))
+    """Start a probe of the results named, in a checkout: today's, so that both checkouts are asked the same."""
+    program = Path(__file__).with_name("probe.py")
     script = (
         "import coverage, runpy, sys; sys.path.insert(0, ''); path = sys.argv.pop(1); "
         "coverage.Coverage(data_file=None, source=['pipeline'], config_file=False).start(); "
