@@ -112,15 +112,20 @@ def names_no_machine(made: dict) -> bool:
     return "torch" in made["versions"] and not (made.get("machine") or {}).get("arithmetic")
 
 
+def cells(card: str) -> list[dict[str, str]]:
+    """The rows of a card's table, each cell by its column's title."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in card.splitlines() if line.startswith("|")]
+    return [dict(zip(lines[0], line, strict=True)) for line in lines[2:]]
+
+
 def check_card(recipe: Recipe, values: dict) -> Iterator[str]:
     """Whether a checkpoint's card shows points of the learning curve that evidence has, and ends with the same."""
     card, curve = files.ROOT / "checkpoints" / recipe.name / "README.md", values["curve"]
     if not card.exists() or not curve or not all(isinstance(value, int | float) for value in curve[-1].values()):
         return
-    rows = [line for line in card.read_text().splitlines() if line.startswith("|")]
-    points = [line for line in checkpoints.card("", {}, curve).splitlines() if line.startswith("|")]
-    shown = [[point for point in points if point.startswith(row.removesuffix("|"))] for row in rows]  # or its first columns
-    if not rows or not all(shown) or points[-1] not in shown[-1]:
+    shown, points = cells(card.read_text()), cells(checkpoints.card("", {}, curve))
+    found = [[point for point in points if row.items() <= point.items()] for row in shown]  # of some columns, in any order
+    if not shown or not all(found) or points[-1] not in found[-1]:
         yield f"{place(recipe.path())} has another learning curve than {place(card)}"
 
 

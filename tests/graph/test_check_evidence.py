@@ -152,3 +152,24 @@ def test_returns_that_are_not_their_logs_own_are_found(monkeypatch):
     assert [each.startswith(f"studies.{kind} of {name}") for each, kind in zip(said, ("QUANTILES", "BEYOND"), strict=True)] == [
         True
     ] * 2
+
+
+@pytest.mark.parametrize(
+    ("card", "found"),
+    [
+        ("| loss | updates |\n| ---: | ---: |\n| 0.5 | 2 |\n| 0.25 | 4 |\n", False),  # columns in another order
+        ("| updates |\n| ---: |\n| 4 |\n", False),  # some columns, and the last point alone
+        ("| updates | loss |\n| ---: | ---: |\n| 2 | 0.5 |\n", True),  # it ends before the last
+        ("| updates | loss |\n| ---: | ---: |\n| 2 | 0.4 |\n| 4 | 0.25 |\n", True),
+        ("No curve.\n", True),
+    ],
+)
+def test_a_card_shows_points_of_its_learning_curve_the_last_among_them(card, found, tmp_path, monkeypatch):
+    recipe = next(iter(recipes.TRAININGS.values()))
+    monkeypatch.setattr(check_evidence.files, "ROOT", tmp_path)
+    folder = tmp_path / "checkpoints" / recipe.name
+    folder.mkdir(parents=True)
+    (folder / "README.md").write_text(card)
+    monkeypatch.setattr(check_evidence, "place", str)
+    values = {"curve": [{"updates": 2, "loss": 0.5}, {"updates": 4, "loss": 0.25}]}
+    assert bool(list(check_evidence.check_card(recipe, values))) == found
