@@ -111,6 +111,8 @@ def asks(name: str, modules: dict[str, Module], nodes: Iterable[ast.AST]) -> set
         return f"{module}:{wanted}" if known else f"*:{wanted}"
 
     def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.Raise):
+            return  # what runs on the way to an error gives no value
         if isinstance(node, ast.Attribute):
             of, taken = bound.get(getattr(node.value, "id", None), (None, None))
             if of and taken is None:

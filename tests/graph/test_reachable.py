@@ -55,6 +55,7 @@ def reached(folder, main: str, first=(), **others: str) -> set[str]:
         ("import data\nsave(data)\nfile.write(1)\n", {"write", "flat"}),  # it may be what `file` is
         ("import data\ngetattr(data, 'write')(1)\n", {"write", "flat"}),
         ("import data\nprint('write')\n", set()),
+        ("import data\nif 1: raise ValueError(data.flat(1))\n", set()),  # no value comes of it
         ("import data\ndata = other\ndata.write(1)\n", {"write", "flat"}),  # another thing of that name: nobody imports it now
         ("from data import Episodes\nlen(Episodes())\n", {"Episodes", "first"}),
         ("from data import Episodes\nx.total\n", set()),  # nothing makes any
