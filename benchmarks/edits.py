@@ -37,7 +37,8 @@ def move(folder: Path) -> None:
     text = path.read_text(encoding="utf-8")
     text = text.replace("import discretization, planning\n", "import discretization\n")
     text = text.replace("from pipeline.methods.trajectory_transformer.planning", "from pipeline.search.beams")
-    text = text.replace("from pipeline.study", "from pipeline.search import beams\nfrom pipeline.study")
+    both = "from pipeline.search.beams import Plans, Search\n"
+    text = text.replace(both, f"from pipeline.search import beams\n{both}")
     path.write_text(text.replace("planning.", "beams."), encoding="utf-8")
 
 

@@ -264,8 +264,8 @@ def test_other_values_in_a_late_step_and_a_branch_that_did_not_run_are_refused(h
     before = toy.snapshot()
     toy.edit(
         "pipeline/worlds/environments.py",
-        "            actions.append(action)\n",
-        "            actions.append(action * (1.0 - 0.001 * (len(actions) == 35)))\n",
+        "            actions.append(masked(action, playing))\n",
+        "            actions.append(masked(action * (1.0 - 0.001 * (len(actions) == 35)), playing))\n",
     )
     toy.edit(
         "pipeline/worlds/levels.py",

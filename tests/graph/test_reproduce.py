@@ -12,6 +12,7 @@ from pipeline import files
 from pipeline.evidence import arrays, machines, recipes, records
 from pipeline.graph import judging, replay, reproduce
 from pipeline.statistics import summaries
+from pipeline.worlds.world import HALFCHEETAH
 
 EVALUATION = recipes.EVALUATIONS["local_random_halfcheetah"]
 SOLVING = recipes.SOLVINGS["local_random_go_to_local_s7n5"]
@@ -143,7 +144,7 @@ def test_intervals_that_overlap_are_compatible_wherever_they_lie_in_the_tree(low
 def test_seeds_of_other_means_are_pooled_compatibly_and_other_rows_are_not_reproduced():
     def row(means, episodes=10):
         values = [{"returns": [mean] * episodes} for mean in means]
-        return records.plain(summaries.pool(values))
+        return records.plain(summaries.pool(values, HALFCHEETAH))
 
     published = row([4700.0, 4750.0, 4800.0])
     assert judging.judge_pool(published, row([4700.0, 4750.0, 4800.0]))[0] == "identical"

@@ -288,19 +288,19 @@ def test_an_interval_of_td3_bc_tells_the_means_of_both_losses():
 
 
 def test_the_curve_of_td3_bc_counts_its_updates_and_holds_what_is_held_out(tmp_path, monkeypatch):
-    run = replace(TD3_BC, updates=5, interval_updates=2, held_out_episodes=2)
+    run = replace(TD3_BC, updates=10, interval_updates=4, held_out_episodes=2)
     episodes, seen = toy_episodes(6, 3), []
     figures = {"held_out_action_error": 0.25, "mean_value": 9.0}
     monkeypatch.setattr(train_td3_bc, "held_out", lambda agent, whole: seen.append(whole) or figures)
 
     def interval(agent, batches, number, tick):
-        return {"updates": min(2 * number + 2, 5), "critic_loss": 1.0 * number, "actor_loss": 0.5}
+        return {"updates": min(4 * number + 4, 10), "critic_loss": 1.0 * number, "actor_loss": 0.5}
 
     monkeypatch.setattr(train_td3_bc, "train_interval", interval)
     actor, curve = train(train_td3_bc, run, episodes, tmp_path)
     assert curve == [
         {"updates": updates, "critic_loss": loss, "actor_loss": 0.5, **figures}
-        for updates, loss in ((2, 0.0), (4, 1.0), (5, 2.0))
+        for updates, loss in ((4, 0.0), (8, 1.0), (10, 2.0))
     ]
     assert all(np.array_equal(whole.rewards, episodes.rewards[-2:]) for whole in seen) and not actor.training
 

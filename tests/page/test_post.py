@@ -7,6 +7,7 @@ import pytest
 from pipeline import files
 from pipeline.evidence import recipes
 from pipeline.show import claims, tabulate
+from pipeline.study import runs, studies
 
 TEXT = (files.ROOT / "index.md").read_text(encoding="utf-8")
 APPENDIX = (files.ROOT / "appendix.md").read_text(encoding="utf-8")
@@ -40,7 +41,10 @@ def test_no_number_of_the_evidence_is_written_by_hand():
 
 def test_every_evaluation_has_its_row_in_the_score_table():
     table = tabulate.target("scores").read_text(encoding="utf-8")
-    for recipe in recipes.SOURCES["local"]["evaluate"].values():
+    told = {name for run in studies.COMPARISONS for name in vars(run).values()}
+    told |= {name for run in studies.COMPARISONS for name in getattr(run, "evaluations", ())}
+    assert told.issuperset(run.name for run in studies.EVALUATIONS)
+    for recipe in map(recipes.EVALUATIONS.get, (run.name for run in runs.EVALUATIONS)):
         values = tabulate.results()["evaluations"][recipe.name]["values"]
         pooled = re.sub(r"_s\d+$", "", recipe.name)
         if pooled == recipe.name:
@@ -73,6 +77,7 @@ def test_the_whole_numbers_typed_into_the_prose_are_settings_years_and_small_one
     found = {int(number.replace("\u202f", "")) for number in re.findall(r"\d[\d\u202f]*", body)}
     targets = {int(recipe.run.target_return) for recipe in recipes.EVALUATIONS.values() if recipe.run.target_return}
     settings = {
+        *studies.PERCENTILES,  # of a log's returns
         95,  # percent, of all intervals, and the percentile of latencies
         100,  # an expert's score
         20, 50,  # actions a second, and the milliseconds that leaves for one

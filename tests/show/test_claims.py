@@ -220,7 +220,8 @@ def test_a_registered_verdict_is_withheld_where_it_is_not_sure(monkeypatch):
 
 
 def test_the_rows_of_registered_claims_are_as_they_were_when_they_were_fixed():
-    today = (files.ROOT / "docs" / "predicates.md").read_text(encoding="utf-8").splitlines()
+    whole = (files.ROOT / "docs" / "predicates.md").read_text(encoding="utf-8")
+    today = whole.partition("## Which trainings")[0].splitlines()
     known = {claim.row for claim in claims.CLAIMS if claim.row}
     rows = {row: [line for line in today if re.match(rf"\| \**{row}\** \|", line)] for row in known}
     assert len(rows) >= 8 and all(len(lines) == 1 for lines in rows.values()), rows
