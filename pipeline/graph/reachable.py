@@ -121,7 +121,7 @@ def asks(name: str, modules: dict[str, Module], nodes: Iterable[ast.AST]) -> set
             found.update((node.attr, f".{node.attr}"))
         elif isinstance(node, ast.Name):
             of, taken = bound.get(node.id, (name, node.id))
-            found.add(f"{of}:" if taken is None else within(of, taken) if node.id in bound else f"{of}:{taken}")
+            found.add(f"{of}:{taken or ''}" if taken is None or of == name else within(of, taken))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found.update((node.value, f".{node.value}"))
         for child in ast.iter_child_nodes(node):

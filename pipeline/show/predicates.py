@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from pipeline.statistics import verdicts
 from pipeline.statistics.intervals import t_interval
 
 HOLDS, IN_PART, FAILS, OPEN = "holds", "holds in part", "does not hold", "not decided"
@@ -99,7 +100,7 @@ def gains_everywhere(values: Values, margin: float) -> str:
 
 def obeys(slope: Interval) -> str:
     """Whether a slope of the return obtained over the return asked for lies above a half; below a tenth it does not hold."""
-    return HOLDS if slope.low > 0.5 else FAILS if slope.high < SLOPE else OPEN
+    return {"obeys": HOLDS, "deaf": FAILS, "undecided": OPEN}[verdicts.follows(slope.low, slope.high)]
 
 
 def obeys_beside(values: Values, control: str) -> str:

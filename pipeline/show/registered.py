@@ -40,12 +40,15 @@ def slope(results: Results, name: str) -> Interval:
     return compared(results, f"{name}_asked", "slope")
 
 
-def surety(name: str, *keys: str) -> Callable[[Results], Surety]:
-    """The p-value of the verdict that a comparison came to, the smallest of those named, and its rerun's share."""
+TESTED = {"obeys": "p_obeys", "deaf": "p_deaf", "holds": "p_more", "refuted": "p_less", "no effect": "p_none"}  # by a verdict
+
+
+def surety(name: str, claimed: str) -> Callable[[Results], Surety]:
+    """The p-value of the verdict that a comparison came to, undecided of the one claimed, and its rerun's share."""
 
     def read(results: Results) -> Surety:
         values = results["compared"][name]["values"]
-        return Surety(min(values[key] for key in keys), values["rerun"])
+        return Surety(values[TESTED.get(values["verdict"], TESTED[claimed])], values["rerun"])
 
     return read
 
@@ -138,7 +141,7 @@ REGISTERED = (
         SLOPE,
         (SHUFFLED,),
         "H1",
-        surety(f"{DT}_throttled_asked", "p_obeys", "p_deaf"),
+        surety(f"{DT}_throttled_asked", "obeys"),
     ),
     Claim(
         "dt-obeys-replay",
@@ -151,7 +154,7 @@ REGISTERED = (
         SLOPE,
         ("log",),
         "H2",
-        surety(f"{DT}_replay_asked", "p_obeys", "p_deaf"),
+        surety(f"{DT}_replay_asked", "obeys"),
     ),
     Claim(
         "dt-deaf-shuffled",
@@ -163,7 +166,7 @@ REGISTERED = (
         SLOPE,
         ("score above random play",),
         "H3",
-        surety(f"{DT}_shuffled_asked", "p_obeys", "p_deaf"),
+        surety(f"{DT}_shuffled_asked", "deaf"),
     ),
     Claim(
         "dt-attention-idle",
@@ -181,7 +184,7 @@ REGISTERED = (
         SCORE,
         ("perceptrons silenced",),
         "H4",
-        surety(f"{DT}_attention", "p_none", "p_less", "p_more"),
+        surety(f"{DT}_attention", "no effect"),
     ),
     Claim(
         "dt-one-step-obeys",
@@ -193,7 +196,7 @@ REGISTERED = (
         SLOPE,
         ("all twenty",),
         "b1",
-        surety(f"{DT}_throttled_without_history_asked", "p_obeys", "p_deaf"),
+        surety(f"{DT}_throttled_without_history_asked", "obeys"),
     ),
     Claim(
         "rvs-obeys",
@@ -210,7 +213,7 @@ REGISTERED = (
         SLOPE,
         (SHUFFLED,),
         "a2",
-        surety("local_dt_over_rvs_throttled", "p_none", "p_less", "p_more"),
+        surety("local_dt_over_rvs_throttled", "no effect"),
     ),
     Claim(
         "asking-pays-wide",

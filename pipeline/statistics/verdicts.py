@@ -42,9 +42,15 @@ def rerun(samples: Sequence[float], judge: Callable[[float, float, float], str])
         samples: a value per unit. judge: a verdict from a mean and the ends of its 95 % t-interval.
     """
     samples = np.asarray(samples, dtype=np.float64)
-    verdict = judge(*t_interval(samples))
-    drawn = np.random.default_rng(0).integers(len(samples), size=(DRAWS, len(samples)))
-    return float(np.mean([judge(*t_interval(samples[row])) == verdict for row in drawn]))
+    mean, low, high = t_interval(samples)
+    if low == high:  # so it is for every resample
+        return 1.0
+    drawn = samples[np.random.default_rng(0).integers(len(samples), size=(DRAWS, len(samples)))]
+    means = drawn.mean(axis=1)
+    halves = drawn.std(axis=1, ddof=1) * (high - mean) / samples.std(ddof=1)  # an interval is as many deviations wide as any
+    ends = zip(means.tolist(), (means - halves).tolist(), (means + halves).tolist(), strict=True)
+    verdict = judge(mean, low, high)
+    return sum(judge(*each) == verdict for each in ends) / DRAWS
 
 
 def p_above(samples: Sequence[float], bound: float) -> float:

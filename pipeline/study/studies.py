@@ -122,6 +122,7 @@ CLONINGS = tuple(
 TRAJECTORY_TRANSFORMERS = runs.seeds(replace(runs.TRAJECTORY_TRANSFORMER, name="local_tt_halfcheetah_short_s0"), 3)
 TRAININGS = (*DECISION_TRANSFORMERS, *CLONINGS, *TRAJECTORY_TRANSFORMERS)
 
+LOGS = {"throttled": THROTTLED.name, "replay": REPLAY.name}  # by how names end
 PERCENTILES = (1, 25, 50, 75, 99)  # of a log's returns, which are asked for
 QUANTILES = {  # those returns; a check holds them against the log's evidence
     THROTTLED.name: (-6.7, -0.4, 1349.1, 3134.9, 4714.2),
@@ -129,6 +130,11 @@ QUANTILES = {  # those returns; a check holds them against the log's evidence
 }
 BEYOND = {THROTTLED.name: 9628.6, REPLAY.name: 9476.7}  # twice a log's largest return
 _asked = runs.Evaluation("", "decision_transformer", episodes=100, shard_episodes=50, first_seed=200)
+
+
+def ablated(evaluation: runs.Evaluation, part: str) -> AblatedEvaluation:
+    """The same evaluation of a Decision Transformer, with a part put out of action."""
+    return AblatedEvaluation(**{**vars(evaluation), "method": "decision_transformer_ablated"}, ablated=part)
 
 
 def asked(name: str, base: runs.Evaluation, data: str, more: bool = False) -> tuple[tuple[runs.Evaluation, ...], Asked]:
@@ -141,21 +147,15 @@ def asked(name: str, base: runs.Evaluation, data: str, more: bool = False) -> tu
 
 def asking() -> Iterable[tuple[tuple[runs.Evaluation, ...], Asked]]:
     """Everything that is asked for returns."""
-    for data in QUANTILES:
-        log = data.removeprefix("local_halfcheetah_")
-        for kind, method, part in (
-            ("dt", "decision_transformer", f"{log}_short_s0"),
-            ("rvs", "return_conditioned", f"{log}_s0"),
-        ):
-            checkpoint = f"local_{kind}_halfcheetah_{part}"
-            base = replace(_asked, method=method, checkpoint=checkpoint)
-            yield asked(f"local_{kind}_halfcheetah_{log}", base, data, more=kind == "dt")
-    yield asked(
-        "local_dt_halfcheetah_shuffled", replace(_asked, checkpoint="local_dt_halfcheetah_shuffled_short_s0"), THROTTLED.name
-    )
-    checkpoint = "local_dt_halfcheetah_throttled_short_s0"  # of which without attention no return reaches an action
-    base = AblatedEvaluation("", "decision_transformer_ablated", checkpoint, episodes=100, shard_episodes=50, first_seed=200)
-    yield asked("local_dt_halfcheetah_throttled_without_history", replace(base, ablated="history"), THROTTLED.name)
+    for log, data in LOGS.items():
+        transformer, perceptron = f"local_dt_halfcheetah_{log}", f"local_rvs_halfcheetah_{log}"
+        yield asked(transformer, replace(_asked, checkpoint=f"{transformer}_short_s0"), data, more=True)
+        yield asked(perceptron, replace(_asked, method="return_conditioned", checkpoint=f"{perceptron}_s0"), data)
+    shuffled, wide = "local_dt_halfcheetah_shuffled", "local_dt_halfcheetah_throttled"
+    yield asked(shuffled, replace(_asked, checkpoint=f"{shuffled}_short_s0"), THROTTLED.name)
+    # not without attention: then no return reaches an action
+    base = ablated(replace(_asked, checkpoint=f"{wide}_short_s0"), "history")
+    yield asked(f"{wide}_without_history", base, THROTTLED.name)
 
 
 ASKING = tuple(asking())
@@ -167,20 +167,12 @@ _intact = replace(
 )
 ABLATIONS = (
     _intact,
-    *(
-        AblatedEvaluation(
-            f"local_dt_halfcheetah_without_{part}", "decision_transformer_ablated", _intact.checkpoint, _intact.target_return,
-            episodes=_intact.episodes, shard_episodes=_intact.shard_episodes, first_seed=_intact.first_seed, ablated=part,
-        )
-        for part in ("attention", "perceptrons")
-    ),
-)  # fmt: skip
+    *(replace(ablated(_intact, part), name=f"local_dt_halfcheetah_without_{part}") for part in ("attention", "perceptrons")),
+)
 UNASKED = tuple(
-    replace(_asked, name=f"local_{kind}_halfcheetah_{data.removeprefix('local_halfcheetah_')}", method="deterministic",
-            checkpoint=f"local_{kind}_halfcheetah_{data.removeprefix('local_halfcheetah_')}_s0")
-    for data in QUANTILES
-    for kind in ("bc", "bc10")
-)  # fmt: skip
+    replace(_asked, name=name, method="deterministic", checkpoint=f"{name}_s0")
+    for name in (f"local_{kind}_halfcheetah_{log}" for log in LOGS for kind in ("bc", "bc10"))
+)
 CHANCE = replace(_asked, name="local_random_halfcheetah_wide", method="random_actions")  # random play, on the same seeds
 EVALUATIONS = (*(each for evaluations, _ in ASKING for each in evaluations), *ABLATIONS, *UNASKED, CHANCE)
 COMPARISONS = (
@@ -188,17 +180,14 @@ COMPARISONS = (
     Effect("local_dt_halfcheetah_attention", "local_dt_halfcheetah_without_attention", _intact.name),
     Effect("local_dt_halfcheetah_perceptrons", "local_dt_halfcheetah_without_perceptrons", _intact.name, smallest=5.0),
     *(
-        Effect(
-            f"local_asking_over_{each.name.removeprefix('local_')}", each.name.replace(kind, "local_dt_", 1) + "_q99", each.name
-        )
-        for kind in ("local_bc_", "local_bc10_")
-        for each in UNASKED
-        if each.name.startswith(kind)
+        Effect(f"local_asking_over_{rival}", f"local_dt_halfcheetah_{log}_q99", f"local_{rival}")
+        for kind in ("bc", "bc10")
+        for log, rival in ((log, f"{kind}_halfcheetah_{log}") for log in LOGS)
     ),
     Effect("local_shuffled_over_random", "local_dt_halfcheetah_shuffled_q99", CHANCE.name),
     *(
         SlopeDifference(f"local_dt_over_rvs_{log}", f"local_dt_halfcheetah_{log}_asked", f"local_rvs_halfcheetah_{log}_asked")
-        for log in (data.removeprefix("local_halfcheetah_") for data in QUANTILES)
+        for log in LOGS
     ),
 )
 FIGURES = (
@@ -207,10 +196,9 @@ FIGURES = (
         (
             *(f"datasets/{data}" for data in QUANTILES),
             *(
-                f"evaluations/{name}"
-                for _, comparison in ASKING
-                if comparison.name.startswith("local_dt_") and "without" not in comparison.name
-                for name in comparison.evaluations
+                f"evaluations/local_dt_halfcheetah_{told}_q{percent:02}"
+                for told in (*LOGS, "shuffled")
+                for percent in PERCENTILES
             ),
         ),
     ),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import files
-from pipeline.show import claims, predicates, tabulate
+from pipeline.show import claims, predicates, registered, tabulate
 from pipeline.show.predicates import FAILS, HOLDS, IN_PART, OPEN, Interval
 
 CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
@@ -231,6 +231,25 @@ def test_the_rows_of_registered_claims_are_as_they_were_when_they_were_fixed():
     if then.returncode:
         pytest.skip("the history of the repository is not here")
     assert {line for lines in rows.values() for line in lines} <= set(then.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "claimed", "p"),
+    [
+        ("obeys", "obeys", 0.1),
+        ("deaf", "obeys", 0.2),
+        ("undecided", "obeys", 0.1),
+        ("undecided", "deaf", 0.2),
+        ("holds", "no effect", 0.3),
+        ("refuted", "no effect", 0.4),
+        ("no effect", "no effect", 0.5),
+        ("undecided", "no effect", 0.5),
+    ],
+)
+def test_the_p_value_is_that_of_the_verdict_and_where_there_is_none_that_of_the_claim(verdict, claimed, p):
+    values = {"p_obeys": 0.1, "p_deaf": 0.2, "p_more": 0.3, "p_less": 0.4, "p_none": 0.5, "verdict": verdict, "rerun": 0.97}
+    results = {"compared": {"toy": {"values": values}}}
+    assert registered.surety("toy", claimed)(results) == predicates.Surety(p, 0.97)
 
 
 def test_confirmatory_claims_are_corrected_together_with_those_that_are_still_to_come(monkeypatch):
