@@ -68,34 +68,31 @@ def read(checkout: Tree, name: str) -> Module:
 
 
 def asked_by(node: ast.AST, owner: ast.AST | None) -> tuple[str, ...]:
-    """What must be asked for before a class or a function of this owner can run: a name, or with a dot before it an attribute,
-    where a method has no other. Nothing where others may call it: Python, a decorator, or what its class stands on.
+    """What must be asked for before a function of this owner can run: its class, and a name, or with a dot before it an
+    attribute, where a method has no other. Not its own name where others may call it: Python, a decorator, or what its class
+    stands on.
     """
-    if isinstance(node, ast.ClassDef):
-        return (node.name,)
     if not isinstance(node, FUNCTIONS):
         return ()
+    made = (owner.name,) if isinstance(owner, ast.ClassDef) else ()
     marks = [each.func if isinstance(each, ast.Call) else each for each in node.decorator_list]
     marked = {getattr(each, "attr", getattr(each, "id", None)) for each in marks} - PLAIN
-    if marked or (node.name.startswith("__") and node.name.endswith("__")):
-        return ()
-    if not isinstance(owner, ast.ClassDef):
-        return (node.name,)
-    return () if owner.bases else (f".{node.name}",)
+    if marked or (node.name.startswith("__") and node.name.endswith("__")) or (made and owner.bases):
+        return made
+    return (*made, f".{node.name}") if made else (node.name,)
 
 
-def parts(block: ast.Module | ast.ClassDef, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[ast.AST]]]:
+def parts(block: ast.Module | ast.ClassDef) -> Iterator[tuple[tuple[str, ...], list[ast.AST]]]:
     """The parts of a module or a class: what must all be asked for before each can run, nothing where it runs as soon as the
     module is imported, and its nodes.
     """
     for node in block.body:
-        own = (*names, *asked_by(node, block))
         if isinstance(node, ast.ClassDef):
             yield (), [*node.bases, *node.keywords, *node.decorator_list]
-            yield from parts(node, own)
+            yield from parts(node)
         elif isinstance(node, FUNCTIONS):
             yield (), [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
-            yield own, [node]
+            yield asked_by(node, block), [node]
         else:
             yield (), [node]
 

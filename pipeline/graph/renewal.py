@@ -187,7 +187,7 @@ def statements(tree: ast.Module) -> list[Statement]:
             named = function or isinstance(node, ast.ClassDef)
             below, new = (*place, node.name) if named else place, node if named else owner
             for name, inner in blocks(node):
-                deeper = "function" if function else f"{path}/{name}" if path and not named else ""
+                deeper = "function" if function else f"{path}/{name}" if path else ""
                 visit(inner, new, below, own, deeper, fails and not function)
 
     visit(tree.body, tree, (), (), "", False)

@@ -178,9 +178,7 @@ REGISTERED = (
         },
         "difference within 0.5 points; does not hold where it lies beyond; not decided unless silencing the perceptrons "
         "instead costs more than 5 points",
-        lambda v, margin: (
-            alike(v["attention silenced"], margin) if above(minus(v["perceptrons silenced"]), 5.0) == HOLDS else OPEN
-        ),
+        idle,
         SCORE,
         ("perceptrons silenced",),
         "H4",

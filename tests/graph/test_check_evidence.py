@@ -160,6 +160,9 @@ def test_returns_that_are_not_their_logs_own_are_found(monkeypatch):
         ("| loss | updates |\n| ---: | ---: |\n| 0.5 | 2 |\n| 0.25 | 4 |\n", False),  # columns in another order
         ("| updates |\n| ---: |\n| 4 |\n", False),  # some columns, and the last point alone
         ("| updates | loss |\n| ---: | ---: |\n| 2 | 0.5 |\n", True),  # it ends before the last
+        ("| updates | loss |\n| ---: | ---: |\n| 2 | 0.5 |\n| 3 | 0.75 |\n", True),
+        ("| updates | loss |\n| ---: | ---: |\n| 2 | 0.5 |\n| 3 | 0.75 |\n| 4 | 0.25 |\n", False),
+        ("| updates | loss |\n| ---: | ---: |\n| 4 | 0.25 |\n| 3 | 0.75 |\n", True),
         ("| updates | loss |\n| ---: | ---: |\n| 2 | 0.4 |\n| 4 | 0.25 |\n", True),
         ("No curve.\n", True),
     ],
@@ -171,5 +174,5 @@ def test_a_card_shows_points_of_its_learning_curve_the_last_among_them(card, fou
     folder.mkdir(parents=True)
     (folder / "README.md").write_text(card)
     monkeypatch.setattr(check_evidence, "place", str)
-    values = {"curve": [{"updates": 2, "loss": 0.5}, {"updates": 4, "loss": 0.25}]}
+    values = {"curve": [{"updates": 2, "loss": 0.5}, {"updates": 3, "loss": 0.75}, {"updates": 4, "loss": 0.25}]}
     assert bool(list(check_evidence.check_card(recipe, values))) == found

@@ -65,6 +65,9 @@ def reached(folder, main: str, first=(), **others: str) -> set[str]:
         ("from data import Module\n@register\ndef build(): return Module()\n", {"Module", "third"}),
         ("from data import Module\n@functools.cache\ndef build(): return Module()\n", set()),
         ("from data import Module\ndef idle(x=Module): pass\n", {"Module", "third"}),  # a default is taken on import
+        ("from data import flat\ndef __hidden(): flat(1)\n", set()),  # Python calls those alone that end so too
+        ("from data import flat\ndef hidden__(): flat(1)\n", set()),
+        ("from data import flat\ndef __getattr__(name): flat(1)\n", {"flat"}),
         ("from data import Module\nclass Idle:\n    size = Module\n", {"Module", "third"}),
     ],
 )

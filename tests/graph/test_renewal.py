@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import json
@@ -328,3 +329,18 @@ def test_functions_in_another_order_are_as_they_were_and_a_statement_in_another_
     assert missed(tmp_path, within, {3, 4, 5, 8}) == [7]
     outside = OLD.replace("        total += policy(step)\n", "    total += policy(step)\n")
     assert missed(tmp_path, outside, {3, 4, 5, 8}) == [7]
+
+
+def test_what_a_class_in_a_function_holds_is_looked_at_and_that_of_a_file_runs_when_it_is_imported(tmp_path):
+    inside = OLD.replace("    total = 0\n", "    class Kept:\n        size = 3\n    total = 0\n")
+    assert missed(tmp_path, inside.replace("size = 3", "size = 4"), {3, 5, 6, 7, 9, 10}, old=inside) == [4]
+    outside = OLD + "\n\nclass Kept:\n    size = 3\n"
+    assert missed(tmp_path, outside.replace("size = 3", "size = 4"), set(), old=outside) == []
+
+
+def test_the_blocks_of_a_statement_are_told_apart():
+    tried = ast.parse("try:\n    a\nexcept A:\n    b\nexcept B:\n    c\nelse:\n    d\nfinally:\n    e\n").body[0]
+    found = {name: ast.unparse(block[0]) for name, block in renewal.blocks(tried)}
+    assert found == {"body": "a", "orelse": "d", "finalbody": "e", "handlers0": "b", "handlers1": "c"}
+    matched = ast.parse("match x:\n    case 1:\n        a\n    case 2:\n        b\n").body[0]
+    assert [name for name, _ in renewal.blocks(matched)] == ["cases0", "cases1"]

@@ -92,6 +92,10 @@ def test_an_interval_without_an_update_of_the_actor_is_refused(updates, interval
         train_td3_bc.prepare(run, toy_episodes(4, 4))
 
 
+def test_what_td3_bc_has_seen_is_told_in_transitions():
+    assert train_td3_bc.prepare(TD3_BC, toy_episodes(4, 4)).seen == {"transitions_seen": 30 * 32}
+
+
 def state(agent: td3_bc.Agent) -> checkpoints.Tensors:
     """Weights of an agent's networks."""
     return loop.state(agent.networks, {})

@@ -183,6 +183,20 @@ def test_a_perceptron_that_obeys_by_less_than_the_transformer_does_not_obey_as_w
 
 def test_a_gain_that_may_be_is_neither_none_nor_one():
     assert CLAIMS["asking-beyond-idle"].judge({"one": about(50, 60)}, 62.0) == OPEN
+    assert CLAIMS["asking-beyond-idle"].judge({"one": about(32, 30)}, 62.0) == OPEN  # it ends at the margin
+    assert CLAIMS["asking-beyond-idle"].judge({"one": about(31, 30)}, 62.0) == HOLDS
+
+
+def test_silencing_perceptrons_must_cost_more_than_five_points():
+    claim, silenced = CLAIMS["dt-attention-idle"], {"attention silenced": about(0.1, 0.2)}
+    for cost, verdict in ((about(-5.5, 0.2), HOLDS), (about(-5.0, 0.2), OPEN), (about(-9, 10), OPEN), (about(9, 1), OPEN)):
+        assert claim.judge({**silenced, "perceptrons silenced": cost}, claim.margin) == verdict
+    assert registered.minus(Interval(1.0, 0.0, 3.0, 7, "pairs")) == Interval(-1.0, -3.0, 0.0, 7, "pairs")
+
+
+def test_how_far_a_log_reaches_is_the_difference_of_its_quantiles():
+    results = {"datasets": {"local_halfcheetah_toy": {"values": {"return_quantiles": {"1": -10.0, "99": 30.0}}}}}
+    assert registered.spread(results, "toy").mean == 40.0
 
 
 def judged(monkeypatch, p: float, rerun: float, row: str, adjusted: dict) -> dict:
@@ -203,6 +217,7 @@ def judged(monkeypatch, p: float, rerun: float, row: str, adjusted: dict) -> dic
 
 def test_a_registered_verdict_is_withheld_where_it_is_not_sure(monkeypatch):
     assert judged(monkeypatch, 0.01, 0.95, "b1", {})["verdict"] == HOLDS
+    assert judged(monkeypatch, 0.05, 0.9, "b1", {})["verdict"] == HOLDS  # at both bounds
     assert judged(monkeypatch, 0.06, 0.95, "b1", {})["verdict"] == OPEN
     assert judged(monkeypatch, 0.01, 0.89, "b1", {})["verdict"] == OPEN
     confirmed = judged(monkeypatch, 0.01, 0.95, "H1", {"toy": 0.06})  # corrected, it is above 5 %
@@ -231,6 +246,15 @@ def test_the_rows_of_registered_claims_are_as_they_were_when_they_were_fixed():
     if then.returncode:
         pytest.skip("the history of the repository is not here")
     assert {line for lines in rows.values() for line in lines} <= set(then.stdout.splitlines())
+
+
+def test_a_p_value_is_written_with_three_decimals_from_a_thousandth_up():
+    assert [claims.said(p) for p in (0.0009, 0.001, 0.0414)] == ["below 0.001", "0.001", "0.041"]
+
+
+def test_what_is_a_control_is_told_as_one():
+    found = claims.findings(tabulate.results())["dt-obeys-wide"]
+    assert (list(found["measured"]), list(found["controls"])) == (["slope"], ["returns shuffled"])
 
 
 @pytest.mark.parametrize(

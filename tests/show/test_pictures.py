@@ -178,3 +178,13 @@ def pixels(script, data: dict) -> np.ndarray:
     script.draw(figure, data)
     figure.canvas.draw()
     return np.asarray(figure.canvas.buffer_rgba()).astype(int)
+
+
+def test_what_is_written_of_an_animation_is_its_size_and_how_long_it_is_seen(tmp_path):
+    recipe = next(recipe for recipe in recipes.ANIMATIONS.values() if len(recipe.outputs) == 2)
+    frames = [np.zeros((3, 5, 3), dtype=np.uint8)] * 8
+    animate.keep(recipe, frames, [b"film", b"a still"], 250, tmp_path)
+    assert [(tmp_path / output).read_bytes() for output in recipe.outputs] == [b"film", b"a still"]
+    values = records.read(recipe.path(tmp_path))["values"]
+    assert values.pop("sha256").keys() == set(recipe.outputs)
+    assert values == {"width": 5, "height": 3, "bytes": 4, "frames": 8, "seconds": 2.0}

@@ -210,6 +210,15 @@ def test_how_much_more_one_obeys_is_judged_by_the_differences_of_slopes():
     assert found["difference"] == about(0.0, 4.302653 * 0.01 / np.sqrt(3))
     assert (found["verdict"], found["smallest"]) == ("no effect", 0.1)
     assert found["p_none"] == pytest.approx(0.001658, rel=1e-3)  # t = 0.1 / (0.01 / sqrt(3)) = 17.32 on both sides
+    assert found["p_more"] == found["p_less"] == pytest.approx(0.5)  # the mean is 0
+
+
+def test_what_more_brings_is_told_over_the_highest_return_that_the_log_shows():
+    read = asked_of(
+        ("low", 0.0, [0.0, 0.0]), ("middle", 1e3, [1e3, 1e3]), ("high", 2e3, [2e3, 2.2e3]), ("more", 4e3, [2.1e3, 2.3e3])
+    )
+    found = compare(studies.Asked("toy", ("low", "middle", "high"), "more"), read)
+    assert found["beyond"]["mean"] == pytest.approx(100.0) and found["beyond"]["target"] == 4000.0
 
 
 def test_the_difference_of_two_means_has_welchs_interval():

@@ -50,6 +50,10 @@ def test_a_verdict_far_from_its_bar_is_given_again_and_one_at_it_about_every_oth
     assert 0.4 < verdicts.rerun(samples + half + 0.5 + 1e-9, follows) < 0.6
 
 
+def test_without_spread_every_rerun_gives_the_same_verdict():
+    assert verdicts.rerun([0.2, 0.2, 0.2], lambda mean, low, high: verdicts.follows(low, high)) == 1.0
+
+
 def test_a_rerun_draws_units_with_replacement():
     # of two values 0 and 4 a resample is (0, 0), (0, 4), (4, 0) or (4, 4); the interval of a mixed one holds both bars
     found = verdicts.rerun([0.0, 4.0], lambda mean, low, high: verdicts.follows(low, high))
