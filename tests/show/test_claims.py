@@ -191,7 +191,7 @@ def test_silencing_perceptrons_must_cost_more_than_five_points():
     claim, silenced = CLAIMS["dt-attention-idle"], {"attention silenced": about(0.1, 0.2)}
     for cost, verdict in ((about(-5.5, 0.2), HOLDS), (about(-5.0, 0.2), OPEN), (about(-9, 10), OPEN), (about(9, 1), OPEN)):
         assert claim.judge({**silenced, "perceptrons silenced": cost}, claim.margin) == verdict
-    assert registered.minus(Interval(1.0, 0.0, 3.0, 7, "pairs")) == Interval(-1.0, -3.0, 0.0, 7, "pairs")
+    assert registered.minus(Interval(1.0, 0.5, 3.0, 7, "pairs")) == Interval(-1.0, -3.0, -0.5, 7, "pairs")
 
 
 def test_how_far_a_log_reaches_is_the_difference_of_its_quantiles():

@@ -51,7 +51,7 @@ def test_a_verdict_far_from_its_bar_is_given_again_and_one_at_it_about_every_oth
 
 
 def test_without_spread_every_rerun_gives_the_same_verdict():
-    assert verdicts.rerun([0.2, 0.2, 0.2], lambda mean, low, high: verdicts.follows(low, high)) == 1.0
+    assert verdicts.rerun([0.25, 0.25, 0.25], lambda mean, low, high: verdicts.follows(low, high)) == 1.0
 
 
 def test_a_rerun_draws_units_with_replacement():
