@@ -314,13 +314,14 @@ def leap_training(run: runs.LeapTraining) -> Recipe:
 
 def solving(run: runs.Solving) -> Recipe:
     """Held-out episodes of a level."""
+    told = getattr(run, "demonstrations", None)
     return Recipe(
         run.name,
         "solved",
         "pipeline.measures.solve",
         run,
         modules=("pipeline.measures.solve", f"pipeline.policies.{run.method}"),
-        inputs=checkpoint_files(run.checkpoint),
+        inputs=(*checkpoint_files(run.checkpoint), *([f"results/datasets/{told}.json"] if told else ())),
         seconds=(60 if run.level == "go_to_obj_maze_s7_open" else 10) * (5 if run.replan == "step" else 1),
         about=f"{run.episodes} episodes of {run.level} by {run.checkpoint or 'random actions'}",
     )
@@ -507,7 +508,7 @@ ROLLOUTS = named(rollout, (*runs.ROLLOUTS, *runs.HUB_ROLLOUTS))
 IMAGINATIONS = named(imagination, (*runs.IMAGINATIONS, *runs.HUB_IMAGINATIONS))
 DEMONSTRATIONS = named(demonstration, runs.DEMONSTRATIONS)
 LEAP_TRAININGS = named(leap_training, runs.LEAP_TRAININGS)
-SOLVINGS = named(solving, runs.SOLVINGS)
+SOLVINGS = named(solving, (*runs.SOLVINGS, *studies.SOLVINGS))
 REFININGS = named(refining, runs.REFININGS)
 PLAN_LATENCIES = named(plan_latency, runs.PLAN_LATENCIES)
 WALKS = named(walk, runs.WALKS)

@@ -68,6 +68,21 @@ class AblatedEvaluation(runs.Evaluation):
 
 
 @dataclass(frozen=True)
+class DraftedSolving(runs.Solving):
+    """Episodes of a level whose plans begin with a draft of some kind and are then swept, every position once a sweep."""
+
+    draft: str = "random"  # in `pipeline.methods.leap.drafts`
+    sweeps: int = 1
+
+
+@dataclass(frozen=True)
+class DrawnSolving(runs.Solving):
+    """Episodes of a level by actions drawn as often as its demonstrations take them."""
+
+    demonstrations: str = ""
+
+
+@dataclass(frozen=True)
 class Asked:
     """Whether a policy obeys: asked for the return quantiles of the log it learned from, and for more than the log's best."""
 
@@ -81,6 +96,13 @@ class Effect(runs.PairedDifference):
     """A paired difference of scores, judged by the smallest effect of interest."""
 
     smallest: float = 0.5  # points of normalised score
+
+
+@dataclass(frozen=True)
+class SolvedEffect(runs.PairedDifference):
+    """A paired difference of episodes solved, of `solved` evidence in place of evaluations; judged likewise."""
+
+    smallest: float = 0.05  # of episodes
 
 
 @dataclass(frozen=True)
@@ -175,6 +197,29 @@ UNASKED = tuple(
 )
 CHANCE = replace(_asked, name="local_random_halfcheetah_wide", method="random_actions")  # random play, on the same seeds
 EVALUATIONS = (*(each for evaluations, _ in ASKING for each in evaluations), *ABLATIONS, *UNASKED, CHANCE)
+# LEAP on one level, told the goal, on grids that no other run has
+_leap = next(run for run in runs.PUBLISHED_SOLVINGS if run.level == "go_to_local_s8n7")
+_fresh = {"level": _leap.level, "first_seed": 1000}
+SWEEPS = (0, 1, 4, 8)
+DRAFTS = {"random": 400, "masks": 200, "left_to_right": 200}  # episodes
+DRAFTED = tuple(
+    DraftedSolving(
+        f"local_leap_drafted_{draft}_{sweeps}",
+        "leap_drafts",
+        checkpoint=_leap.checkpoint,
+        episodes=episodes,
+        draft=draft,
+        sweeps=sweeps,
+        **_fresh,
+    )
+    for draft, episodes in DRAFTS.items()
+    for sweeps in SWEEPS
+)
+PLANNED = replace(_leap, name="local_leap_fresh", **_fresh)  # as published
+DRAWN = DrawnSolving("local_drawn_fresh", "drawn_steps", demonstrations=f"local_bot_{_leap.level}", **_fresh)
+WANDERING = runs.Solving("local_random_fresh", "random_steps", **_fresh)
+SOLVINGS = (*DRAFTED, PLANNED, DRAWN, WANDERING)
+
 COMPARISONS = (
     *(comparison for _, comparison in ASKING),
     Effect("local_dt_halfcheetah_attention", "local_dt_halfcheetah_without_attention", _intact.name),
