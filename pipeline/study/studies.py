@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from pipeline.study import runs
 
@@ -99,10 +100,14 @@ class Effect(runs.PairedDifference):
 
 
 @dataclass(frozen=True)
-class SolvedEffect(runs.PairedDifference):
-    """A paired difference of episodes solved, of `solved` evidence in place of evaluations; judged likewise."""
+class SolvedEffect:
+    """How much larger a share of the same episodes of a level one solves than the other, judged likewise."""
 
+    name: str
+    one: str  # each a `Solving`
+    other: str
     smallest: float = 0.05  # of episodes
+    evaluations: ClassVar[tuple[str, ...]] = ()  # it stands on none
 
 
 @dataclass(frozen=True)
@@ -202,6 +207,7 @@ _leap = next(run for run in runs.PUBLISHED_SOLVINGS if run.level == "go_to_local
 _fresh = {"level": _leap.level, "first_seed": 1000}
 SWEEPS = (0, 1, 4, 8)
 DRAFTS = {"random": 400, "masks": 200, "left_to_right": 200}  # episodes
+PAIRS = (("random", "masks"), ("random", "left_to_right"), ("masks", "left_to_right"))
 DRAFTED = tuple(
     DraftedSolving(
         f"local_leap_drafted_{draft}_{sweeps}",
@@ -231,6 +237,22 @@ COMPARISONS = (
     ),
     Effect("local_shuffled_over_random", "local_dt_halfcheetah_shuffled_q99", CHANCE.name),
     *(
+        SolvedEffect(
+            f"local_leap_random_{one}_over_{other}", f"local_leap_drafted_random_{one}", f"local_leap_drafted_random_{other}"
+        )
+        for one, other in ((8, 1), (1, 0))
+    ),
+    *(
+        SolvedEffect(
+            f"local_leap_{one}_over_{other}_{sweeps}",
+            f"local_leap_drafted_{one}_{sweeps}",
+            f"local_leap_drafted_{other}_{sweeps}",
+        )
+        for sweeps in (0, 1, 8)
+        for one, other in PAIRS
+    ),
+    *(SolvedEffect(f"local_leap_over_{rival}_fresh", PLANNED.name, f"local_{rival}_fresh") for rival in ("drawn", "random")),
+    *(
         SlopeDifference(f"local_dt_over_rvs_{log}", f"local_dt_halfcheetah_{log}_asked", f"local_rvs_halfcheetah_{log}_asked")
         for log in LOGS
     ),
@@ -247,6 +269,7 @@ FIGURES = (
             ),
         ),
     ),
+    runs.Figure("leap_drafts", tuple(f"solved/{run.name}" for run in (*DRAFTED, DRAWN))),
 )
 BROWSER_EVALUATIONS = (
     runs.BrowserEvaluation("local_dt_halfcheetah_throttled_q50", "wide_1349"),
