@@ -15,7 +15,7 @@ from pipeline.study import runs, studies
 
 def checkpoint_files(name: str | None, method: str = "") -> tuple[str, ...]:
     """The files of a checkpoint that decide what it computes."""
-    files = ["config.json", "model.safetensors"] + ["discretizer.safetensors"] * (method == "trajectory_transformer")
+    files = ["config.json", "model.safetensors"] + ["discretizer.safetensors"] * method.startswith("trajectory_transformer")
     return tuple(f"checkpoints/{name}/{file}" for file in files) if name else ()
 
 

@@ -33,6 +33,8 @@ from pipeline.show.predicates import (
 )
 
 DRAFTS = {"random": "random", "masks": "all masks", "left_to_right": "left to right"}  # as they are called
+UNCHOSEN = {"ranked at random, less likeliest actions": "unsearched", "ranked at random, less one beam": "one_beam"}
+CHANCE = "not decided unless candidates ranked at random bring no more than the model's likeliest actions, and than one beam"
 FIRST_SWEEP = 0.2  # of episodes, that it must add
 DT, RVS = "local_dt_halfcheetah", "local_rvs_halfcheetah"
 SHUFFLED = "returns shuffled"
@@ -130,6 +132,21 @@ def no_more(values: Values, margin: float) -> str:
     if any(above(value, margin) == HOLDS for value in values.values()):
         return FAILS
     return HOLDS if all(value.high < margin for value in values.values()) else OPEN
+
+
+def ranked_at_random(results: Results) -> Values:
+    """What eight beams ranked at random bring over no search, and over the narrowest: controls, which must bring nothing."""
+    return {called: compared(results, f"local_tt_random_over_{name}", "difference") for called, name in UNCHOSEN.items()}
+
+
+def beside_chance(judge: Callable[[Interval, float], str]) -> Callable[[Values, float], str]:
+    """Judge the first value, where candidates ranked at random bring no more than no search."""
+
+    def judged(values: Values, margin: float) -> str:
+        first, *controls = values.values()
+        return judge(first, margin) if no_more(dict(enumerate(controls)), margin) == HOLDS else OPEN
+
+    return judged
 
 
 def deaf(values: Values, margin: float) -> str:
@@ -286,6 +303,45 @@ REGISTERED = (
         RETURN,
         (),
         "a5",
+    ),
+    Claim(
+        "tt-value-token-pays",
+        "Among what eight beams are ranked by, the value token pays",
+        "score",
+        lambda t: {"both, less rewards alone": compared(t, "local_tt_full_over_rewards", "difference"), **ranked_at_random(t)},
+        f"difference above 0, its mean above half a point; {CHANCE}",
+        beside_chance(above),
+        SCORE,
+        tuple(UNCHOSEN),
+        "H5",
+        surety("local_tt_full_over_rewards", "holds"),
+    ),
+    Claim(
+        "tt-rewards-idle",
+        "Imagined rewards add nothing to the value token",
+        "score",
+        lambda t: {"both, less the value alone": compared(t, "local_tt_full_over_value", "difference"), **ranked_at_random(t)},
+        f"difference within half a point; does not hold where it lies beyond; {CHANCE}",
+        beside_chance(alike),
+        SCORE,
+        tuple(UNCHOSEN),
+        "c1",
+        surety("local_tt_full_over_value", "no effect"),
+    ),
+    Claim(
+        "tt-rewards-pay",
+        "Imagined rewards alone pay, too",
+        "score",
+        lambda t: {
+            "rewards alone, less ranked at random": compared(t, "local_tt_rewards_over_random", "difference"),
+            **ranked_at_random(t),
+        },
+        f"difference above 0, its mean above half a point; {CHANCE}",
+        beside_chance(above),
+        SCORE,
+        tuple(UNCHOSEN),
+        "c2",
+        surety("local_tt_rewards_over_random", "holds"),
     ),
     Claim(
         "leap-one-sweep",

@@ -69,6 +69,15 @@ class AblatedEvaluation(runs.Evaluation):
 
 
 @dataclass(frozen=True)
+class ScoredEvaluation(runs.PlannedEvaluation):
+    """Episodes whose search scores candidates by rewards and value times these weights."""
+
+    method: str = "trajectory_transformer_scored"
+    reward_weight: float = 1.0
+    value_weight: float = 1.0
+
+
+@dataclass(frozen=True)
 class DraftedSolving(runs.Solving):
     """Episodes of a level whose plans begin with a draft of some kind and are then swept, every position once a sweep."""
 
@@ -200,8 +209,36 @@ UNASKED = tuple(
     replace(_asked, name=name, method="deterministic", checkpoint=f"{name}_s0")
     for name in (f"local_{kind}_halfcheetah_{log}" for log in LOGS for kind in ("bc", "bc10"))
 )
+# the search's score taken apart: the post's eight beams in fresh episodes, four of which share a matrix product
+_searched = ScoredEvaluation(
+    "", checkpoint=runs.TRAJECTORY_TRANSFORMER.name, beams=8, episodes=20, shard_episodes=4, first_seed=200
+)
+SCORES = {"full": (1.0, 1.0), "rewards": (1.0, 0.0), "value": (0.0, 1.0), "random": (0.0, 0.0)}  # weights of rewards and value
+SCORED = tuple(
+    replace(_searched, name=f"local_tt_halfcheetah_scored_{name}", reward_weight=rewards, value_weight=value)
+    for name, (rewards, value) in SCORES.items()
+)
+_planned = {run.name: run for run in runs.PLANNED_EVALUATIONS}
+UNSEARCHED, ONE_BEAM = (  # the model's likeliest actions; and the better of two drawn, at each of five transitions ahead
+    replace(
+        _planned[f"local_tt_halfcheetah_{base}"],
+        name=f"local_tt_halfcheetah_{name}",
+        episodes=20,
+        shard_episodes=10,
+        first_seed=200,
+    )
+    for base, name in (("greedy", "unsearched"), ("k1", "one_beam"))
+)
 CHANCE = replace(_asked, name="local_random_halfcheetah_wide", method="random_actions")  # random play, on the same seeds
-EVALUATIONS = (*(each for evaluations, _ in ASKING for each in evaluations), *ABLATIONS, *UNASKED, CHANCE)
+EVALUATIONS = (
+    *(each for evaluations, _ in ASKING for each in evaluations),
+    *ABLATIONS,
+    *UNASKED,
+    CHANCE,
+    *SCORED,
+    UNSEARCHED,
+    ONE_BEAM,
+)
 # LEAP on one level, told the goal, on grids that no other run has
 _leap = next(run for run in runs.PUBLISHED_SOLVINGS if run.level == "go_to_local_s8n7")
 _fresh = {"level": _leap.level, "first_seed": 1000}
@@ -234,6 +271,14 @@ COMPARISONS = (
         Effect(f"local_asking_over_{rival}", f"local_dt_halfcheetah_{log}_q99", f"local_{rival}")
         for kind in ("bc", "bc10")
         for log, rival in ((log, f"{kind}_halfcheetah_{log}") for log in LOGS)
+    ),
+    *(
+        Effect(f"local_tt_{one}_over_{other}", f"local_tt_halfcheetah_scored_{one}", f"local_tt_halfcheetah_scored_{other}")
+        for one, other in (("full", "rewards"), ("full", "value"), ("rewards", "random"), ("value", "random"))
+    ),
+    *(
+        Effect(f"local_tt_random_over_{other}", "local_tt_halfcheetah_scored_random", f"local_tt_halfcheetah_{other}")
+        for other in ("unsearched", "one_beam")
     ),
     Effect("local_shuffled_over_random", "local_dt_halfcheetah_shuffled_q99", CHANCE.name),
     *(
@@ -269,6 +314,7 @@ FIGURES = (
             ),
         ),
     ),
+    runs.Figure("tt_scored", tuple(f"evaluations/{run.name}" for run in (*SCORED, UNSEARCHED, ONE_BEAM))),
     runs.Figure("leap_drafts", tuple(f"solved/{run.name}" for run in (*DRAFTED, DRAWN))),
 )
 BROWSER_EVALUATIONS = (

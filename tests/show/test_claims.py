@@ -28,6 +28,7 @@ def all_of(claim: str, difference: Interval) -> dict[str, Interval]:
 GAIN, NOTHING, LOSS, UNCLEAR = about(0.2, 0.05), about(0.0, 0.02), about(-0.2, 0.05), about(0.03, 0.06)
 LAYERS = ("layer 1", "layer 2", "layer 3")
 
+BY_CHANCE = dict.fromkeys(registered.UNCHOSEN, about(-0.2, 0.6))
 UNSWEPT = dict.fromkeys(registered.compared_drafts(0), LOSS)
 SWEPT = tuple(registered.compared_drafts(1, 8))
 
@@ -144,6 +145,18 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
     ),
     "asking-pays-wide": (dict.fromkeys(("one", "other"), about(5, 1)), dict.fromkeys(("one", "other"), about(-5, 1))),
     "asking-beyond-idle": (dict.fromkeys(("one", "other"), about(-50, 60)), {"one": about(0, 30), "other": about(300, 60)}),
+    "tt-value-token-pays": (
+        {"both, less rewards alone": about(1.5, 0.6)} | BY_CHANCE,
+        {"both, less rewards alone": about(0.0, 0.4)} | BY_CHANCE,
+    ),
+    "tt-rewards-idle": (
+        {"both, less the value alone": about(0.0, 0.4)} | BY_CHANCE,
+        {"both, less the value alone": about(1.5, 0.6)} | BY_CHANCE,
+    ),
+    "tt-rewards-pay": (
+        {"rewards alone, less ranked at random": about(1.5, 0.6)} | BY_CHANCE,
+        {"rewards alone, less ranked at random": about(-1.5, 0.6)} | BY_CHANCE,
+    ),
     "leap-one-sweep": (
         {"eight sweeps less one": about(0.01, 0.03), "one sweep less none": about(0.6, 0.05)},
         {"eight sweeps less one": about(0.1, 0.03), "one sweep less none": about(0.6, 0.05)},
@@ -182,6 +195,12 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
         ("dt-attention-idle", "perceptrons silenced", about(-4, 1)),  # silencing anything costs nothing
         ("dt-one-step-obeys", "all twenty", about(0.4, 0.3)),  # there is nothing to lose
         ("rvs-obeys", "returns shuffled", about(0.9, 0.1)),
+        *(
+            (name, control, better)  # or it may be better
+            for name in ("tt-value-token-pays", "tt-rewards-idle", "tt-rewards-pay")
+            for control in registered.UNCHOSEN
+            for better in (about(1.5, 0.6), about(0.2, 0.3))
+        ),
         ("leap-one-sweep", "one sweep less none", about(0.2, 0.05)),  # the first sweep does not do enough to be told
         ("leap-draft-idle", "all masks less left to right, 0 sweeps", NOTHING),  # drafts are alike to begin with
         ("leap-beats-chance", "LEAP less uniform actions", about(0.04, 0.03)),
