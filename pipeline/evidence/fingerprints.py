@@ -336,7 +336,7 @@ def mark(path: Path) -> tuple[int, int, int] | None:
     return now.st_ino, now.st_size, now.st_mtime_ns
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def judged(recipe: Recipe, root: Path, marks: tuple) -> str | None:
     """`stale`, remembered by the marks of the files it looks at."""
     try:

@@ -5,7 +5,7 @@ The first module of a training prepares it, and the second writes its results (s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from pipeline import PipelineError
@@ -478,9 +478,14 @@ def keyed(registries: Iterable[dict[str, Recipe]]) -> dict[str, Recipe]:
     return {f"{recipe.kind}/{recipe.name}": recipe for registry in registries for recipe in registry.values()}
 
 
-def named(make, all_runs) -> dict[str, Recipe]:
+MADE_BY: dict[str, Callable[..., Recipe]] = {}  # what makes the recipe of a run, by kind/name
+
+
+def named(make: Callable[..., Recipe], all_runs: Iterable) -> dict[str, Recipe]:
     """Recipes by name."""
-    return {run.name: make(run) for run in all_runs}
+    found = {run.name: make(run) for run in all_runs}
+    MADE_BY.update({f"{recipe.kind}/{name}": make for name, recipe in found.items()})
+    return found
 
 
 BEHAVIOURS = named(behaviour, (runs.BEHAVIOUR,))
@@ -594,17 +599,12 @@ def everything() -> list[Recipe]:
     return [*TRAINED.values(), *rebuilt()]
 
 
-ANYWHERE = {
-    runs.DecisionTransformerTraining: training,
-    runs.BehaviourCloningTraining: training,
-    runs.TD3BCTraining: value_training,
-    runs.TrajectoryTransformerTraining: trajectory_training,
-    runs.Evaluation: evaluation,
-    runs.PlannedEvaluation: evaluation,
-    runs.Attention: attention,
-    runs.Latency: latency,
-    runs.PlannedLatency: latency,
-}  # what can be made on another dataset, and how
+def stands_on_one_dataset(recipe: Recipe) -> bool:
+    """Whether a run learns from one dataset of this project, or plays what did."""
+    if source(recipe) == "hub" or recipe.kind not in ("training", "evaluations", "attention", "latency"):
+        return False
+    learned = trained_by(recipe.run.checkpoint) if getattr(recipe.run, "checkpoint", None) else recipe.run
+    return isinstance(getattr(learned, "data", None), str)
 
 
 def on_dataset(recipe: Recipe, data: str) -> Recipe:
@@ -613,14 +613,13 @@ def on_dataset(recipe: Recipe, data: str) -> Recipe:
     Raises:
         PipelineError: there is no such dataset, or the run does not stand on one.
     """
-    run, make = recipe.run, ANYWHERE.get(type(recipe.run))
-    learned = make is not None and source(recipe) == "local" and (datasets(run) or getattr(run, "checkpoint", None))
-    if not learned:
+    run = recipe.run
+    if not stands_on_one_dataset(recipe):
         raise PipelineError(f"{recipe.name} does not stand on one dataset of this project: --data cannot change it")
     if data not in COLLECTIONS:
         raise PipelineError(f"there is no dataset named {data!r}; known: {', '.join(COLLECTIONS)}")
     changed = {"data": data} if datasets(run) else {"checkpoint": f"{run.checkpoint}{runs.ON}{data}"}
-    return make(replace(run, name=f"{run.name}{runs.ON}{data}", **changed))
+    return MADE_BY[f"{recipe.kind}/{recipe.name}"](replace(run, name=f"{run.name}{runs.ON}{data}", **changed))
 
 
 def makers(recipe: Recipe) -> list[str]:
