@@ -33,6 +33,7 @@ module Evidence
     [/_asked\.(beyond|got|targets)\b/, "points of return", 0],
     [/\Acompared\..*(obedience|_asked\.slope|_over_rvs_)/, "return obtained per unit of return asked for (slope)", 3],
     [/\Apublished\.leap\.levels/, "percent of episodes solved, as published", 1],
+    [/\Acompared\.local_leap_.*\.difference\b/, "share of episodes solved, in percent (a difference, in points)", 1],
     [/\Acompared\..*\.difference\b|score/, "points of normalized score (0 random, 100 expert)", 1],
     [/return/, "points of return", 0],
     [/solved_length|length_mean/, "steps", 0],

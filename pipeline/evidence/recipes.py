@@ -170,7 +170,7 @@ def evaluation(run: runs.Evaluation) -> Recipe:
     """Whole episodes of one policy."""
     player = run.checkpoint if run.method == "deterministic" else run.method.replace("_", " ")
     asked = f", asked for {run.target_return:.0f}" if run.target_return else ""
-    seconds = 20 if run.method == "decision_transformer" else 6
+    seconds = 6 + run.episodes * (1.2 if run.method.startswith("decision_transformer") else 0.1)
     if isinstance(run, runs.PlannedEvaluation):
         asked = f", {run.beams} beams, {run.horizon} transitions ahead, {run.window} window"
         seconds = 1000 * run.episodes * seconds_of_plan(run)
@@ -202,7 +202,8 @@ def pool(run: runs.Pool) -> Recipe:
 
 def comparison(run) -> Recipe:
     """A slope or a difference over evaluations, a difference of pooled ones, or of slopes."""
-    kind = {runs.Difference: "pooled", studies.SlopeDifference: "compared"}.get(type(run), "evaluations")
+    made = {runs.Difference: "pooled", studies.SlopeDifference: "compared", studies.SolvedEffect: "solved"}
+    kind = made.get(type(run), "evaluations")
     several = getattr(run, "evaluations", None)
     names = (*several, *filter(None, [getattr(run, "beyond", None)])) if several else (run.one, run.other)
     inputs = tuple(f"results/{kind}/{name}.json" for name in names)
@@ -314,14 +315,15 @@ def leap_training(run: runs.LeapTraining) -> Recipe:
 
 def solving(run: runs.Solving) -> Recipe:
     """Held-out episodes of a level."""
+    told = getattr(run, "demonstrations", None)
     return Recipe(
         run.name,
         "solved",
         "pipeline.measures.solve",
         run,
         modules=("pipeline.measures.solve", f"pipeline.policies.{run.method}"),
-        inputs=checkpoint_files(run.checkpoint),
-        seconds=(60 if run.level == "go_to_obj_maze_s7_open" else 10) * (5 if run.replan == "step" else 1),
+        inputs=(*checkpoint_files(run.checkpoint), *([f"results/datasets/{told}.json"] if told else ())),
+        seconds=run.episodes / 20 * (6 if run.level == "go_to_obj_maze_s7_open" else 1) * (5 if run.replan == "step" else 1),
         about=f"{run.episodes} episodes of {run.level} by {run.checkpoint or 'random actions'}",
     )
 
@@ -512,7 +514,7 @@ ROLLOUTS = named(rollout, (*runs.ROLLOUTS, *runs.HUB_ROLLOUTS))
 IMAGINATIONS = named(imagination, (*runs.IMAGINATIONS, *runs.HUB_IMAGINATIONS))
 DEMONSTRATIONS = named(demonstration, runs.DEMONSTRATIONS)
 LEAP_TRAININGS = named(leap_training, runs.LEAP_TRAININGS)
-SOLVINGS = named(solving, runs.SOLVINGS)
+SOLVINGS = named(solving, (*runs.SOLVINGS, *studies.SOLVINGS))
 REFININGS = named(refining, runs.REFININGS)
 PLAN_LATENCIES = named(plan_latency, runs.PLAN_LATENCIES)
 WALKS = named(walk, runs.WALKS)

@@ -47,7 +47,7 @@ SECONDS = {
     "decision_transformer": 15.0,
     "random_steps": 0.5,
     "grid_cloning": 0.5,
-}  # of a shard, by method, on one core
+}  # of a shard, by method, on one core, at least
 
 
 @dataclass(frozen=True)
@@ -326,7 +326,7 @@ def pieces(dice: random.Random) -> list[Piece]:
     found = []
     for recipe in [*recipes.SOURCES["local"]["evaluate"].values(), *recipes.SOURCES["local"]["solve"].values()]:
         count = -(-recipe.run.episodes // recipe.run.shard_episodes)
-        seconds = SECONDS.get(recipe.run.method, recipe.seconds / count)
+        seconds = max(SECONDS.get(recipe.run.method, 0.0), recipe.seconds / count)
         for index in range(count):
             name = f"{recipe.kind}/{recipe.name}, shard {index + 1} of {count}"
             found.append(Piece(name, seconds, lambda recipe=recipe, index=index: shard(recipe, index)))

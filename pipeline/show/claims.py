@@ -629,7 +629,7 @@ CLAIMS = (
 CLAIMS = (*CLAIMS, *REGISTERED)
 CONFIRMATORY = ("H1", "H2", "H3", "H4", "H5", "H6")  # corrected together
 FIXED = "23143bc"  # the commit that wrote the rows of docs/predicates.md
-LEVEL, LEAST_RERUN = 0.05, 0.9  # of p-values, and of reruns that give the same verdict: else it is withheld
+LEVEL = 0.05  # of p-values, above which a verdict is withheld
 
 WRITTEN = {  # decimals, and whether in percent
     "score": (1, False),
@@ -688,10 +688,10 @@ def finding(claim: Claim, results: Results, adjusted: dict[str, float]) -> dict:
     if claim.surety:
         surety = claim.surety(results)
         p = adjusted.get(claim.id, surety.p)
-        withheld = surety.rerun < LEAST_RERUN or p > LEVEL
+        withheld = surety.rerun < verdicts.LEAST_RERUN or p > LEVEL
         verdict = OPEN if withheld else verdict
         about = {"row": claim.row, "commit": FIXED, "confirmatory": claim.row in CONFIRMATORY}
-        registered = {"registered": {**about, "p": said(p), "rerun": f"{tabulate.percent(surety.rerun, 0)}%"}}
+        registered = {"registered": {**about, "p": tabulate.p_value(p), "rerun": f"{tabulate.percent(surety.rerun, 0)}%"}}
     rows = {name: written(value, claim.style) for name, value in values.items()}
     return {
         "sentence": claim.sentence,
@@ -703,11 +703,6 @@ def finding(claim: Claim, results: Results, adjusted: dict[str, float]) -> dict:
         **registered,
         "reads": sorted(seen),
     }
-
-
-def said(p: float) -> str:
-    """A p-value as it is written."""
-    return "below 0.001" if p < 0.001 else tabulate.fixed(p, 3)
 
 
 def findings(results: Results) -> dict[str, dict]:

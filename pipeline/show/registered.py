@@ -6,6 +6,7 @@ it again, or where its p-value, for the confirmatory ones corrected together, is
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 from pipeline.show.predicates import (
@@ -15,6 +16,7 @@ from pipeline.show.predicates import (
     RETURN,
     SCORE,
     SLOPE,
+    SOLVED,
     Claim,
     Interval,
     Results,
@@ -30,6 +32,8 @@ from pipeline.show.predicates import (
     obeys_beside,
 )
 
+DRAFTS = {"random": "random", "masks": "all masks", "left_to_right": "left to right"}  # as they are called
+FIRST_SWEEP = 0.2  # of episodes, that it must add
 DT, RVS = "local_dt_halfcheetah", "local_rvs_halfcheetah"
 SHUFFLED = "returns shuffled"
 APART = 3000.0  # points of return between a log's quantiles at 1 and 99 %, from which it covers returns
@@ -42,6 +46,8 @@ def slope(results: Results, name: str) -> Interval:
 
 TESTED = {"obeys": "p_obeys", "deaf": "p_deaf", "holds": "p_more", "refuted": "p_less", "no effect": "p_none"}  # by a verdict
 
+EFFECTS = ("holds", "refuted")  # verdicts that tell one
+
 
 def surety(name: str, claimed: str) -> Callable[[Results], Surety]:
     """The p-value of the verdict that a comparison came to, undecided of the one claimed, and its rerun's share."""
@@ -49,6 +55,21 @@ def surety(name: str, claimed: str) -> Callable[[Results], Surety]:
     def read(results: Results) -> Surety:
         values = results["compared"][name]["values"]
         return Surety(values[TESTED.get(values["verdict"], TESTED[claimed])], values["rerun"])
+
+    return read
+
+
+def surety_of_none(names: tuple[str, ...]) -> Callable[[Results], Surety]:
+    """The same of a verdict that no comparison has an effect: one that has refutes it, and it is as sure as the surest of
+    these; where none has, all must come out again, so that the chances that one does not are added.
+    """
+
+    def read(results: Results) -> Surety:
+        found = [results["compared"][name]["values"] for name in names]
+        effects = [Surety(each[TESTED[each["verdict"]]], each["rerun"]) for each in found if each["verdict"] in EFFECTS]
+        if effects:
+            return max(effects, key=lambda each: each.rerun)
+        return Surety(max(each["p_none"] for each in found), max(0.0, 1 - sum(1 - each["rerun"] for each in found)))
 
     return read
 
@@ -74,6 +95,15 @@ def told_other_returns(results: Results) -> Values:
     return {
         "slope": slope(results, f"{DT}_shuffled"),
         "score above random play": compared(results, "local_shuffled_over_random", "difference"),
+    }
+
+
+def compared_drafts(*sweeps: int) -> dict[str, str]:
+    """What is compared after so many sweeps, two drafts at a time, by what it is called."""
+    return {
+        f"{DRAFTS[one]} less {DRAFTS[other]}, {after} sweep{'s' * (after != 1)}": f"local_leap_{one}_over_{other}_{after}"
+        for after in sweeps
+        for one, other in itertools.combinations(DRAFTS, 2)
     }
 
 
@@ -127,6 +157,28 @@ def as_well(values: Values, margin: float) -> str:
     if obeys(control) != FAILS:
         return OPEN
     return alike(difference, margin) if obeys(perceptron) == HOLDS else obeys(perceptron)
+
+
+def spent(values: Values, margin: float) -> str:
+    """Whether more sweeps change nothing, where the first one gains more than twenty points."""
+    more, first = values.values()
+    return alike(more, margin) if above(first, FIRST_SWEEP) == HOLDS else OPEN
+
+
+def none_matters(values: Values, margin: float, controls: tuple[str, ...]) -> str:
+    """Whether all values but the controls lie within the margin; one beyond it is enough to refute that. Of controls, none
+    may: where nothing differs to begin with, there is nothing to make up for.
+    """
+    if any(alike(values[name], margin) != FAILS for name in controls):
+        return OPEN
+    found = [alike(value, margin) for name, value in values.items() if name not in controls]
+    return FAILS if FAILS in found else HOLDS if all(verdict == HOLDS for verdict in found) else OPEN
+
+
+def gains_beside(values: Values, margin: float) -> str:
+    """Whether a difference lies above the margin, where the one from the control does."""
+    first, control = values.values()
+    return above(first, margin) if above(control, margin) == HOLDS else OPEN
 
 
 REGISTERED = (
@@ -234,5 +286,49 @@ REGISTERED = (
         RETURN,
         (),
         "a5",
+    ),
+    Claim(
+        "leap-one-sweep",
+        "After one visit to every position, further sweeps add nothing",
+        "solved",
+        lambda t: {
+            "eight sweeps less one": compared(t, "local_leap_random_8_over_1", "difference"),
+            "one sweep less none": compared(t, "local_leap_random_1_over_0", "difference"),
+        },
+        "difference within 5 points either way; does not hold where it lies beyond; not decided unless one sweep solves more "
+        "than 20 points above none",
+        spent,
+        SOLVED,
+        ("one sweep less none",),
+        "H6",
+        surety("local_leap_random_8_over_1", "no effect"),
+    ),
+    Claim(
+        "leap-draft-idle",
+        "Swept, it does not matter how a plan is drafted",
+        "solved",
+        lambda t: {called: compared(t, name, "difference") for called, name in compared_drafts(0, 1, 8).items()},
+        "all differences within 5 points after one sweep and after eight; does not hold where one lies beyond; not decided "
+        "unless unswept drafts differ by more than 5 points",
+        lambda v, margin: none_matters(v, margin, tuple(compared_drafts(0))),
+        SOLVED,
+        tuple(compared_drafts(0)),
+        "d1",
+        surety_of_none(tuple(compared_drafts(1, 8).values())),
+    ),
+    Claim(
+        "leap-beats-chance",
+        "A plan beats actions drawn as often as the demonstrations take them",
+        "solved",
+        lambda t: {
+            "LEAP less drawn actions": compared(t, "local_leap_over_drawn_fresh", "difference"),
+            "LEAP less uniform actions": compared(t, "local_leap_over_random_fresh", "difference"),
+        },
+        "difference above 0, its mean above 5 points; not decided unless it lies so above actions drawn uniformly, too",
+        gains_beside,
+        SOLVED,
+        ("LEAP less uniform actions",),
+        "d3",
+        surety("local_leap_over_drawn_fresh", "holds"),
     ),
 )

@@ -66,6 +66,11 @@ def share(values: dict, decimals: int = 1) -> str:
     return f"{mean}% ({low} to {high})"
 
 
+def p_value(p: float) -> str:
+    """A p-value as it is written."""
+    return "below 0.001" if p < 0.001 else fixed(p, 3)
+
+
 @functools.cache
 def results(root: Path = files.ROOT) -> dict:
     """Everything under `results/` as one tree, folders and file names as keys, as Jekyll's `site.data` has it."""
@@ -104,7 +109,7 @@ def environment(templates: Path) -> jinja2.Environment:
         autoescape=True,
         finalize=shown,
     )
-    found.filters |= {"fixed": fixed, "interval": interval, "share": share, "percent": percent}
+    found.filters |= {"fixed": fixed, "interval": interval, "share": share, "percent": percent, "p_value": p_value}
     return found
 
 
@@ -146,7 +151,12 @@ def render(name: str, data: dict, seen: set[str] | None = None) -> str:
             .render(
                 **watched,
                 runs=runs,
-                bars={"obeys": verdicts_of.OBEYS, "deaf": verdicts_of.DEAF, "percentiles": studies.PERCENTILES},
+                bars={
+                    "obeys": verdicts_of.OBEYS,
+                    "deaf": verdicts_of.DEAF,
+                    "rerun": verdicts_of.LEAST_RERUN,
+                    "percentiles": studies.PERCENTILES,
+                },
                 claims=judged,
                 provenance=provenance.rows(data),
                 renewals=provenance.renewed(data),

@@ -185,17 +185,33 @@ def paired(one: dict, other: dict, world: World) -> dict:
     return {"episodes": got.shape[1], "return": interval(got[0] - got[1]), "score": interval(scores[0] - scores[1])}
 
 
-def shared(one: dict, other: dict) -> np.ndarray:
-    """Returns (2, seed) of two evaluations, those of the seeds that both played."""
-    played = [dict(zip(values["seeds"], values["returns"], strict=True)) for values in (one, other)]
-    return np.array([[returns[seed] for seed in played[0] if seed in played[1]] for returns in played])
+def shared(one: dict, other: dict, what: str = "returns") -> np.ndarray:
+    """Returns, or what else is kept by episode, (2, seed) of two pieces of evidence, those of the seeds that both played."""
+    played = [dict(zip(values["seeds"], values[what], strict=True)) for values in (one, other)]
+    return np.array([[found[seed] for seed in played[0] if seed in played[1]] for found in played])
+
+
+def solved_more(one: dict, other: dict, smallest: float) -> dict:
+    """How much larger a share of the same episodes one solves than the other, and what that decides.
+
+    Args:
+        one, other: values of `solved` evidence. smallest: the smallest effect of interest.
+
+    Returns:
+        What `judged` tells of the differences by seed; solved: the shares of both in these episodes; won, lost: episodes that
+        one alone solves; mcnemar: p-value of these.
+    """
+    first, second = shared(one, other, "success")
+    won, lost = int((first > second).sum()), int((first < second).sum())
+    shares = {"solved": [first.mean(), second.mean()], "won": won, "lost": lost, "mcnemar": verdicts.mcnemar(won, lost)}
+    return {**judged(first - second, smallest), **shares}
 
 
 def compare(run, read: Read) -> dict:
     """The values of one comparison.
 
     Slope: over all targets, within the data's reach and beyond it. Difference: of scores, over training seeds. Paired
-    difference: over episodes. For a study's, see `obedience` and `judged`.
+    difference: over episodes. For a study's, see `obedience`, `judged` and `solved_more`.
     """
     if isinstance(run, studies.Asked):
         return obedience(run, read)
@@ -206,6 +222,9 @@ def compare(run, read: Read) -> dict:
         one, other = (read("evaluations", name) for name in (run.one, run.other))
         scores_of = find_world(one["run"]["environment"]).normalized_score(shared(one["values"], other["values"]))
         return judged(scores_of[0] - scores_of[1], run.smallest)
+    if isinstance(run, studies.SolvedEffect):
+        one, other = (read("solved", name)["values"] for name in (run.one, run.other))
+        return solved_more(one, other, run.smallest)
     if isinstance(run, runs.PairedDifference):
         one, other = (read("evaluations", name) for name in (run.one, run.other))
         return paired(one["values"], other["values"], find_world(one["run"]["environment"]))

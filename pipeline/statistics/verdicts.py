@@ -14,6 +14,7 @@ from scipy import special
 from pipeline.statistics.intervals import t_interval
 
 OBEYS, DEAF = 0.5, 0.1  # slopes of the return got over the return asked
+LEAST_RERUN = 0.9  # share of reruns that give the same verdict, below which it is withheld
 DRAWS = 2000  # resamples, by which a rerun's verdicts are told
 
 
@@ -70,6 +71,11 @@ def p_below(samples: Sequence[float], bound: float) -> float:
 def p_within(samples: Sequence[float], bound: float) -> float:
     """p-value of equivalence: against a mean that is not between -bound and bound (two one-sided tests)."""
     return max(p_above(samples, -bound), p_below(samples, bound))
+
+
+def mcnemar(won: int, lost: int) -> float:
+    """Two-sided exact p-value of pairs of which so many were won and lost (McNemar 1947); the others tell nothing."""
+    return min(1.0, 2 * float(special.bdtr(min(won, lost), won + lost, 0.5))) if won + lost else 1.0
 
 
 def holm(values: dict[str, float], claims: int) -> dict[str, float]:

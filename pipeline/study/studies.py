@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from pipeline.study import runs
 
@@ -68,6 +69,21 @@ class AblatedEvaluation(runs.Evaluation):
 
 
 @dataclass(frozen=True)
+class DraftedSolving(runs.Solving):
+    """Episodes of a level whose plans begin with a draft of some kind and are then swept, every position once a sweep."""
+
+    draft: str = "random"  # in `pipeline.methods.leap.drafts`
+    sweeps: int = 1
+
+
+@dataclass(frozen=True)
+class DrawnSolving(runs.Solving):
+    """Episodes of a level by actions drawn as often as its demonstrations take them."""
+
+    demonstrations: str = ""
+
+
+@dataclass(frozen=True)
 class Asked:
     """Whether a policy obeys: asked for the return quantiles of the log it learned from, and for more than the log's best."""
 
@@ -81,6 +97,17 @@ class Effect(runs.PairedDifference):
     """A paired difference of scores, judged by the smallest effect of interest."""
 
     smallest: float = 0.5  # points of normalised score
+
+
+@dataclass(frozen=True)
+class SolvedEffect:
+    """How much larger a share of the same episodes of a level one solves than the other, judged likewise."""
+
+    name: str
+    one: str  # each a `Solving`
+    other: str
+    smallest: float = 0.05  # of episodes
+    evaluations: ClassVar[tuple[str, ...]] = ()  # it stands on none
 
 
 @dataclass(frozen=True)
@@ -175,6 +202,30 @@ UNASKED = tuple(
 )
 CHANCE = replace(_asked, name="local_random_halfcheetah_wide", method="random_actions")  # random play, on the same seeds
 EVALUATIONS = (*(each for evaluations, _ in ASKING for each in evaluations), *ABLATIONS, *UNASKED, CHANCE)
+# LEAP on one level, told the goal, on grids that no other run has
+_leap = next(run for run in runs.PUBLISHED_SOLVINGS if run.level == "go_to_local_s8n7")
+_fresh = {"level": _leap.level, "first_seed": 1000}
+SWEEPS = (0, 1, 4, 8)
+DRAFTS = {"random": 400, "masks": 200, "left_to_right": 200}  # episodes
+PAIRS = (("random", "masks"), ("random", "left_to_right"), ("masks", "left_to_right"))
+DRAFTED = tuple(
+    DraftedSolving(
+        f"local_leap_drafted_{draft}_{sweeps}",
+        "leap_drafts",
+        checkpoint=_leap.checkpoint,
+        episodes=episodes,
+        draft=draft,
+        sweeps=sweeps,
+        **_fresh,
+    )
+    for draft, episodes in DRAFTS.items()
+    for sweeps in SWEEPS
+)
+PLANNED = replace(_leap, name="local_leap_fresh", **_fresh)  # as published
+DRAWN = DrawnSolving("local_drawn_fresh", "drawn_steps", demonstrations=f"local_bot_{_leap.level}", **_fresh)
+WANDERING = runs.Solving("local_random_fresh", "random_steps", **_fresh)
+SOLVINGS = (*DRAFTED, PLANNED, DRAWN, WANDERING)
+
 COMPARISONS = (
     *(comparison for _, comparison in ASKING),
     Effect("local_dt_halfcheetah_attention", "local_dt_halfcheetah_without_attention", _intact.name),
@@ -185,6 +236,22 @@ COMPARISONS = (
         for log, rival in ((log, f"{kind}_halfcheetah_{log}") for log in LOGS)
     ),
     Effect("local_shuffled_over_random", "local_dt_halfcheetah_shuffled_q99", CHANCE.name),
+    *(
+        SolvedEffect(
+            f"local_leap_random_{one}_over_{other}", f"local_leap_drafted_random_{one}", f"local_leap_drafted_random_{other}"
+        )
+        for one, other in ((8, 1), (1, 0))
+    ),
+    *(
+        SolvedEffect(
+            f"local_leap_{one}_over_{other}_{sweeps}",
+            f"local_leap_drafted_{one}_{sweeps}",
+            f"local_leap_drafted_{other}_{sweeps}",
+        )
+        for sweeps in (0, 1, 8)
+        for one, other in PAIRS
+    ),
+    *(SolvedEffect(f"local_leap_over_{rival}_fresh", PLANNED.name, f"local_{rival}_fresh") for rival in ("drawn", "random")),
     *(
         SlopeDifference(f"local_dt_over_rvs_{log}", f"local_dt_halfcheetah_{log}_asked", f"local_rvs_halfcheetah_{log}_asked")
         for log in LOGS
@@ -202,6 +269,7 @@ FIGURES = (
             ),
         ),
     ),
+    runs.Figure("leap_drafts", tuple(f"solved/{run.name}" for run in (*DRAFTED, DRAWN))),
 )
 BROWSER_EVALUATIONS = (
     runs.BrowserEvaluation("local_dt_halfcheetah_throttled_q50", "wide_1349"),

@@ -46,10 +46,12 @@ def test_a_sample_takes_no_longer_than_it_may():
 def test_every_shard_of_a_cheap_evaluation_is_a_piece():
     names = [piece.name for piece in check_evidence.pieces(random.Random(0))]
     for recipe in (*recipes.SOURCES["local"]["solve"].values(), *recipes.SOURCES["local"]["evaluate"].values()):
-        if recipe.run.method in check_evidence.SECONDS:
-            count = -(-recipe.run.episodes // recipe.run.shard_episodes)
+        count = -(-recipe.run.episodes // recipe.run.shard_episodes)
+        if recipe.run.method in check_evidence.SECONDS and recipe.seconds / count <= check_evidence.LONGEST:
             assert {f"{recipe.kind}/{recipe.name}, shard {index + 1} of {count}" for index in range(count)} <= set(names)
     assert len(names) == len(set(names))
+    five, fifty = (f"evaluations/local_dt_halfcheetah_{name}, shard 1 of 2" for name in ("6000", "throttled_q50"))
+    assert five in names and fifty not in names  # which takes a minute
 
 
 def test_a_shard_is_held_against_its_own_episodes(monkeypatch):

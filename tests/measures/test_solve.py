@@ -17,7 +17,7 @@ from pipeline.policies.leap import LeapPolicy, untrained
 from pipeline.policies.leap_causal import CausalPolicy
 from pipeline.policies.random_steps import RandomSteps
 from pipeline.statistics import summaries
-from pipeline.study import runs
+from pipeline.study import runs, studies
 from pipeline.worlds import levels
 
 torch.set_num_threads(1)  # other processes share the cores
@@ -95,10 +95,11 @@ def test_returns_that_mean_nothing_are_played_again(tmp_path, monkeypatch, garba
 
 def test_every_run_names_a_level_a_policy_and_a_checkpoint_that_will_be_trained():
     trained = {run.name for run in runs.LEAP_TRAININGS}
-    for run in runs.SOLVINGS:
+    every = (*runs.SOLVINGS, *studies.SOLVINGS)
+    for run in every:
         assert run.level in levels.LEVELS
         assert run.checkpoint is None or run.checkpoint in trained
-    assert len(recipes.SOLVINGS) == len(runs.SOLVINGS)
+    assert len(recipes.SOLVINGS) == len(every)
 
 
 @pytest.mark.parametrize("sampler", ["argmax", "gibbs"])

@@ -28,6 +28,9 @@ def all_of(claim: str, difference: Interval) -> dict[str, Interval]:
 GAIN, NOTHING, LOSS, UNCLEAR = about(0.2, 0.05), about(0.0, 0.02), about(-0.2, 0.05), about(0.03, 0.06)
 LAYERS = ("layer 1", "layer 2", "layer 3")
 
+UNSWEPT = dict.fromkeys(registered.compared_drafts(0), LOSS)
+SWEPT = tuple(registered.compared_drafts(1, 8))
+
 
 def heads(share: float) -> dict[str, Interval]:
     """Attention of which every head and the last layer give the same share to a pattern."""
@@ -141,6 +144,19 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
     ),
     "asking-pays-wide": (dict.fromkeys(("one", "other"), about(5, 1)), dict.fromkeys(("one", "other"), about(-5, 1))),
     "asking-beyond-idle": (dict.fromkeys(("one", "other"), about(-50, 60)), {"one": about(0, 30), "other": about(300, 60)}),
+    "leap-one-sweep": (
+        {"eight sweeps less one": about(0.01, 0.03), "one sweep less none": about(0.6, 0.05)},
+        {"eight sweeps less one": about(0.1, 0.03), "one sweep less none": about(0.6, 0.05)},
+    ),
+    # drafts that differ until they are swept; one of three that stays behind
+    "leap-draft-idle": (
+        UNSWEPT | dict.fromkeys(SWEPT, NOTHING),
+        UNSWEPT | dict.fromkeys(SWEPT, NOTHING) | {SWEPT[-1]: LOSS},
+    ),
+    "leap-beats-chance": (
+        {"LEAP less drawn actions": about(0.5, 0.06), "LEAP less uniform actions": about(0.6, 0.06)},
+        {"LEAP less drawn actions": about(0.0, 0.04), "LEAP less uniform actions": about(0.6, 0.06)},
+    ),
     "data-mean": ({"ours": about(4544), "D4RL's": about(4770)}, {"ours": about(4000), "D4RL's": about(4770)}),
     "data-narrower": ({"ours": about(170), "D4RL's": about(356)}, {"ours": about(400), "D4RL's": about(356)}),
 }
@@ -166,6 +182,9 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
         ("dt-attention-idle", "perceptrons silenced", about(-4, 1)),  # silencing anything costs nothing
         ("dt-one-step-obeys", "all twenty", about(0.4, 0.3)),  # there is nothing to lose
         ("rvs-obeys", "returns shuffled", about(0.9, 0.1)),
+        ("leap-one-sweep", "one sweep less none", about(0.2, 0.05)),  # the first sweep does not do enough to be told
+        ("leap-draft-idle", "all masks less left to right, 0 sweeps", NOTHING),  # drafts are alike to begin with
+        ("leap-beats-chance", "LEAP less uniform actions", about(0.04, 0.03)),
     ],
 )
 def test_a_registered_claim_is_not_decided_where_its_control_fails(name, control, value):
@@ -179,6 +198,33 @@ def test_a_perceptron_that_obeys_by_less_than_the_transformer_does_not_obey_as_w
     claim, (evidence, _) = CLAIMS["rvs-obeys"], MADE_UP["rvs-obeys"]
     assert claim.judge({**evidence, "DT less perceptron": about(0.3, 0.05)}, claim.margin) == FAILS
     assert claim.judge({**evidence, "perceptron": about(0.4, 0.3)}, claim.margin) == OPEN
+
+
+def test_one_draft_that_stays_behind_refutes_that_none_matters_and_one_that_may_leaves_it_open():
+    claim = CLAIMS["leap-draft-idle"]
+    alike = UNSWEPT | dict.fromkeys(SWEPT, NOTHING)
+    for name in SWEPT:
+        assert claim.judge(alike | {name: GAIN}, claim.margin) == FAILS
+        assert claim.judge(alike | {name: UNCLEAR}, claim.margin) == OPEN
+        assert claim.judge(alike | dict.fromkeys(SWEPT, UNCLEAR) | {name: GAIN}, claim.margin) == FAILS
+    assert len(SWEPT) == 6 and set(UNSWEPT) == set(claim.controls)
+    assert registered.compared_drafts(1)["random less all masks, 1 sweep"] == "local_leap_random_over_masks_1"
+
+
+def test_that_nothing_differs_is_as_sure_as_all_its_parts_and_that_something_does_as_the_surest_that_does():
+    def read(*found):
+        known = {
+            name: {"values": {"verdict": verdict, "p_more": 0.01, "p_less": 0.02, "p_none": p, "rerun": rerun}}
+            for name, verdict, p, rerun in found
+        }
+        return registered.surety_of_none(tuple(known))({"compared": known})
+
+    nothing = ("a", "no effect", 0.01, 0.97), ("b", "no effect", 0.03, 0.95)
+    assert read(*nothing) == pytest.approx((0.03, 0.92))
+    assert read(*nothing, ("c", "refuted", 1.0, 0.6)) == (0.02, 0.6)
+    assert read(*nothing, ("c", "refuted", 1.0, 0.6), ("d", "holds", 1.0, 0.9)) == (0.01, 0.9)
+    assert read(*nothing, ("c", "undecided", 0.4, 0.5)) == pytest.approx((0.4, 0.42))
+    assert read(*[(name, "undecided", 0.4, 0.5) for name in "abc"]).rerun == 0.0
 
 
 def test_a_gain_that_may_be_is_neither_none_nor_one():
@@ -249,7 +295,7 @@ def test_the_rows_of_registered_claims_are_as_they_were_when_they_were_fixed():
 
 
 def test_a_p_value_is_written_with_three_decimals_from_a_thousandth_up():
-    assert [claims.said(p) for p in (0.0009, 0.001, 0.0414)] == ["below 0.001", "0.001", "0.041"]
+    assert [tabulate.p_value(p) for p in (0.0009, 0.001, 0.0414)] == ["below 0.001", "0.001", "0.041"]
 
 
 def test_what_is_a_control_is_told_as_one():

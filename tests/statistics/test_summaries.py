@@ -204,6 +204,17 @@ def test_an_effect_is_a_difference_of_scores_by_seed_that_is_judged():
     assert compare(studies.Effect("toy", "intact", "without"), read)["verdict"] == "holds"
 
 
+def test_how_much_more_one_solves_is_judged_by_the_episodes_that_both_played():
+    known = {"one": ([1000, 1001, 1002, 1003, 1004], [1, 1, 0, 1, 0]), "other": ([1001, 1000, 1003, 1002], [0, 0, 1, 1])}
+    read = lambda kind, name: {"values": dict(zip(("seeds", "success"), known[name], strict=True)), "kind": kind}  # noqa: E731
+    found = compare(studies.SolvedEffect("toy", "one", "other"), read)
+    # by seed 1, 1, -1 and 0: mean 1/4, sd sqrt((3 - 4/16) / 3)
+    assert found["difference"] == about(0.25, 3.182446 * np.sqrt(2.75 / 3) / 2)
+    assert (found["seeds"], found["smallest"], found["verdict"]) == (4, 0.05, "undecided")
+    assert (found["solved"], found["won"], found["lost"]) == ([0.75, 0.5], 2, 1)
+    assert found["mcnemar"] == 1.0  # twice the chance of at most one of three
+
+
 def test_how_much_more_one_obeys_is_judged_by_the_differences_of_slopes():
     known = {"one": [0.8, 1.0, 0.9], "other": [0.79, 1.0, 0.91]}
     found = compare(studies.SlopeDifference("toy", "one", "other"), lambda kind, name: {"values": {"slopes": known[name]}})

@@ -84,3 +84,9 @@ def test_holm_multiplies_the_smallest_by_all_claims_and_never_falls():
     found = verdicts.holm({"b": 0.02, "a": 0.001, "c": 0.021}, 6)
     assert found == pytest.approx({"a": 0.006, "b": 0.1, "c": 0.1})
     assert verdicts.holm({"a": 0.4}, 6) == {"a": 1.0}
+
+
+def test_pairs_that_differ_have_an_exact_p_value_whichever_way_they_differ():
+    assert verdicts.mcnemar(9, 1) == verdicts.mcnemar(1, 9) == pytest.approx(2 * (1 + 10) / 2**10)
+    assert verdicts.mcnemar(5, 0) == pytest.approx(2 / 2**5)
+    assert verdicts.mcnemar(3, 3) == verdicts.mcnemar(0, 0) == 1.0
