@@ -162,6 +162,21 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
 }
 
 
+def test_an_interval_seen_from_a_bar_is_shifted_and_keeps_what_it_counts():
+    seen = Interval(5.0, 4.0, 7.0, 12, "trainings").over_bar(2.0)
+    assert seen == Interval(3.0, 2.0, 5.0, 12, "trainings")
+
+
+def test_shares_of_the_same_episodes_are_compared_pair_by_pair():
+    # differences 1, 0, 0 and 1: mean 1/2, sd sqrt(1/3)
+    found = predicates.paired_shares([1, 1, 0, 1], [0, 1, 0, 0])
+    half = 3.182446 * (1 / 3) ** 0.5 / 2
+    assert (found.mean, found.n, found.over) == (0.5, 4, "pairs of episodes")
+    assert (found.low, found.high) == (pytest.approx(0.5 - half), pytest.approx(0.5 + half))
+    with pytest.raises(ValueError):
+        predicates.paired_shares([1, 1], [1])
+
+
 def test_every_claim_has_evidence_made_up_for_it():
     assert MADE_UP.keys() == CLAIMS.keys() and len(CLAIMS) == len(claims.CLAIMS)
 
