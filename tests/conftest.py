@@ -1,12 +1,43 @@
-"""What several tests share: a toy of the whole project, its road gone once."""
+"""What several tests share: a toy of the whole project, its road gone once; the post, built once; a browser.
+
+pytest may run in several processes (`-n 2`): what takes long is then made by the first that needs it, and used by all.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # of torch: workers, and the processes that tests start, are at work side by side
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests import toy as toys
-from tests.page.test_site import CHROMIUM_FLAGS, ROOT, build, served
+from tests.page.test_site import CHROMIUM_FLAGS, ROOT, SAMPLE, build, served, write_sample
+
+# Files whose tests take longest, longest first: files are given to workers one by one, and what comes last should be short.
+LONGEST = ()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.relative_to(ROOT / "tests").as_posix(), len(ranks)))
+
+
+def once(tmp_path_factory, name: str, make: Callable[[Path], object]) -> Path:
+    """A new folder filled by `make`: by the first of pytest's processes that asks for it, while the others wait."""
+    place = tmp_path_factory.getbasetemp()
+    place = place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
+    folder, whole = place / name, place / f"{name}.whole"
+    with FileLock(place / f"{name}.lock"):
+        if not whole.exists():
+            folder.mkdir()
+            make(folder)
+            whole.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -15,10 +46,13 @@ def toy(tmp_path_factory) -> toys.Toy:
 
     Shared by the whole session: read it, and change only a copy (`toy.copy(tmp_path)`, or the fixture `own_toy`).
     """
-    made = toys.build(tmp_path_factory.mktemp("toy"))
-    made.make("train")
-    made.make("-n", "2")
-    return made
+
+    def make(folder: Path) -> None:
+        made = toys.build(folder)
+        made.make("train")
+        made.make()
+
+    return toys.Toy(once(tmp_path_factory, "toy", make))
 
 
 @pytest.fixture
@@ -45,5 +79,16 @@ def browser():
 @pytest.fixture(scope="session")
 def post(tmp_path_factory):
     """Build and serve the post of this repository."""
-    with served(build(ROOT, tmp_path_factory.mktemp("post") / "site")) as site:
+    with served(once(tmp_path_factory, "post", lambda folder: build(ROOT, folder / "site")) / "site") as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory):
+    """Build a small page that uses every include and filter."""
+
+    def make(folder: Path) -> None:
+        (folder / "source").mkdir()
+        build(write_sample(folder / "source", SAMPLE), folder / "site")
+
+    return once(tmp_path_factory, "sample", make) / "site"

@@ -367,7 +367,7 @@ def differences(one, other):
     return sorted(names - set(same))
 
 
-# ---- fixtures ----
+# ---- the sample ----
 
 
 def write_sample(source, text):
@@ -398,12 +398,6 @@ def write_sample(source, text):
     (source / "results/measured/run_a.json").write_text(json.dumps(measured))
     (source / "results/numbers.json").write_text(json.dumps({"values": {"large": -12345.678, "text": "1e-05"}}))
     return source
-
-
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory):
-    """Build a small page that uses every include and filter."""
-    return build(write_sample(tmp_path_factory.mktemp("sample"), SAMPLE), tmp_path_factory.mktemp("built") / "site")
 
 
 # ---- the post ----
