@@ -6,6 +6,7 @@ pytest may run in several processes (`-n 2`): what takes long is then made by th
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # of torch: workers, and the processes that tests start, are at work side by side
+os.environ |= dict.fromkeys(("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"), "600")  # seconds; a busy machine is no lost hub
 
 import shutil
 from collections.abc import Callable
@@ -13,9 +14,16 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 from tests import toy as toys
-from tests.page.test_site import CHROMIUM_FLAGS, ROOT, SAMPLE, build, served, write_sample
+from tests.page.test_site import CHROMIUM_FLAGS, PATIENCE, ROOT, SAMPLE, build, served, write_sample
+
+# No example fails by how long it takes; what the fixtures of a function made serves all of its examples.
+settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("unhurried")
 
 # Files whose tests take longest, longest first: files are given to workers one by one, and what comes last should be short.
 LONGEST = ()
@@ -71,7 +79,7 @@ def browser():
     path = shutil.which("chromium")
     assert path, "chromium is not installed: `apt install chromium`."
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS, timeout=PATIENCE)
         yield chromium
         chromium.close()
 

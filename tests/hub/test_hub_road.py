@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+from collections.abc import Iterator
 
 import pytest
 
@@ -61,18 +62,19 @@ def surroundings(toy, endpoint: str, **more: str) -> dict[str, str]:
     return toy.environment(**names, **more)
 
 
-def nowhere() -> str:
-    """An address where nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """An address where nothing listens, nor can, as long as the test runs."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def sha256(toy, checkpoint: str) -> str:
     return files.sha256(toy.root / "checkpoints" / checkpoint / "model.safetensors")
 
 
-def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served):
+def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served, nowhere):
     usual = surroundings(road, served.endpoint)
     toys.assert_one_sentence(
         road.run("pipeline.measures.evaluate", "dt-halfcheetah-6000", "--source", "hub", env=usual),
@@ -111,22 +113,22 @@ def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served):
     assert road.leftovers() == []
 
     served.requests.clear()
-    again = road.run("doit", "source=hub", env=surroundings(road, nowhere()))
+    again = road.run("doit", "source=hub", env=surroundings(road, nowhere))
     assert again.returncode == 0, again.stdout + again.stderr
     assert not [line for line in again.stdout.splitlines() if line.startswith(".  ") and line != ".  plan"]
     assert served.requests == [], "the second time nothing is asked of anybody"
 
 
-def test_offline_with_an_empty_cache_says_which_command_fills_it(road, served):
+def test_offline_with_an_empty_cache_says_which_command_fills_it(road, served, nowhere):
     for path in (road.root / "checkpoints" / "hub_dt_halfcheetah").iterdir():
         path.unlink()
-    offline = surroundings(road, nowhere(), HF_HUB_OFFLINE="1") | {"HF_HOME": str(road.root / "nothing")}
+    offline = surroundings(road, nowhere, HF_HUB_OFFLINE="1") | {"HF_HOME": str(road.root / "nothing")}
     done = road.run("pipeline.measures.evaluate", "hub_dt_halfcheetah_6000", env=offline)
     toys.assert_one_sentence(done, "HF_HUB_OFFLINE is set", "`python -m pipeline.fetch_checkpoint hub_dt_halfcheetah`")
 
 
-def test_offline_with_a_filled_cache_a_lost_checkpoint_comes_back(road, served):
-    offline = surroundings(road, nowhere(), HF_HUB_OFFLINE="1")
+def test_offline_with_a_filled_cache_a_lost_checkpoint_comes_back(road, served, nowhere):
+    offline = surroundings(road, nowhere, HF_HUB_OFFLINE="1")
     served.requests.clear()
     done = road.run("pipeline.measures.evaluate", "hub_dt_halfcheetah_6000", env=offline)
     assert done.returncode == 0, done.stderr

@@ -30,6 +30,7 @@ ROOT = files.ROOT
 BASEURL = re.search(r"^baseurl: (\S+)", (ROOT / "_config.yml").read_text(encoding="utf-8"), re.MULTILINE)[1]
 WIDTHS = (320, 360, 768, 1024, 1440)
 PUBLISHED = {"index.html", "appendix", "404.html", "feed.xml", "sitemap.xml", "assets", "images", "results"}
+PATIENCE = 600_000  # milliseconds after which what was waited for has failed to come, however busy the machine
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -106,7 +107,7 @@ def run_jekyll(source, destination, into=None):
     shutil.copy(ROOT / "Gemfile", gemfile)
     command = ["bundle", "exec", "jekyll", "build", "-s", str(source), "-d", str(into or destination)]
     environment = {**os.environ, "BUNDLE_GEMFILE": str(gemfile), "LANG": "C.UTF-8"}
-    return subprocess.run(command, cwd=gemfile.parent, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=gemfile.parent, env=environment, capture_output=True, text=True)
 
 
 def build(source, destination):
@@ -143,6 +144,7 @@ def served(directory):
 def opened(site, browser, address=None, **options):
     """Open a page, wait until it has settled, and yield it with the lists of its console messages and responses."""
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     messages, responses = [], []
     page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
@@ -156,8 +158,10 @@ def opened(site, browser, address=None, **options):
             page.evaluate(
                 "Promise.all([document.fonts.ready, ...[...document.images].map((image) => image.decode().catch(() => {}))])"
             )
-        else:  # promises do not settle there
-            page.wait_for_load_state("networkidle")
+        else:  # promises do not settle there; to be laid out, a page asks for its fonts
+            page.evaluate("document.body.offsetHeight")
+            while page.evaluate("[...document.fonts].some((font) => font.status == 'loading')"):
+                page.wait_for_timeout(20)
         yield page, messages, responses
     finally:
         context.close()
