@@ -26,13 +26,27 @@ settings.register_profile(
 settings.load_profile("unhurried")
 
 # Files whose tests take longest, longest first: files are given to workers one by one, and what comes last should be short.
-LONGEST = ()
+LONGEST = (
+    "page/test_site.py",
+    "evidence/test_lies.py",
+    "graph/test_renewal.py",
+    "hub/test_hub_road.py",
+    "wheel/test_page.py",
+    "evidence/test_crashes.py",
+    "wheel/test_drivers.py",
+    "graph/test_road.py",
+    "methods/test_planning.py",
+    "methods/test_trajectory_training.py",
+    "methods/test_trajectory_transformer.py",
+    "graph/test_check_evidence.py",
+    "evidence/test_fingerprints.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first."""
     ranks = {name: rank for rank, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: ranks.get(item.path.relative_to(ROOT / "tests").as_posix(), len(ranks)))
+    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0].removeprefix("tests/"), len(ranks)))
 
 
 def once(tmp_path_factory, name: str, make: Callable[[Path], object]) -> Path:

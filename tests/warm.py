@@ -3,7 +3,7 @@
 To import torch and transformers takes seconds, which is most of what a test of one verb of a toy takes. What runs here is what
 `python -m` would run: folder, arguments, variables and streams are its own, and nothing but libraries has been imported. What
 it starts with `python -m` in turn, doit's tasks for one, begins in the same way. Variables that libraries read when they are
-imported come too late: whoever sets such, or wants to kill what runs, starts a process of the usual kind.
+imported come too late: whoever sets such has a server of its own, and whoever kills what runs a process of the usual kind.
 """
 
 from __future__ import annotations
@@ -80,12 +80,12 @@ def is_library(module) -> bool:
 
 
 class Server:
-    """A process that has imported the libraries, from the first use on."""
+    """A process that has imported the libraries, with these variables or this process's own."""
 
-    def __init__(self):
+    def __init__(self, environment: dict[str, str] | None = None):
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         words = [sys.executable, __file__, str(theirs.fileno())]
-        self.process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(words, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
 
     def run(self, words: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:

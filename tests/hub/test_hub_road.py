@@ -3,7 +3,8 @@
 import json
 import shutil
 import socket
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,7 +12,7 @@ from pipeline import files
 from pipeline.evidence import checkpoints
 from pipeline.show.tabulate import interval
 from pipeline.study import runs
-from tests import small_hub
+from tests import small_hub, warm
 from tests import toy as toys
 from tests.page.test_site import build
 
@@ -62,6 +63,15 @@ def surroundings(toy, endpoint: str, **more: str) -> dict[str, str]:
     return toy.environment(**names, **more)
 
 
+@pytest.fixture(scope="module")
+def online(road, served) -> Iterator[Callable[..., subprocess.CompletedProcess]]:
+    """Runs `python -m <words>` in the toy, with the small hub in the place of the world's."""
+    variables = surroundings(road, served.endpoint)
+    server = warm.Server(variables)
+    yield lambda *words: server.run(list(words), road.root, variables)
+    server.close()
+
+
 @pytest.fixture
 def nowhere() -> Iterator[str]:
     """An address where nothing listens, nor can, as long as the test runs."""
@@ -74,21 +84,18 @@ def sha256(toy, checkpoint: str) -> str:
     return files.sha256(toy.root / "checkpoints" / checkpoint / "model.safetensors")
 
 
-def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served, nowhere):
-    usual = surroundings(road, served.endpoint)
+def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served, online, nowhere):
     toys.assert_one_sentence(
-        road.run("pipeline.measures.evaluate", "dt-halfcheetah-6000", "--source", "hub", env=usual),
-        "hub.lock",
-        "`make lock-hub`",
+        online("pipeline.measures.evaluate", "dt-halfcheetah-6000", "--source", "hub"), "hub.lock", "`make lock-hub`"
     )
-    done = road.run("doit", "-n", "2", "source=hub", env=usual)
+    done = online("doit", "source=hub")
     assert done.returncode and "`make lock-hub`" in done.stdout + done.stderr and served.requests == []
-    done = road.run("pipeline.hub.lock_hub", env=usual)
+    done = online("pipeline.hub.lock_hub")
     assert done.returncode == 0, done.stderr
     lock = json.loads((road.root / "hub.lock").read_text(encoding="utf-8"))
     assert lock["checkpoints"] == {name: served.entry(name) for name in (DT.repository, TT.repository)}
 
-    done = road.run("doit", "-n", "2", "source=hub", env=usual)
+    done = online("doit", "source=hub")
     assert done.returncode == 0, done.stdout + done.stderr
     found = {path.relative_to(road.root / "results").as_posix() for path in (road.root / "results").rglob("hub_*.json")}
     assert found == {
@@ -141,8 +148,8 @@ def test_an_unknown_source_is_one_sentence(road):
     assert "Traceback" not in done.stderr
 
 
-def test_reproduction_from_the_hub_makes_its_evidence_again(road, served):
-    done = road.run("pipeline.graph.reproduce", "--source", "hub", env=surroundings(road, served.endpoint))
+def test_reproduction_from_the_hub_makes_its_evidence_again(road, online):
+    done = online("pipeline.graph.reproduce", "--source", "hub")
     assert done.returncode == 0, done.stdout + done.stderr
     verdicts = json.loads((road.root / "build/reproduce/verdict.json").read_text(encoding="utf-8"))
     found = {entry["result"]: entry["verdict"] for entry in verdicts}
