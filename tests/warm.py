@@ -70,7 +70,9 @@ def prepare(words: list[str], environment: dict[str, str] | None) -> None:
         os.environ.update(environment)
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     tempfile.tempdir = None
-    sys.argv, sys.path[0] = list(words), os.getcwd()
+    atexit._clear()  # what the process that this one comes from wants done at its end, that one does
+    more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.argv, sys.path[:1] = list(words), [os.getcwd(), *filter(None, more)]
 
 
 def is_library(module) -> bool:
@@ -88,8 +90,9 @@ class Server:
         self.process = subprocess.Popen(words, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
 
-    def run(self, words: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
-        """Run `python -m <words>` in a folder to its end, whatever that is."""
+    def run(self, words: list[str], folder: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess:
+        """Run `python -m <words>` in a folder, with these variables or this process's own, to its end, whatever that is."""
+        environment = dict(os.environ) if environment is None else environment
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
             told = json.dumps({"words": words, "folder": str(folder), "environment": environment}).encode()
             socket.send_fds(self.ours, [told], [out.fileno(), error.fileno()])
