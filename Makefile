@@ -14,10 +14,10 @@ site: setup ## what is stale, then the page (about a minute on a fresh clone, se
 serve: site ## preview at http://127.0.0.1:4000
 	bundle exec jekyll serve --skip-initial-build --no-watch
 
-test: setup ## ruff and pytest (minutes)
+test: setup ## ruff, and pytest in two processes, a file of tests at a time (minutes)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 renew: setup ## evidence stale because of source alone, where today's code is shown to make the same (minutes)
 	$(PYTHON) -m pipeline renew

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import DecisionTransformerModel
@@ -31,7 +31,7 @@ from pipeline.worlds.world import HALFCHEETAH
 from tests.toy import Toy, assert_one_sentence, without_privilege
 
 COUNT, STEPS = 3, 4
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=25)
 
 
 def sentence(error: BaseException) -> str:

@@ -211,12 +211,12 @@ def test_a_missing_file_is_an_error_that_names_the_cure(tmp_path):
         records.read(tmp_path / "nothing.json")
 
 
-@pytest.mark.parametrize("registry", recipes.SOURCES["local"].values(), ids=recipes.SOURCES["local"])
-def test_every_result_in_the_repository_is_whole(registry):
-    for recipe in registry.values():
-        content = records.read(recipe.path())
-        assert records.sealed(content) == content["made"]["sha256"], recipe.name
-        assert content["run"] == records.fields(recipe.run), recipe.name
+def test_every_result_in_the_repository_is_whole():
+    ours = [recipe for registry in recipes.SOURCES["local"].values() for recipe in registry.values()]
+    contents = [(recipe, records.read(recipe.path())) for recipe in ours]
+    assert len(ours) > 150
+    assert [recipe.path() for recipe, content in contents if records.sealed(content) != content["made"]["sha256"]] == []
+    assert [recipe.path() for recipe, content in contents if content["run"] != records.fields(recipe.run)] == []
 
 
 def test_every_result_that_doit_makes_is_current():

@@ -30,6 +30,7 @@ ROOT = files.ROOT
 BASEURL = re.search(r"^baseurl: (\S+)", (ROOT / "_config.yml").read_text(encoding="utf-8"), re.MULTILINE)[1]
 WIDTHS = (320, 360, 768, 1024, 1440)
 PUBLISHED = {"index.html", "appendix", "404.html", "feed.xml", "sitemap.xml", "assets", "images", "results"}
+PATIENCE = 600_000  # milliseconds after which what was waited for has failed to come, however busy the machine
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -106,7 +107,7 @@ def run_jekyll(source, destination, into=None):
     shutil.copy(ROOT / "Gemfile", gemfile)
     command = ["bundle", "exec", "jekyll", "build", "-s", str(source), "-d", str(into or destination)]
     environment = {**os.environ, "BUNDLE_GEMFILE": str(gemfile), "LANG": "C.UTF-8"}
-    return subprocess.run(command, cwd=gemfile.parent, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=gemfile.parent, env=environment, capture_output=True, text=True)
 
 
 def build(source, destination):
@@ -143,6 +144,7 @@ def served(directory):
 def opened(site, browser, address=None, **options):
     """Open a page, wait until it has settled, and yield it with the lists of its console messages and responses."""
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     messages, responses = [], []
     page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
@@ -156,11 +158,22 @@ def opened(site, browser, address=None, **options):
             page.evaluate(
                 "Promise.all([document.fonts.ready, ...[...document.images].map((image) => image.decode().catch(() => {}))])"
             )
-        else:  # promises do not settle there
-            page.wait_for_load_state("networkidle")
+        else:  # promises do not settle there; to be laid out, a page asks for its fonts
+            page.evaluate("document.body.offsetHeight")
+            while page.evaluate("[...document.fonts].some((font) => font.status == 'loading')"):
+                page.wait_for_timeout(20)
         yield page, messages, responses
     finally:
         context.close()
+
+
+def until(page, script, comes):
+    """Ask a page until what it answers is what comes, and return it; playwright's own waiting needs what the policy forbids."""
+    for _ in range(PATIENCE // 20):
+        if comes(found := page.evaluate(script)):
+            return found
+        page.wait_for_timeout(20)
+    raise AssertionError(f"{script} still gives {found}")
 
 
 # ---- the checks ----
@@ -367,7 +380,7 @@ def differences(one, other):
     return sorted(names - set(same))
 
 
-# ---- fixtures ----
+# ---- the sample ----
 
 
 def write_sample(source, text):
@@ -398,12 +411,6 @@ def write_sample(source, text):
     (source / "results/measured/run_a.json").write_text(json.dumps(measured))
     (source / "results/numbers.json").write_text(json.dumps({"values": {"large": -12345.678, "text": "1e-05"}}))
     return source
-
-
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory):
-    """Build a small page that uses every include and filter."""
-    return build(write_sample(tmp_path_factory.mktemp("sample"), SAMPLE), tmp_path_factory.mktemp("built") / "site")
 
 
 # ---- the post ----
@@ -540,25 +547,28 @@ def test_a_number_that_is_touched_opens_its_drawer_and_escape_leads_back(post, b
         else:
             number.focus()
             page.keyboard.press("Enter")
-        seen = page.evaluate(DRAWER)
+        seen = until(page, DRAWER, bool)  # a tap becomes a click in another process
         assert f"#{seen['id']}" == number.get_attribute("href") and seen["focus"] and "made by" in seen["text"]
         box = seen["box"]
         assert box["left"] >= 0 and box["right"] <= width and box["top"] >= 0 and box["bottom"] <= 740
         page.keyboard.press("Escape")
-        assert page.evaluate(DRAWER) is None
+        until(page, DRAWER, lambda found: found is None)
         assert page.evaluate("document.activeElement.classList.contains('number')")
         assert messages == []
 
 
 def test_without_javascript_a_number_leads_to_its_drawer_and_back(post, browser):
+    from playwright.sync_api import expect
+
     with opened(post, browser, java_script_enabled=False) as (page, _, _):
         number = page.locator(NUMBER).first
         drawer = page.locator(number.get_attribute("href"))
         assert not drawer.is_visible()
         number.click()
-        assert drawer.is_visible() and "made by" in drawer.text_content()
+        expect(drawer).to_be_visible(timeout=PATIENCE)
+        assert "made by" in drawer.text_content()
         drawer.locator(".close").click()
-        assert not drawer.is_visible()
+        expect(drawer).to_be_hidden(timeout=PATIENCE)
 
 
 def test_an_open_drawer_gives_axe_no_cause_for_complaint(post, browser):

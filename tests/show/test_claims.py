@@ -181,11 +181,9 @@ def test_every_claim_has_evidence_made_up_for_it():
     assert MADE_UP.keys() == CLAIMS.keys() and len(CLAIMS) == len(claims.CLAIMS)
 
 
-@pytest.mark.parametrize("name", MADE_UP)
-def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refutes_it(name):
-    claim, (fulfilled, refuted) = CLAIMS[name], MADE_UP[name]
-    assert claim.judge(fulfilled, claim.margin) == HOLDS
-    assert claim.judge(refuted, claim.margin) == FAILS
+def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refutes_it():
+    verdicts = {name: [CLAIMS[name].judge(made_up, CLAIMS[name].margin) for made_up in MADE_UP[name]] for name in MADE_UP}
+    assert {name: given for name, given in verdicts.items() if given != [HOLDS, FAILS]} == {}
 
 
 @pytest.mark.parametrize(
