@@ -150,9 +150,13 @@ export class Track {
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.fillStyle = palette.link;
+    context.strokeStyle = palette.paper;
+    context.lineWidth = 4;
     keys.forEach((key, joint) => {
       const [left, top] = this.at(pose[4 * CAPSULES + 2 * joint], pose[4 * CAPSULES + 2 * joint + 1]);
-      context.fillText(key, left + (joint < JOINTS / 2 ? -20 : 20), top);
+      const beside = left + (joint < JOINTS / 2 ? -20 : 20);
+      context.strokeText(key, beside, top); // legible before a limb too
+      context.fillText(key, beside, top);
     });
   }
 

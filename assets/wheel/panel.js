@@ -7,6 +7,7 @@ const DRIVERS = ["dt_0", "dt_12000", "wide_0", "wide_4714"]; // of each lane, be
 const BEGIN_WITH = 2, YOURS = 1; // lanes; the lane that the reader takes
 const KEYS = [..."ASDJKL"]; // hind thigh, shin, foot; fore thigh, shin, foot
 const NO_MODULES = "This browser starts no module workers, in which the simulator and the models run.";
+const NO_FILE = "It cannot run here: assets/wheel/worker.js, or a module that it imports, could not be loaded.";
 
 /** Numbers as the page writes them: a true minus sign, none before a zero, thin spaces between thousands from 10 000 up. */
 function written(number, digits = 0) {
@@ -116,11 +117,12 @@ class Panel {
 
   /** Start the worker; resolves when the cheetahs stand on their tracks. */
   load(progress) {
-    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    let understood = false; // a browser without module workers does not look at the type
+    this.worker = new Worker(new URL("./worker.js", import.meta.url), { get type() { understood = true; return "module"; } });
     return new Promise((resolve, reject) => {
       this.worker.onerror = (event) => {
         event.preventDefault();
-        reject(NO_MODULES);
+        reject(understood ? NO_FILE : NO_MODULES);
       };
       this.worker.onmessage = ({ data }) => {
         this.worker.onerror = null;

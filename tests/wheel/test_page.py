@@ -398,13 +398,14 @@ def test_a_browser_that_lacks_something_is_told_so_in_a_sentence(words, offer):
 
 def test_a_missing_file_is_told_in_a_sentence_and_a_driver_that_cannot_be_loaded_leaves_the_others_running(post, browser):
     with asked(post, browser) as (page, _, _):
-        missing = "**/half_cheetah.xml"
-        page.context.route(missing, lambda route: route.fulfill(status=404))
-        page.click(".wheel-offer button")
-        expect(page.locator(".wheel-offer [role=status]")).to_contain_text(
-            "half_cheetah.xml could not be loaded (404).", timeout=PATIENCE
-        )
-        page.context.unroute(missing)
+        for file, words in (
+            ("half_cheetah.xml", "half_cheetah.xml could not be loaded (404)."),
+            ("drivers.js", "a module that it imports"),
+        ):
+            page.context.route(f"**/{file}", lambda route: route.fulfill(status=404))
+            page.click(".wheel-offer button")
+            expect(page.locator(".wheel-offer [role=status]")).to_contain_text(words, timeout=PATIENCE)
+            page.context.unroute(f"**/{file}")
         page.click(".wheel-offer button")
         state(page, "running")
         page.context.route("**/local_bc_halfcheetah_s0/*", lambda route: route.fulfill(status=404))
