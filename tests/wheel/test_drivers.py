@@ -259,6 +259,15 @@ def test_a_trajectory_transformers_plans_are_pythons_token_for_token(driver, nam
     assert len(told) == 20 and ask("plans", driver=driver, contexts=told) == expected
 
 
+# ---- times ----
+
+
+@pytest.mark.parametrize(("driver", "bar"), [("dt_6000", 5), ("bc", 1), ("td3bc", 1), ("tt_greedy", 20), ("tt_1", 50)])
+def test_an_action_fits_into_the_robots_period(driver, bar):
+    # three times the bar: processor time of the same code was up to 1.8 times as long on a host with much else to do
+    assert ask("times", driver=driver, steps=20) <= 3 * bar
+
+
 # ---- scores, and what they were played by ----
 
 
