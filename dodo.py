@@ -32,7 +32,19 @@ if asked in FORGETFUL:
         "name the tasks to run (`doit list`), or delete what is to be made again below results/"
     )
 
-COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "list_conditionals", "walk", "wheel"]
+COMPUTING = [
+    "evaluate",
+    "pool",
+    "compare",
+    "attend",
+    "roll_out",
+    "imagine",
+    "solve",
+    "refine",
+    "list_conditionals",
+    "walk",
+    "wheel",
+]
 
 SOURCE = get_var("source", "local") or "local"  # `doit source=hub`: the published checkpoints in place of those trained here
 if SOURCE not in recipes.SOURCES:

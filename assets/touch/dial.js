@@ -19,6 +19,9 @@ export function swarm(places, radius) {
   return offsets;
 }
 
+const CAPTION = `Every dot is an episode; below them their mean with its 95% t-interval, over episodes of one trained model. Bars: the returns of the log that the
+  model learned from. The runner: seconds 2 to 6 of the first episode.`;
+
 class Dial {
   constructor() {
     this.chosen = { narrow: 0, wide: 3 };
@@ -122,7 +125,7 @@ class Dial {
 /** Put the dial in the place of its picture. @param {HTMLElement} figure of _includes/figure.html */
 export async function start(figure) {
   const dial = new Dial();
-  await seat(figure, dial.panel, (width) => dial.draw(width));
+  await seat(figure, dial.panel, CAPTION, (width) => dial.draw(width));
   const seen = new IntersectionObserver(([{ isIntersecting }]) => {
     if (!isIntersecting) return;
     seen.disconnect();

@@ -16,6 +16,9 @@ const GROUPS = [
   ["all but the latest state", null, "all_but_latest_state_swapped", (token) => token !== TOKENS - 1],
 ];
 
+const CAPTION = `Left: attention that state tokens, where actions are predicted, give to each type of token; to single tokens, that the acting token gives.
+  Dotted: uniform attention under the causal mask. Right: how far the action moves, root mean square of six torques, on a logarithmic axis. Lines: 95% t-intervals over ${data.contexts} contexts.`;
+
 class Heed {
   constructor() {
     Object.assign(this, { layer: 1, model: "trained", guess: null, swapped: null });
@@ -131,5 +134,5 @@ class Heed {
 /** Put the question in the place of its picture. @param {HTMLElement} figure of _includes/figure.html */
 export async function start(figure) {
   const heed = new Heed();
-  await seat(figure, heed.panel, (width) => heed.draw(width));
+  await seat(figure, heed.panel, CAPTION, (width) => heed.draw(width));
 }

@@ -44,8 +44,11 @@ export function choice(label, names, chosen, choose) {
   return make("div.touch-choice", { role: "group", "aria-label": label }, make("span", {}, label), ...buttons);
 }
 
-/** Put a panel into its figure in the place of the picture, once its style sheet is there. */
-export async function seat(figure, panel, redraw) {
+/**
+ * Put a panel into its figure in the place of the picture and of what its caption says of it, once the style sheet is there.
+ * @param {(width: number) => void} redraw called whenever the panel has another width
+ */
+export async function seat(figure, panel, caption, redraw) {
   const address = new URL("touch.css", import.meta.url).href;
   if (!document.querySelector(`link[href="${address}"]`)) {
     const link = make("link", { rel: "stylesheet", href: address });
@@ -55,6 +58,7 @@ export async function seat(figure, panel, redraw) {
     });
   }
   figure.prepend(panel);
+  figure.querySelector(".still").after(make("span.touch-caption", {}, caption, " ", make("a", { href: figure.querySelector(".card").href }, "still picture")));
   figure.classList.add("touched");
   let width = 0;
   new ResizeObserver(() => {
