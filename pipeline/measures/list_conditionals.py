@@ -48,7 +48,7 @@ def energies(listed: np.ndarray) -> np.ndarray:
 
 
 def summarise(listed: np.ndarray, history: np.ndarray) -> dict:
-    """What the lists say of all plans, and of one that was refined: history (iteration, place), the plan after each iteration."""
+    """What the lists say of all plans, and of one that was refined: history (iteration, place), its actions each time."""
     every = energies(listed)
     along = every[tuple(history.T)]
     return {
