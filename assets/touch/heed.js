@@ -1,43 +1,48 @@
-/** Look or heed? The reader guesses which tokens move the action; then what attention shows stands beside what exchanging them does. */
+/** Look or heed? After a guess, the attention that tokens get stands beside how far exchanging them moves the action. */
 import data from "./heed.data.js";
 import { choice, make, seat, set, written } from "./shared.js";
 
-const TYPES = ["return", "state", "action"], STEPS = 20, TOKENS = 59; // the acting token is the last one, the latest state
+const TYPES = ["return", "state", "action"], MODELS = ["trained", "untrained"];
+const STEPS = 20, TOKENS = 59; // the token that acts is the last one, the latest state
 const LEAST = 0.01, MOST = 1000, TICKS = [0.01, 1, 100, 1000]; // thousandths of full torque
-const ROW = 34, HEAD = 24, RIGHT = 14; // CSS pixels
+const ROW = 34, HEAD = 24, RIGHT = 14, MARGIN = 54; // CSS pixels
+const NARROW = 480;
+const CAPTION = "Left: attention that state tokens, where actions are predicted, give to each type of token; to single tokens, "
+  + "that the acting token gives. Dotted: uniform attention under the causal mask. Right: how far the action moves, root mean "
+  + `square of six torques, on a logarithmic axis. Lines: 95% t-intervals over ${data.contexts} contexts.`;
 
-/** What can be exchanged: its name, its type, what the evidence calls it, and whether it has that token. */
+/** What can be exchanged: its name, its type, what the evidence calls that, and whether it has a token. */
 const GROUPS = [
   ["the 20 returns", "return", "returns_swapped", (token) => token % 3 === 0],
   ["the 20 states", "state", "states_swapped", (token) => token % 3 === 1],
   ["the 19 actions", "action", "actions_swapped", (token) => token % 3 === 2],
   ["the latest return", "return", "latest_return_swapped", (token) => token === TOKENS - 2],
   ["the latest state", "state", "latest_state_swapped", (token) => token === TOKENS - 1],
-  ["all but the latest state", null, "all_but_latest_state_swapped", (token) => token !== TOKENS - 1],
+  ["all but the latest state", "other", "all_but_latest_state_swapped", (token) => token !== TOKENS - 1],
 ];
-
-const CAPTION = `Left: attention that state tokens, where actions are predicted, give to each type of token; to single tokens, that the acting token gives.
-  Dotted: uniform attention under the causal mask. Right: how far the action moves, root mean square of six torques, on a logarithmic axis. Lines: 95% t-intervals over ${data.contexts} contexts.`;
 
 class Heed {
   constructor() {
-    Object.assign(this, { layer: 1, model: "trained", guess: null, swapped: null });
-    this.cells = [...Array(TOKENS).keys()].map((token) => make("svg:rect", { rx: 1.5, class: `touch-${TYPES[token % 3]}`, click: () => this.swap(token % 3 + (token > TOKENS - 3 ? 3 : 0)) }));
-    this.strip = make("svg:svg.touch-strip", { "aria-hidden": "true" }, ...this.cells);
-    this.guesses = make("div.touch-choice", { role: "group", "aria-label": "Your guess" },
-      ...TYPES.map((type, place) => make(`button.touch-${type}`, { type: "button", click: () => this.answer(place) }, GROUPS[place][0])));
-    this.rows = GROUPS.map(([name, type], place) => make(`button.touch-row${type ? `.touch-${type}` : ""}`, {
-      type: "button", click: () => this.swap(place), mouseenter: () => this.swap(place), "aria-pressed": "false",
+    Object.assign(this, { layer: 1, model: MODELS[0], guess: null, swapped: null });
+    const group = (token) => (token % 3) + (token > TOKENS - 3 ? TYPES.length : 0);
+    this.cells = [...Array(TOKENS).keys()].map((token) =>
+      make(`svg:rect.touch-${TYPES[token % 3]}`, { rx: 1.5, click: () => this.swap(group(token)) }));
+    this.strip = make("svg:svg.touch-strip", { "aria-hidden": "true" });
+    this.guesses = make("div.touch-choice", { role: "group", "aria-label": "Your guess" }, ...TYPES.map((type, place) =>
+      make(`button.touch-${type}`, { type: "button", click: () => this.answer(place) }, GROUPS[place][0])));
+    this.rows = GROUPS.map(([name, type], place) => make(`button.touch-row.touch-${type}`, {
+      type: "button", "aria-pressed": "false", click: () => this.swap(place), mouseenter: () => this.swap(place),
     }, make("span.touch-label", {}, name)));
     this.plot = make("svg:svg.touch-plot", { "aria-hidden": "true" });
     this.table = make("div.touch-rows", {}, this.plot, ...this.rows);
     this.told = make("p.touch-told", { role: "status" });
+    const look = (layer) => this.draw(Object.assign(this, { layer }).width);
+    const take = (index) => this.draw(Object.assign(this, { model: MODELS[index] }).width);
     this.panel = make("div.touch-panel", {},
-      make("p.touch-lead", {}, make("b", {}, "Look or heed? "), "Take one kind of token from another context. Which moves the action most?"),
+      make("p", {}, make("b", {}, "Look or heed? "), "Take one kind of token from another context. Which moves the action most?"),
       this.guesses,
       make("div.touch-controls", {},
-        choice("Where it looks, layer", ["1", "2", "3"], this.layer, (layer) => { this.layer = layer; this.draw(); }),
-        choice("Weights", ["trained", "first"], 0, (index) => { this.model = ["trained", "untrained"][index]; this.draw(); })),
+        choice("Where it looks, layer", ["1", "2", "3"], this.layer, look), choice("Weights", MODELS, 0, take)),
       this.strip, this.table, this.told);
   }
 
@@ -64,70 +69,88 @@ class Heed {
     this.swap(place, true);
   }
 
-  /** Exchange a group: its tokens turn, and its line says how far the action moves. */
+  /** Exchange a group: its tokens turn, and a sentence says how far the action moves; after an answer, whether it was right. */
   swap(place, answered = false) {
-    if (this.guess === null || (place === this.swapped && !answered && this.verdict)) return;
-    this.swapped = place;
-    const [name, , , holds] = GROUPS[place], { mean, low, high } = this.change(place), { mean: share } = this.share(place);
-    this.cells.forEach((cell, token) => cell.classList.toggle("swapped", holds(token)));
+    if (this.guess === null || (place === this.swapped && this.judging && !answered)) return;
+    Object.assign(this, { swapped: place, judging: answered });
+    this.cells.forEach((cell, token) => cell.classList.toggle("swapped", GROUPS[place][3](token)));
     this.rows.forEach((row, at) => set(row, { "aria-pressed": String(at === place) }));
-    this.verdict = answered;
-    const exact = (value) => written(value, mean < 10 ? 2 : 0);
-    this.told.replaceChildren(...(answered ? this.judged() : [
-      `Exchange ${name}, `, make("b", {}, `${written(100 * share)}% of the attention`), place < TYPES.length ? "" : " of the token that acts", ": the action moves by ",
-      make("b", {}, exact(mean)), " thousandths of full torque ", make("span.touch-fine", {}, `(95% interval ${exact(low)} to ${exact(high)}; ${data.contexts} contexts)`), "."]));
+    this.told.replaceChildren(...(answered ? this.judgement() : this.sentence(place)), ".");
   }
 
-  /** Whether the guess was right, and by how much. */
-  judged() {
-    const moved = TYPES.map((_, place) => this.change(place).mean), most = moved.indexOf(Math.max(...moved)), other = most === this.guess ? 0 : this.guess;
-    const amount = (place) => make("b", {}, written(moved[place], moved[place] < 10 ? 2 : 0));
-    return [`${most === this.guess ? "Right" : "Not those"}: exchanging ${GROUPS[most][0]} moves the action by `, amount(most), ` thousandths of full torque, exchanging ${GROUPS[other][0]} by `, amount(other), "."];
+  sentence(place) {
+    const { mean, low, high } = this.change(place), exact = (value) => written(value, mean < 10 ? 2 : 0);
+    return [
+      `Exchange ${GROUPS[place][0]}, `, make("b", {}, `${written(100 * this.share(place).mean)}% of the attention`),
+      place < TYPES.length ? "" : " of the token that acts", ": the action moves by ",
+      make("b", {}, exact(mean)), " thousandths of full torque ",
+      make("span.touch-fine", {}, `(95% interval ${exact(low)} to ${exact(high)}; ${data.contexts} contexts)`),
+    ];
+  }
+
+  judgement() {
+    const moved = TYPES.map((_, place) => this.change(place).mean), most = moved.indexOf(Math.max(...moved));
+    const amount = (place) => make("b", {}, written(moved[place], moved[place] < 10 ? 2 : 0)), right = most === this.guess;
+    const other = right ? 0 : this.guess;
+    return [
+      `${right ? "Right" : "Not those"}: exchanging ${GROUPS[most][0]} moves the action by `, amount(most),
+      ` thousandths of full torque, exchanging ${GROUPS[other][0]} by `, amount(other),
+    ];
   }
 
   /** All that hangs on layer, model and width. */
   draw(width = this.width) {
     this.width = width;
     this.drawStrip();
-    const label = Math.min(170, width * 0.36), gap = width < 480 ? 26 : 40, half = (width - label - gap - RIGHT) / 2;
-    const look = (share) => label + share * half, heed = (change) => label + half + gap + half * (Math.log10(Math.max(LEAST, change) / LEAST) / Math.log10(MOST / LEAST));
-    const height = HEAD + ROW * GROUPS.length + 26, bottom = HEAD + ROW * GROUPS.length;
-    const marks = GROUPS.flatMap(([, type], place) => {
-      const share = this.share(place), change = this.change(place), at = HEAD + ROW * (place + 0.5), kind = type ? `.touch-${type}` : "";
-      const error = (x, { low, high }) => low === undefined ? [] : [make(`svg:line.touch-error${kind}`, { x1: x(low), x2: x(high), y1: at, y2: at })];
-      return [
-        make(`svg:rect.touch-bar${kind}`, { x: label, y: at - 7, height: 14, width: Math.max(1, look(share.mean) - label) }), ...error(look, share),
-        ...(this.guess === null ? [] : [make("svg:line.touch-stem", { x1: heed(LEAST), x2: heed(change.mean), y1: at, y2: at }), ...error(heed, change),
-          make(`svg:circle.touch-moved${kind}`, { cx: heed(change.mean), cy: at, r: 5.5 })]),
-      ];
-    });
+    const narrow = width < NARROW, bottom = HEAD + ROW * GROUPS.length;
+    const label = Math.min(170, width * 0.36), gap = narrow ? 26 : 40, half = (width - label - gap - RIGHT) / 2;
+    const look = (share) => label + share * half, start = label + half + gap;
+    const heed = (change) => start + half * (Math.log(Math.max(LEAST, change) / LEAST) / Math.log(MOST / LEAST));
+    const text = (x, y, words, anchor = "middle") => make("svg:text", { x, y, "text-anchor": anchor }, words);
     const grid = [
-      ...(width < 480 ? [0, 0.5] : [0, 0.5, 1]).map((share) => [look(share), `${100 * share}%`]),
-      ...TICKS.slice(0, width < 480 ? 3 : 4).map((tick) => [heed(tick), written(tick, tick < 1 ? 2 : 0)]),
-    ].flatMap(([x, name]) => [make("svg:line.touch-grid", { x1: x, x2: x, y1: HEAD, y2: bottom }), make("svg:text", { x, y: bottom + 16, "text-anchor": "middle" }, name)]);
-    const even = Object.entries(data.uniform).map(([type, share]) => {
-      const at = HEAD + ROW * TYPES.indexOf(type);
-      return make("svg:line.touch-even", { x1: look(share), x2: look(share), y1: at + 6, y2: at + ROW - 6 });
-    });
-    const heads = [[label, "it looks: attention"], [heed(LEAST), width < 480 ? "it heeds: ‰" : "it heeds: ‰ of full torque"]];
-    const ask = this.guess === null ? [make("svg:text", { x: heed(LEAST) + half / 2, y: HEAD + ROW * 3 + 4, "text-anchor": "middle" }, "your guess first")] : [];
-    set(this.plot, { width, height });
-    this.plot.replaceChildren(...grid, ...marks, ...even, ...ask, ...heads.map(([x, text]) => make("svg:text.touch-head", { x, y: 12 }, text)));
+      ...(narrow ? [0, 0.5] : [0, 0.5, 1]).map((share) => [look(share), `${100 * share}%`]),
+      ...TICKS.map((tick) => [heed(tick), narrow && tick === MOST ? "" : written(tick, tick < 1 ? 2 : 0)]),
+    ];
+    const marks = GROUPS.flatMap((_, place) => this.marks(place, look, heed));
+    set(this.plot, { width, height: bottom + 26 });
+    this.plot.replaceChildren(
+      ...grid.map(([x]) => make("svg:line.touch-grid", { x1: x, x2: x, y1: HEAD, y2: bottom })),
+      ...grid.map(([x, name]) => text(x, bottom + 16, name)), ...marks,
+      ...(this.guess === null ? [text(start + half / 2, HEAD + ROW * 3 + 4, "your guess first")] : []),
+      make("svg:text.touch-head", { x: label, y: 12 }, "it looks: attention"),
+      make("svg:text.touch-head", { x: start, y: 12 }, narrow ? "it heeds: \u2030" : "it heeds: \u2030 of full torque"));
     this.table.style.setProperty("--label", `${label}px`);
-    if (this.swapped !== null) this.swap(this.swapped, this.verdict);
+    if (this.swapped !== null) this.swap(this.swapped, this.judging);
+  }
+
+  /** A group's share of attention and, after the guess, how far exchanging it moves the action. */
+  marks(place, look, heed) {
+    const kind = GROUPS[place][1], at = HEAD + ROW * (place + 0.5), share = this.share(place), change = this.change(place);
+    const line = (name, x1, x2) => make(`svg:line.touch-${name}`, { x1, x2, y1: at, y2: at });
+    const error = (x, { low, high }) => (low === undefined ? [] : [line("error", x(low), x(high))]);
+    const bar = make(`svg:rect.touch-bar.touch-${kind}`, { x: look(0), y: at - 7, height: 14, width: look(share.mean) - look(0) });
+    const even = (x) => make("svg:line.touch-even", { x1: x, x2: x, y1: at - 11, y2: at + 11 });
+    return [
+      bar, ...error(look, share), ...(place < TYPES.length ? [even(look(data.uniform[kind]))] : []),
+      ...(this.guess === null ? [] : [
+        line("stem", heed(LEAST), heed(change.mean)), ...error(heed, change),
+        make(`svg:circle.touch-moved.touch-${kind}`, { cx: heed(change.mean), cy: at, r: 5.5 }),
+      ]),
+    ];
   }
 
   /** The tokens, a column a step, the more color the more the acting token looks there. */
   drawStrip() {
-    const left = 54, cell = (this.width - left) / STEPS, look = this.shown.looks[this.layer], most = Math.max(...look);
+    const cell = (this.width - MARGIN) / STEPS, look = this.shown.looks[this.layer], most = Math.max(...look);
     this.cells.forEach((rect, token) => {
-      set(rect, { x: left + cell * Math.floor(token / 3) + 1, y: 18 * (token % 3) + 1, width: cell - 2, height: 16 });
+      set(rect, { x: MARGIN + cell * Math.floor(token / 3) + 1, y: 18 * (token % 3) + 1, width: cell - 2, height: 16 });
       rect.style.fillOpacity = 0.12 + 0.88 * Math.sqrt(look[token] / most);
     });
-    const words = TYPES.map((type, row) => make("svg:text", { x: 0, y: 18 * row + 13 }, `${type}s`));
-    const times = [["19 steps ago", left, "start"], ["now", this.width, "end"]].map(([text, x, anchor]) => make("svg:text", { x, y: 68, "text-anchor": anchor }, text));
     set(this.strip, { width: this.width, height: 74 });
-    this.strip.replaceChildren(...this.cells, ...words, ...times);
+    this.strip.replaceChildren(...this.cells,
+      ...TYPES.map((type, row) => make("svg:text", { x: 0, y: 18 * row + 13 }, `${type}s`)),
+      make("svg:text", { x: MARGIN, y: 68 }, "19 steps ago"),
+      make("svg:text", { x: this.width, y: 68, "text-anchor": "end" }, "now"));
   }
 }
 

@@ -1,7 +1,7 @@
 /** A room of BabyAI seen from above, and where a plan leads in it. */
 import { make, set } from "./shared.js";
 
-const EMPTY = 1, WALL = 2, DOOR = 4, KEY = 5, BALL = 6; // of minigrid's objects; a box is 7
+const EMPTY = 1, WALL = 2, KEY = 5, BALL = 6, BOX = 7; // of minigrid's objects; a single room has no doors
 const COLORS = ["red", "green", "blue", "purple", "yellow", "grey"];
 const AHEAD = [[1, 0], [0, 1], [-1, 0], [0, -1]]; // by direction: right, down, left, up
 const [LEFT, RIGHT, FORWARD] = [0, 1, 2];
@@ -35,30 +35,35 @@ export function arrived([x, y, direction], [goalX, goalY]) {
 export class Room {
   constructor({ cells, pose, goal }) {
     Object.assign(this, { cells, pose, goal });
-    const rows = cells.map((column) => column.filter(([object]) => object).length), side = rows.filter(Boolean).length;
+    const side = cells.filter((column) => column.some(([object]) => object)).length;
     this.way = make("svg:g");
     this.drawing = make("svg:svg.touch-room", { viewBox: `0 0 ${side} ${side}`, role: "img" },
       ...cells.flatMap((column, x) => column.flatMap(([object, color], y) => this.cell(object, color, x, y))),
-      make("svg:rect.touch-goal", { x: goal[0] + 0.06, y: goal[1] + 0.06, width: 0.88, height: 0.88, rx: 0.12 }), this.way);
+      make("svg:rect.touch-goal", { x: goal[0] + 0.06, y: goal[1] + 0.06, width: 0.88, height: 0.88, rx: 0.12 }),
+      this.way);
   }
 
   cell(object, color, x, y) {
     if (!object) return [];
-    const floor = make(`svg:rect.${object === WALL ? "touch-wall" : "touch-floor"}`, { x, y, width: 1, height: 1 }), kind = `touch-${COLORS[color]}`;
+    const floor = make(`svg:rect.${object === WALL ? "touch-wall" : "touch-floor"}`, { x, y, width: 1, height: 1 });
+    const kind = `touch-${COLORS[color]}`, line = (d) => make(`svg:path.touch-line.${kind}`, { d });
     if (object === KEY) {
-      return [floor, make(`svg:path.touch-line.${kind}`, { d: `M${x + 0.5} ${y + 0.45}v.36h.16m-.16 -.14h.12` }), make(`svg:circle.touch-line.${kind}`, { cx: x + 0.5, cy: y + 0.31, r: 0.13 })];
+      const ring = make(`svg:circle.touch-line.${kind}`, { cx: x + 0.5, cy: y + 0.31, r: 0.13 });
+      return [floor, ring, line(`M${x + 0.5} ${y + 0.45}v.36h.16m-.16 -.14h.12`)];
     }
     if (object === BALL) return [floor, make(`svg:circle.${kind}`, { cx: x + 0.5, cy: y + 0.5, r: 0.28 })];
-    if (object > BALL || object === DOOR) return [floor, make(`svg:path.touch-line.${kind}`, { d: `M${x + 0.24} ${y + 0.24}h.52v.52h-.52zm0 .26h.52` })];
+    if (object === BOX) return [floor, line(`M${x + 0.24} ${y + 0.24}h.52v.52h-.52zm0 .26h.52`)];
     return [floor];
   }
 
   show(plan) {
-    const way = walk(this.cells, this.pose, plan), [x, y, direction] = way.at(-1);
-    const agent = ([x, y, direction], kind) => make(`svg:path.${kind}`, { d: "M.32 0L-.24 .26V-.26z", transform: `translate(${x + 0.5} ${y + 0.5}) rotate(${90 * direction})` });
+    const way = walk(this.cells, this.pose, plan);
+    const agent = ([x, y, direction], kind) => make(`svg:path.${kind}`, {
+      d: "M.32 0L-.24 .26V-.26z", transform: `translate(${x + 0.5} ${y + 0.5}) rotate(${90 * direction})`,
+    });
     this.way.replaceChildren(
       make("svg:polyline.touch-way", { points: way.map(([x, y]) => `${x + 0.5},${y + 0.5}`).join(" ") }),
-      agent(way[0], "touch-agent"), agent([x, y, direction], "touch-end"));
+      agent(way[0], "touch-agent"), agent(way.at(-1), "touch-end"));
     this.arrived = arrived(way.at(-1), this.goal);
     set(this.drawing, { "aria-label": `The room from above: the plan ends ${this.arrived ? "before its goal" : "elsewhere"}.` });
   }

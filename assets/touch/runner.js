@@ -1,29 +1,40 @@
 /** A cheetah that runs once along its track, drawn from the positions that the simulator had. */
 import { make, set, unpacked, written } from "./shared.js";
 
-const POSITIONS = 9, STEP = 50, HEIGHT = 128, GROUND = HEIGHT - 24; // numbers of a pose; milliseconds of a control step; CSS pixels
+const POSITIONS = 9, STEP = 50; // numbers of a pose; milliseconds of a control step
+const HEIGHT = 128, GROUND = HEIGHT - 24; // CSS pixels
 const STILL = 30; // the step shown to readers who want no motion
 const RADIUS = 0.046; // meters, of every capsule
 
-/** half_cheetah.xml: each body's parent, its place there, and its capsules: center, turn and half length, in meters and radians. */
+/** half_cheetah.xml: each body's parent, its place there, and its capsules: center, turn and half length; meters, radians. */
 const BODIES = [
   [null, [0, 0.7], [0, 0, -Math.PI / 2, 0.5], [0.6, 0.1, 0.87, 0.15]],
-  [0, [-0.5, 0], [0.1, -0.13, -3.8, 0.145]], [1, [0.16, -0.25], [-0.14, -0.07, -2.03, 0.15]], [2, [-0.28, -0.14], [0.03, -0.097, -0.27, 0.094]],
-  [0, [0.5, 0], [-0.07, -0.12, 0.52, 0.133]], [4, [-0.14, -0.24], [0.065, -0.09, -0.6, 0.106]], [5, [0.13, -0.18], [0.045, -0.07, -0.6, 0.07]],
+  [0, [-0.5, 0], [0.1, -0.13, -3.8, 0.145]],
+  [1, [0.16, -0.25], [-0.14, -0.07, -2.03, 0.15]],
+  [2, [-0.28, -0.14], [0.03, -0.097, -0.27, 0.094]],
+  [0, [0.5, 0], [-0.07, -0.12, 0.52, 0.133]],
+  [4, [-0.14, -0.24], [0.065, -0.09, -0.6, 0.106]],
+  [5, [0.13, -0.18], [0.045, -0.07, -0.6, 0.07]],
 ];
+
+/** A point of a body that stands at x, z and is turned by an angle. */
+function point({ x, z, angle }, across, up) {
+  const cosine = Math.cos(angle), sine = Math.sin(angle);
+  return [x + across * cosine + up * sine, z - across * sine + up * cosine];
+}
 
 /**
  * The capsules of a cheetah: both ends of each, [x, z, x, z] in meters.
  * @param {number[]} positions (9,): x, z, the torso's angle, then the joints'
  */
 export function capsules(positions) {
-  const placed = [], from = (x, z, angle, across, up) => [x + across * Math.cos(angle) + up * Math.sin(angle), z - across * Math.sin(angle) + up * Math.cos(angle)];
-  return BODIES.flatMap(([parent, [across, up], ...rods], body) => {
-    const { x, z, angle } = placed[parent] ?? { x: positions[0], z: positions[1], angle: 0 };
-    const [left, low] = from(x, z, angle, across, up), turned = angle + positions[body + 2];
-    placed.push({ x: left, z: low, angle: turned });
+  const placed = [], world = { x: positions[0], z: positions[1], angle: 0 };
+  return BODIES.flatMap(([parent, at, ...rods], number) => {
+    const above = placed[parent] ?? world, [x, z] = point(above, ...at);
+    const body = { x, z, angle: above.angle + positions[number + 2] };
+    placed.push(body);
     return rods.map(([across, up, turn, half]) => [-half, half].flatMap((along) =>
-      from(left, low, turned, across + along * Math.sin(turn), up + along * Math.cos(turn))));
+      point(body, across + along * Math.sin(turn), up + along * Math.cos(turn))));
   });
 }
 
@@ -38,20 +49,25 @@ export class Runner {
   take(poses) {
     this.poses = unpacked(poses, Int16Array);
     this.last = this.poses.length / POSITIONS - 1;
-    this.speed.textContent = `${written(this.poses[this.last * POSITIONS] / this.last / STEP, 1)} m/s`; // millimeters a millisecond
+    const speed = this.poses[this.last * POSITIONS] / this.last / STEP; // millimeters a millisecond
+    this.speed.textContent = `${written(speed, 1)} m/s`;
     this.pose(this.still ? STILL : 0);
   }
 
   draw(width) {
     this.width = width;
-    this.scale = Math.max(46, Math.min(72, width / 8));
+    this.scale = Math.max(48, Math.min(78, width / 7.5));
     const meters = [...Array(44).keys()].map((each) => each - 8), at = (meter) => meter * this.scale;
-    this.ground = make("svg:g", {},
-      ...meters.map((meter) => make("svg:line", { x1: at(meter), x2: at(meter), y1: GROUND, y2: GROUND + (meter % 5 ? 4 : 8) })),
-      ...meters.filter((meter) => meter % 5 === 0).map((meter) => make("svg:text", { x: at(meter), y: GROUND + 20, "text-anchor": "middle" }, `${written(meter)} m`)));
-    this.rods = BODIES.flatMap(([, , ...rods], body) => rods.map(() => make(`svg:line.touch-rod${body ? ".touch-far" : ""}`, { "stroke-width": 2 * RADIUS * this.scale })));
+    const ticks = meters.map((meter) =>
+      make("svg:line", { x1: at(meter), x2: at(meter), y1: GROUND, y2: GROUND + (meter % 5 ? 4 : 8) }));
+    const names = meters.filter((meter) => meter % 5 === 0).map((meter) =>
+      make("svg:text", { x: at(meter), y: GROUND + 20, "text-anchor": "middle" }, `${written(meter)} m`));
+    this.ground = make("svg:g", {}, ...ticks, ...names);
+    this.rods = BODIES.flatMap(([, , ...rods], body) => rods.map(() =>
+      make(`svg:line.touch-rod${body ? ".touch-leg" : ""}`, { "stroke-width": 2 * RADIUS * this.scale })));
     this.speed = make("svg:text", { x: width - 12, y: 18, "text-anchor": "end" });
-    this.track.replaceChildren(make("svg:line.touch-axis", { x2: width, y1: GROUND, y2: GROUND }), this.ground, ...this.rods.slice(2), ...this.rods.slice(0, 2), this.speed);
+    const [torso, head, ...legs] = this.rods, floor = make("svg:line.touch-axis", { x2: width, y1: GROUND, y2: GROUND });
+    this.track.replaceChildren(floor, this.ground, ...legs, torso, head, this.speed);
     set(this.track, { width, height: HEIGHT });
   }
 
@@ -63,9 +79,9 @@ export class Runner {
       return (one + part * (other - one)) / 1000;
     });
     const left = this.width / 2 - positions[0] * this.scale;
-    capsules(positions).forEach(([x, z, toX, toZ], rod) => set(this.rods[rod], {
-      x1: left + x * this.scale, y1: GROUND - z * this.scale, x2: left + toX * this.scale, y2: GROUND - toZ * this.scale,
-    }));
+    const across = (x) => left + x * this.scale, down = (z) => GROUND - z * this.scale;
+    capsules(positions).forEach(([x, z, toX, toZ], rod) =>
+      set(this.rods[rod], { x1: across(x), y1: down(z), x2: across(toX), y2: down(toZ) }));
     set(this.ground, { transform: `translate(${left} 0)` });
     this.track.dataset.step = Math.floor(step);
   }

@@ -8,7 +8,8 @@
  */
 export function make(name, attributes = {}, ...inside) {
   const [tag, ...classes] = name.replace("svg:", "").split(".");
-  const made = name.startsWith("svg:") ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  const space = name.startsWith("svg:") ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml";
+  const made = document.createElementNS(space, tag);
   if (classes.length) made.setAttribute("class", classes.join(" "));
   set(made, attributes);
   made.append(...inside);
@@ -39,7 +40,13 @@ export function unpacked(text, Type) {
 /** A row of buttons of which one is pressed; `choose(index)` when another one is. */
 export function choice(label, names, chosen, choose) {
   const press = (index) => buttons.forEach((each, at) => set(each, { "aria-pressed": String(at === index) }));
-  const buttons = names.map((name, index) => make("button", { type: "button", click: () => { press(index); choose(index); } }, name));
+  const buttons = names.map((name, index) => make("button", {
+    type: "button",
+    click: () => {
+      press(index);
+      choose(index);
+    },
+  }, name));
   press(chosen);
   return make("div.touch-choice", { role: "group", "aria-label": label }, make("span", {}, label), ...buttons);
 }
@@ -58,7 +65,8 @@ export async function seat(figure, panel, caption, redraw) {
     });
   }
   figure.prepend(panel);
-  figure.querySelector(".still").after(make("span.touch-caption", {}, caption, " ", make("a", { href: figure.querySelector(".card").href }, "still picture")));
+  const picture = make("a", { href: figure.querySelector(".card").href }, "still picture");
+  figure.querySelector(".still").after(make("span.touch-caption", {}, caption, " ", picture));
   figure.classList.add("touched");
   let width = 0;
   new ResizeObserver(() => {

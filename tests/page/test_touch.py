@@ -155,7 +155,7 @@ def test_the_dial_shows_what_was_measured_by_keyboard_mouse_and_touch(post, brow
         handle.press("ArrowRight")
         assert track.get_attribute("data-step") == "30"  # the one step that readers see who want no motion
         page.locator(f"{DIAL} button", has_text="Run again").click()
-        expect(track).to_have_attribute("data-step", re.compile("^[45]."), timeout=PATIENCE)
+        expect(track).to_have_attribute("data-step", "79", timeout=PATIENCE)
         handle.press("Home")
         means = []
         for name in narrow:
@@ -267,7 +267,7 @@ def test_a_guess_reveals_what_moves_the_action_and_layers_what_it_looks_at(post,
             assert page.locator(f"{HEED} .swapped").count() == (20, 20, 19, 1, 1, 58)[place]
         page.locator(f"{HEED} .touch-strip rect").nth(0).click()
         assert rows.nth(0).get_attribute("aria-pressed") == "true"
-        panel.get_by_role("button", name="first", exact=True).click()
+        panel.get_by_role("button", name="untrained", exact=True).click()
         untrained = [found["action_change_untrained"][group]["mean"] for group in GROUPS]
         np.testing.assert_allclose(moved(page), untrained, rtol=1e-3)
         assert messages == []
@@ -351,12 +351,12 @@ def test_a_plan_is_masked_and_chosen_again_by_touch_mouse_and_keyboard(post, bro
 def test_the_scrubber_goes_through_leaps_own_revisions_and_energy_rises_once(post, browser):
     energies, history = SHOWN["energies"], SHOWN["history"]
     rises = [at for at in range(1, 31) if energies[at] > energies[at - 1] + 1e-3]
-    assert len(rises) == 1
+    assert len(rises) == 1 and rises[0] < 6
     with touched(post, browser, REFINER) as (page, messages):
         scrubber, told = page.locator(f"{REFINER} input"), page.locator(f"{REFINER} .touch-told")
         scrubber.focus()
-        for revision in range(1, 31):
-            page.keyboard.press("ArrowRight")
+        for revision in (1, 2, 3, 4, 5, 30):
+            page.keyboard.press("ArrowRight" if revision < 6 else "End")
             assert plan_of(page) == history[revision].tolist()
             assert ("up from" in told.inner_text()) == (revision in rises)
             assert told.inner_text().startswith(f"Revision {revision}")
