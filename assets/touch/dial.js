@@ -8,8 +8,9 @@ import { choice, make, seat, set, written } from "./shared.js";
 
 const DRIVERS = ["narrow", "wide"];
 const MOST = 12000; // points of return
-const ROWS = { handle: 36, got: 92, log: 198, height: 222 }, LOG = 56, EDGE = 20; // CSS pixels
+const ROWS = { handle: 36, got: 92, mean: 131, log: 204, height: 228 }, LOG = 56, EDGE = 20; // CSS pixels
 const CAPTION = "Every dot is an episode; below them their mean with its 95% t-interval, over episodes of one trained model. "
+  + "Thin lines lead from what you have asked for to what came. "
   + "Bars: the returns of the log that the model learned from. The runner: seconds 2 to 6 of the first episode.";
 
 /** Where dots of a radius stand beside a line so that none hides another: offsets (dot,) in pixels for places (dot,). */
@@ -30,6 +31,7 @@ export function swarm(places, radius) {
 class Dial {
   constructor() {
     this.chosen = { narrow: 0, wide: 3 };
+    this.asked = { narrow: new Set(), wide: new Set() }; // what the reader has asked for so far
     this.driver = "narrow";
     this.runner = new Runner();
     this.plot = make("svg:svg", { "aria-hidden": "true", height: ROWS.height });
@@ -112,14 +114,15 @@ class Dial {
     this.line = make("svg:line.touch-asked", { y1: ROWS.handle, y2: ROWS.log });
     this.name = make("svg:text.touch-name", { y: 14, "text-anchor": "middle" });
     this.mean = make("svg:path.touch-mean");
+    this.echoes = make("svg:g.touch-echoes");
     this.dots = this.now.returns.map(() => make("svg:circle.touch-dot", { r: this.radius }));
     set(this.plot, { width });
     this.plot.replaceChildren(
-      make("svg:line.touch-rail", { ...across, y1: ROWS.handle, y2: ROWS.handle }),
+      this.echoes, make("svg:line.touch-rail", { ...across, y1: ROWS.handle, y2: ROWS.handle }),
       ...asked.map((each) => make("svg:circle.touch-stop", { cx: this.x(each.asked), cy: ROWS.handle, r: 3 })),
       ...this.bars(), make("svg:line.touch-axis", { ...across, y1: ROWS.log, y2: ROWS.log }),
       ...[0, 4000, 8000, MOST].map((value) => text(this.x(value), ROWS.log + 17, "middle", written(value))), this.line,
-      text(width - EDGE, ROWS.got - 12, "end", `returned: ${this.now.returns.length} episodes`),
+      text(width - EDGE, ROWS.mean + 4, "end", `returned: ${this.now.returns.length} episodes`),
       text(width - EDGE, ROWS.log - 12, "end", `its log: ${written(episodes)} episodes`),
       ...this.dots, this.mean, this.name);
     set(this.handle, { "aria-valuemin": Math.round(asked[0].asked), "aria-valuemax": Math.round(asked.at(-1).asked) });
@@ -143,7 +146,10 @@ class Dial {
     this.dots.forEach((dot, each) => {
       dot.style.transform = `translate(${places[each]}px, ${ROWS.got + offsets[each]}px)`;
     });
-    set(this.mean, { d: `M${this.x(mean)} ${ROWS.got + 34}v10M${this.x(low)} ${ROWS.got + 39}H${this.x(high)}` });
+    set(this.mean, { d: `M${this.x(mean)} ${ROWS.mean - 5}v10M${this.x(low)} ${ROWS.mean}H${this.x(high)}` });
+    this.echoes.replaceChildren(...[...this.asked[this.driver].add(this.now)].map((each) => make("svg:line", {
+      x1: this.x(each.asked), x2: this.x(each.return_mean), y1: ROWS.handle, y2: ROWS.mean,
+    })));
     set(this.line, { x1: at, x2: at });
     set(this.name, { x: Math.max(EDGE + 26, Math.min(this.width - EDGE - 30, at)) }).textContent = `asked ${written(asked)}`;
     this.handle.style.transform = `translate(${at}px, ${ROWS.handle}px)`;

@@ -134,7 +134,7 @@ class Refiner {
       make(`svg:polyline.touch-${kind}`, { points: values.map((value, step) => `${x(from + step)},${y(value)}`).join(" ") }),
       ...values.map((value, step) => make(`svg:circle.touch-${kind}`, { cx: x(from + step), cy: y(value), r: radius(step) })),
     ];
-    const own = data.energies, rise = own.findIndex((value, at) => value > own[at - 1] + SAME);
+    const own = data.energies, rises = [...own.keys()].filter((at) => own[at] > own[at - 1] + SAME);
     set(this.chart, { width });
     this.chart.replaceChildren(
       ...TICKS.flatMap((tick) => [
@@ -143,7 +143,8 @@ class Refiner {
       ]),
       make("svg:text.touch-head", { x: LEFT, y: 10 }, "energy, nats"),
       text(LEFT, CHART - 4, "0"), text(width - RIGHT, CHART - 4, `${last} revisions`, "end"),
-      ...curve("own", own, 0, () => 2), ...(rise < 0 ? [] : [text(x(rise) + 7, y(own[rise]) - 3, "it rises once")]),
+      ...curve("own", own, 0, () => 2),
+      ...rises.map((at) => text(x(at) + 7, y(own[at]) - 3, rises.length > 1 ? "it rises" : "it rises once")),
       ...curve("mine", energies, this.from, (step) => (step === energies.length - 1 ? 5 : 3)));
   }
 }

@@ -163,6 +163,7 @@ def test_the_dial_shows_what_was_measured_by_keyboard_mouse_and_touch(post, brow
             means.append(np.mean(shown_returns(page)))
             page.keyboard.press("ArrowRight")
         assert np.ptp(means) < 100  # the dots do not move, whatever is asked for
+        assert page.locator(f"{DIAL} .touch-echoes line").count() == len(narrow)
         check_dial(page, narrow[-1])
         box = area.bounding_box()
 
