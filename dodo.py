@@ -32,7 +32,19 @@ if asked in FORGETFUL:
         "name the tasks to run (`doit list`), or delete what is to be made again below results/"
     )
 
-COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk", "wheel"]
+COMPUTING = [
+    "evaluate",
+    "pool",
+    "compare",
+    "attend",
+    "roll_out",
+    "imagine",
+    "solve",
+    "refine",
+    "list_conditionals",
+    "walk",
+    "wheel",
+]
 
 SOURCE = get_var("source", "local") or "local"  # `doit source=hub`: the published checkpoints in place of those trained here
 if SOURCE not in recipes.SOURCES:
@@ -51,6 +63,7 @@ DOIT_CONFIG = {
         "imagine",
         "solve",
         "refine",
+        "list_conditionals",
         "time_plans",
         "walk",
         "kernels",
@@ -204,6 +217,11 @@ def task_solve():
 def task_refine():
     """What refining does to LEAP's plans, and where the model looks while it does."""
     yield from group(of_source("refine"))
+
+
+def task_list_conditionals():
+    """All that LEAP can say of one plan: each action's distribution, given each choice of the others."""
+    yield from group(of_source("list_conditionals"), recipes.makers)
 
 
 def task_walk():

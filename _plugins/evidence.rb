@@ -252,7 +252,7 @@ module Evidence
     def made_rows(task, results)
       kind, name = task.split(":")
       table = kind == "tabulate"
-      results = inputs("pictures/#{name}") unless table
+      results = inputs("pictures/#{name}") | results unless table
       [
         ["drawn from", results.empty? ? (table ? "every result" : "nothing but its script") : results.map { |each| json(each) }.join("<br>")],
         *checkpoints(results),

@@ -40,6 +40,15 @@ if (headings.length) {
   addEventListener("scroll", () => requestAnimationFrame(follow), { passive: true });
 }
 
+// What can be touched takes the place of its picture shortly before it comes into view; where it cannot, the picture stays.
+const near = new IntersectionObserver((entries) => {
+  for (const { target } of entries.filter(({ isIntersecting }) => isIntersecting)) {
+    near.unobserve(target);
+    import(target.dataset.touch).then(({ start }) => start(target)).catch((reason) => { target.dataset.untouched = reason; });
+  }
+}, { rootMargin: "50% 0px" });
+for (const figure of document.querySelectorAll("[data-touch]")) near.observe(figure);
+
 // The cheetah that runs here: nothing of it is loaded before the reader asks.
 const wheel = document.querySelector(".wheel");
 if (wheel) {

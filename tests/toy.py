@@ -28,7 +28,7 @@ UNREPEATABLE = ("results/latency", "build/reproduce/results/latency")
 
 STUDIES = """
 
-EVALUATIONS = COMPARISONS = FIGURES = BROWSER_EVALUATIONS = ()
+EVALUATIONS = COMPARISONS = ROLLOUTS = FIGURES = BROWSER_EVALUATIONS = ()
 QUANTILES, BEYOND = {}, {}
 """
 
@@ -81,6 +81,7 @@ SOLVINGS = (
     replace(SOLVINGS[0], iterations=2, episodes=4, shard_episodes=2),
 )
 REFININGS = (replace(REFININGS[0], level=LEVELS[0], horizon=2, iterations=3, episodes=2, listed=1),)
+CONDITIONALS = (replace(CONDITIONALS[0], refining=REFININGS[0].name),)
 PLAN_LATENCIES = (replace(PLAN_LATENCIES[0], level=LEVELS[0], iterations=2, plans=3, warmup_plans=1),)
 WALKS = (replace(WALKS[0], solving=SOLVINGS[1].name),)
 BROWSER_EVALUATIONS = ()

@@ -77,6 +77,20 @@ def study_collection(run: runs.Collection) -> Recipe:
     )
 
 
+def logged_returns(run: studies.LoggedReturns) -> Recipe:
+    """Every return of a dataset, which lies below `data/` where it was collected."""
+    return Recipe(
+        run.name,
+        "returns",
+        "pipeline.measures.log_returns",
+        run,
+        modules=("pipeline.measures.log_returns",),
+        inputs=(f"results/datasets/{run.name}.json",),
+        seconds=20,
+        about=f"every return of {run.name}",
+    )
+
+
 def published_dataset(run: runs.PublishedDataset | runs.MinariDataset) -> Recipe:
     """A dataset that others collected; the evidence is its statistics."""
     origin = f"Minari's {run.identifier}" if isinstance(run, runs.MinariDataset) else run.address
@@ -343,6 +357,24 @@ def refining(run: runs.Refining) -> Recipe:
     )
 
 
+def conditionals(run: runs.Conditionals) -> Recipe:
+    """Every conditional distribution of one episode's first plan, which lie beside the evidence."""
+    refined = REFININGS[run.refining].run
+    shown = f"results/refined/{run.refining}"
+    return Recipe(
+        run.name,
+        "conditionals",
+        "pipeline.measures.list_conditionals",
+        run,
+        modules=("pipeline.measures.list_conditionals", f"pipeline.policies.{refined.method}"),
+        inputs=(*checkpoint_files(refined.checkpoint), f"{shown}.json", f"{shown}.npz"),
+        outputs=(f"results/conditionals/{run.name}.npz",),
+        holds=(refined,),
+        seconds=10,
+        about=f"each action of one plan on {refined.level}, given each choice of the others",
+    )
+
+
 def plan_latency(run: runs.PlanLatency) -> Recipe:
     """Time per plan."""
     return Recipe(
@@ -504,18 +536,21 @@ TRAININGS = named(training, runs.TRAININGS)
 VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
 TRAJECTORY_TRAININGS = named(trajectory_training, (runs.TRAJECTORY_TRANSFORMER,))
 STUDY_TRAININGS = named(study_training, studies.TRAININGS)
-STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS}  # hours; made by their verbs, one at a time, alone
+LOGGED_RETURNS = named(logged_returns, studies.LOGGED_RETURNS)
+# hours, or made from a dataset that is not in git; made by their verbs, one at a time, alone
+STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS, **LOGGED_RETURNS}
 EVALUATIONS = named(evaluation, (*runs.EVALUATIONS, *studies.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(pool, runs.POOLS)
 COMPARISONS = named(comparison, (*runs.COMPARISONS, *studies.COMPARISONS, *runs.HUB_COMPARISONS))
 ATTENTIONS = named(attention, (*runs.ATTENTIONS, *runs.HUB_ATTENTIONS))
 LATENCIES = named(latency, (*runs.LATENCIES, *runs.HUB_LATENCIES))
-ROLLOUTS = named(rollout, (*runs.ROLLOUTS, *runs.HUB_ROLLOUTS))
+ROLLOUTS = named(rollout, (*runs.ROLLOUTS, *studies.ROLLOUTS, *runs.HUB_ROLLOUTS))
 IMAGINATIONS = named(imagination, (*runs.IMAGINATIONS, *runs.HUB_IMAGINATIONS))
 DEMONSTRATIONS = named(demonstration, runs.DEMONSTRATIONS)
 LEAP_TRAININGS = named(leap_training, runs.LEAP_TRAININGS)
 SOLVINGS = named(solving, (*runs.SOLVINGS, *studies.SOLVINGS))
 REFININGS = named(refining, runs.REFININGS)
+CONDITIONALS = named(conditionals, runs.CONDITIONALS)
 PLAN_LATENCIES = named(plan_latency, runs.PLAN_LATENCIES)
 WALKS = named(walk, runs.WALKS)
 BROWSER_EVALUATIONS = named(browser_evaluation, (*runs.BROWSER_EVALUATIONS, *studies.BROWSER_EVALUATIONS))
@@ -539,6 +574,7 @@ EVIDENCE = {
     "imagine": IMAGINATIONS,
     "solve": SOLVINGS,
     "refine": REFININGS,
+    "list_conditionals": CONDITIONALS,
     "time_plans": PLAN_LATENCIES,
     "walk": WALKS,
     "wheel": BROWSER_EVALUATIONS,

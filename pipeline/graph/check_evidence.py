@@ -333,6 +333,7 @@ def pieces(dice: random.Random) -> list[Piece]:
     whole = {
         "rollouts": (5.0, lambda recipe: steps_of(recipe, dice)),
         "attention": (15.0, remade),
+        "conditionals": (8.0, remade),
         "walks": (8.0, remade),
         "latency": (3.0, timed),
         "pictures": (5.0, remade),

@@ -430,6 +430,14 @@ class Refining:
 
 
 @dataclass(frozen=True)
+class Conditionals:
+    """All that LEAP can say of the first plan that a refining shows: each action's distribution, whatever the others are."""
+
+    name: str
+    refining: str  # whose model, level and episode these are
+
+
+@dataclass(frozen=True)
 class PlanLatency:
     """Time per plan of one episode alone, on one thread."""
 
@@ -689,6 +697,7 @@ SOLVINGS = (
 REFININGS = tuple(
     Refining(f"local_leap_{level}", level, LEAP_GOAL.name) for level in ("go_to_local_s8n7", "go_to_obj_maze_s7_open")
 )
+CONDITIONALS = (Conditionals(REFININGS[0].name, REFININGS[0].name),)  # of five actions; those of ten are too many to list
 PLAN_LATENCIES = tuple(PlanLatency(run.name, run.level, run.checkpoint) for run in REFININGS)
 WALKS = (Walk("local_leap_go_to_obj_maze_s7_open_blind", "local_leap_go_to_obj_maze_s7_open_blind", seed=183),)
 GRID_ANIMATIONS = (GridAnimation("leap_baby_ai_maze", WALKS[0].name),)

@@ -18,6 +18,7 @@ from pipeline import PipelineError, policies
 from pipeline.evidence import recipes, records
 from pipeline.measures import imagine
 from pipeline.methods.trajectory_transformer import discretization, planning
+from pipeline.study import runs
 from pipeline.wheel import kernels, starts
 from pipeline.worlds import environments
 from pipeline.worlds.environments import mujoco
@@ -60,7 +61,7 @@ def test_the_cheetah_is_gymnasiums():
     assert (WHEEL / "half_cheetah.xml").read_bytes() == installed.read_bytes()
 
 
-@pytest.mark.parametrize("rollout", sorted(recipes.SOURCES["local"]["roll_out"]))
+@pytest.mark.parametrize("rollout", [run.name for run in runs.ROLLOUTS])
 def test_one_control_step_from_every_recorded_state_is_the_simulators(rollout):
     states = np.load(ROOT / "results" / "rollouts" / f"{rollout}.npz")
     found = ask("steps", **{name: listed(states[name]) for name in ("positions", "velocities", "actions")})
