@@ -27,7 +27,23 @@ module Dressing
   # A wide table scrolls in its own box, which must be reachable and named.
   def self.scrolling(table, number)
     wide = " wide" if table.match?(/\A<table[^>]*class="[^"]*\bwide\b/) # set by a line {: .wide} below the table
-    %(<div class="scroll#{wide}" role="region" tabindex="0" aria-label="Table #{number}">#{table}</div>)
+    %(<div class="scroll#{wide}" role="region" tabindex="0" aria-label="Table #{number}">#{stacking(table)}</div>)
+  end
+
+  # On a narrow screen the rows of a table of more than two columns stand below one another, each cell under its column's name.
+  def self.stacking(table)
+    names = table[%r!<thead>.*?</thead>!m].to_s.scan(%r!<th\b[^>]*>(.*?)</th>!m).map { |(text)| CGI.unescapeHTML(text.gsub(/<[^>]+>/, " ")).strip }
+    return table unless names.length > 2
+
+    rows = table.gsub(%r!<tr>.*?</tr>!m) do |row|
+      column = -1
+      row.gsub(%r!<td([^>]*)>(.*?)</td>!m) do
+        attributes, content = Regexp.last_match.captures
+        name = CGI.escapeHTML(names[column += 1].to_s)
+        content.match?(/\A(?:[[:space:]]|&nbsp;)*\z/) ? "<td#{attributes}></td>" : %(<td#{attributes} data-column="#{name}"><span>#{content}</span></td>)
+      end
+    end
+    rows.sub(/\A<table(?: class="([^"]*)")?/) { %(<table class="#{[Regexp.last_match[1], "stack"].compact.join(" ")}") }
   end
 
   # Liquid filter: the headings of a page as a nested list of links; headings of class `no_toc` are left out.

@@ -9,6 +9,7 @@ require_relative "numbers"
 #   {% number evaluations.local_dt_halfcheetah_6000.score_mean %}     40.7, with the decimals that such a quantity has
 #   {% number solved.local_random_go_to_local_s8n7.success_mean 0 %}  30%, with none
 #   {% claim dt-obeys does not hold %}The curve is flat.{% endclaim %}  the sentence, and a mark that opens the verdict on it
+#   Chen et al., 2021                                                a citation (citations.rb), which opens its entry
 #   {% from figures:dt_tokens %}, {% from tabulate:scores evaluations/a evaluations/b %}   a link named "evidence"
 #
 # Each is a link to a drawer at the end of the page, which says what the number is: interval, n, unit, what was resampled, run,
@@ -18,6 +19,7 @@ module Evidence
   NUMBER = %r!<a class="number" data-from="([^"]+)">(.*?)</a>!m.freeze
   CLAIM = %r!<a class="verdict" data-from="([^"]+)">(.*?)</a>!m.freeze
   FROM = %r!<a class="from" data-from="([^"]+)">(.*?)</a>!m.freeze
+  CITE = %r!<a class="cite" data-from="([^"]+)">(.*?)</a>!m.freeze
 
   # What a quantity is, by its path: unit, decimals; a share of 1 is shown in percent.
   SHARE = "share, in percent"
@@ -172,6 +174,11 @@ module Evidence
       link("verdict", id, shown) { claim_head(claim) + rows(claim_rows(id, claim)) }
     end
 
+    def citation(key, shown)
+      entry = Citations.entries(@site).fetch(key)
+      link("cite", key, shown) { %(<p>#{entry}</p><p><a href="#{@site.config["baseurl"]}/#ref-#{key}">In the list of references</a></p>) }
+    end
+
     def link(kind, key, shown)
       known = @drawers[[kind, key, shown]]
       number = known ? known[0] : @drawers.length + 1
@@ -185,14 +192,20 @@ module Evidence
       return "" if @drawers.empty?
 
       list = @drawers.map do |(kind, key, shown), (number, body)|
-        name = kind == "verdict" ? "the verdict on #{key}" : CGI.escapeHTML(CGI.unescapeHTML(shown.gsub(/<[^>]+>/, "")))
         close = %(<a class="close" href="#from-#{number}" aria-label="Close, and back to the text">\u00d7</a>)
-        %(<div class="drawer" id="drawer-#{number}" role="group" tabindex="-1" aria-label="Where “#{name}” comes from">#{close}#{body}</div>)
+        %(<div class="drawer" id="drawer-#{number}" role="group" tabindex="-1" aria-label="#{label(kind, key, shown)}">#{close}#{body}</div>)
       end
       %(\n<section class="drawers" aria-label="Where the numbers come from">\n#{list.join("\n")}\n</section>\n)
     end
 
     private
+
+    def label(kind, key, shown)
+      return "Where the verdict on #{key} comes from" if kind == "verdict"
+
+      words = CGI.escapeHTML(CGI.unescapeHTML(shown.gsub(/<[^>]+>/, "")))
+      kind == "cite" ? "What “#{words}” refers to" : "Where “#{words}” comes from"
+    end
 
     def head(shown, source)
       %(<p><strong>#{shown}</strong> #{CGI.escapeHTML(source.unit_and_decimals.first)}</p>)
@@ -302,6 +315,7 @@ module Evidence
     html = html.gsub(NUMBER) { drawers.number(CGI.unescapeHTML(Regexp.last_match[1]), Regexp.last_match[2]) }
     html = html.gsub(CLAIM) { drawers.claim(CGI.unescapeHTML(Regexp.last_match[1]), Regexp.last_match[2]) }
     html = html.gsub(FROM) { drawers.from(CGI.unescapeHTML(Regexp.last_match[1]), Regexp.last_match[2]) }
+    html = html.gsub(CITE) { drawers.citation(CGI.unescapeHTML(Regexp.last_match[1]), Regexp.last_match[2]) }
     html + drawers.html
   end
 

@@ -1,4 +1,5 @@
-// Three comforts, none of them needed to read: copy buttons, the current section in the contents, "play again" for animations.
+// Comforts, none of them needed to read: copy buttons, the current section in the contents and the way back to them, "play
+// again" for animations.
 "use strict";
 
 function button(text, name, action) {
@@ -38,6 +39,14 @@ function follow() {
 if (headings.length) {
   follow();
   addEventListener("scroll", () => requestAnimationFrame(follow), { passive: true });
+}
+
+// On a narrow screen the way back to the contents stays in reach once they are out of sight.
+const back = document.querySelector(".to-contents");
+if (back) {
+  new IntersectionObserver(([seen]) => {
+    back.classList.toggle("floating", !seen.isIntersecting && seen.boundingClientRect.bottom < 0);
+  }).observe(document.querySelector("#contents"));
 }
 
 // The cheetah that runs here: nothing of it is loaded before the reader asks.
