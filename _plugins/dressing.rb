@@ -13,6 +13,7 @@ module Dressing
       # The roles that kramdown gives to <sup> and <li> are not allowed there.
       .gsub(/ role="doc-(?:noteref|endnote)"/, "")
       .gsub('role="doc-backlink"', 'role="doc-backlink" aria-label="Back to the text"')
+      .gsub(/ (hidden|selected)=""/, ' \1')
       .gsub("<th>", '<th scope="col">').gsub("<th style", '<th scope="col" style')
       .gsub('<pre class="highlight">', '<pre class="highlight" tabindex="0">')
       .gsub(%r!<table.*?</table>!m) { |table| scrolling(table, tables += 1) }
@@ -27,7 +28,7 @@ module Dressing
   # A wide table scrolls in its own box, which must be reachable and named.
   def self.scrolling(table, number)
     wide = " wide" if table.match?(/\A<table[^>]*class="[^"]*\bwide\b/) # set by a line {: .wide} below the table
-    %(<div class="scroll#{wide}" role="region" tabindex="0" aria-label="Table #{number}">#{stacking(table)}</div>)
+    %(<section class="scroll#{wide}" tabindex="0" aria-label="Table #{number}">#{stacking(table)}</section>)
   end
 
   # On a narrow screen the rows of a table of more than two columns stand below one another, each cell under its column's name.

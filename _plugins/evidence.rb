@@ -297,7 +297,8 @@ module Evidence
         weights.each { |name, digest| found[name.split("/")[1]] = digest }
         pending.concat(inputs(result)) unless result.start_with?("training/", "datasets/")
       end
-      found.map { |name, digest| ["checkpoint", "<code>#{name}</code>, sha256 <code>#{digest}</code>"] }
+      list = found.map { |name, digest| "<code>#{name}</code>, sha256 <code>#{digest}</code>" }
+      list.empty? ? [] : [["checkpoint", list.join("<br>")]]
     end
 
     def json(result)
