@@ -32,7 +32,19 @@ if asked in FORGETFUL:
         "name the tasks to run (`doit list`), or delete what is to be made again below results/"
     )
 
-COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk", "wheel"]
+COMPUTING = [
+    "evaluate",
+    "pool",
+    "compare",
+    "attend",
+    "roll_out",
+    "imagine",
+    "solve",
+    "refine",
+    "walk",
+    "weigh_actions",
+    "wheel",
+]
 
 SOURCE = get_var("source", "local") or "local"  # `doit source=hub`: the published checkpoints in place of those trained here
 if SOURCE not in recipes.SOURCES:
@@ -52,6 +64,7 @@ DOIT_CONFIG = {
         "solve",
         "refine",
         "time_plans",
+        "weigh_actions",
         "walk",
         "kernels",
         "wheel",
@@ -184,6 +197,11 @@ def task_time_actions():
 def task_time_plans():
     """Milliseconds per plan of LEAP; likewise, after those."""
     yield from one_by_one("time_plans", of_source("time_plans"), [*COMPUTING, "time_actions"])
+
+
+def task_weigh_actions():
+    """Bytes that an action, or a plan, takes: weights, tensors at once, cache."""
+    yield from group(of_source("weigh_actions"))
 
 
 def task_roll_out():

@@ -18,7 +18,7 @@ def draw_pair(figure: Figure, trained: np.ndarray, untrained: np.ndarray, types:
     centres = np.arange(transitions) * len(types) + (len(types) - 1) / 2
     labels = [f"t−{lag}" if lag else "t" for lag in range(transitions - 1, -1, -1)]
     shown = slice(transitions - 1, None, -every)
-    panels = figure.subplots(1, 2, sharey=True)
+    panels = style.panels(figure, 2, sharey=True)
     for axes, weights, title in zip(panels, (trained, untrained), ("trained", "untrained control"), strict=True):
         past = np.tri(len(weights), dtype=bool)
         image = axes.imshow(np.where(past, weights, np.nan), norm=norm, cmap="cividis")
@@ -27,10 +27,10 @@ def draw_pair(figure: Figure, trained: np.ndarray, untrained: np.ndarray, types:
         axes.set_xticks(centres[shown], labels[shown])
         axes.set_yticks(centres[shown], labels[shown])
         axes.set_xlabel("attended token (key)")
+        axes.set_ylabel("attending token (query)" if style.narrow(figure) or title == "trained" else "")
         strips(axes, types, len(weights))
-    panels[0].set_ylabel("attending token (query)")
     bar = figure.colorbar(image, ax=panels, shrink=0.82, pad=0.02, extend="max")
-    bar.set_label("attention weight", fontsize=8)
+    bar.set_label("attention weight")
     bar.outline.set_visible(False)
     return panels
 

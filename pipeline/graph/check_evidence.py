@@ -335,6 +335,7 @@ def pieces(dice: random.Random) -> list[Piece]:
         "attention": (15.0, remade),
         "walks": (8.0, remade),
         "latency": (3.0, timed),
+        "memory": (20.0, remade),
         "pictures": (5.0, remade),
         "wheel": (10.0, remade),
     }
