@@ -5,7 +5,7 @@
 module Citations
   ENTRY = /^- (?<entry>(?<name>[A-Z][A-Za-z-]+), .*?\((?<year>(?:19|20)\d\d[ab]?)\).*)$/.freeze
   CITED = /\b(?<name>[A-Z][A-Za-z-]+)(?: et al\.| and [A-Z][a-z]+)?(?:, (?<year>(?:19|20)\d\d[ab]?)\b| \((?<open>(?:19|20)\d\d[ab]?)(?:\)|(?=,)))/.freeze
-  NO_TEXT = %r!(<(?<tag>a|code|pre|math|summary|h[1-6])\b.*?</\k<tag>>|<[^>]*>)!m.freeze
+  NO_TEXT = %r!(<(?<tag>a|svg|code|pre|math|summary|h[1-6])\b.*?</\k<tag>>|<[^>]*>)!m.freeze
 
   # The entries of the list of references in index.md, as HTML, by what an address calls them: chen-2021.
   def self.entries(site)

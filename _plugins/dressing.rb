@@ -55,11 +55,11 @@ module Dressing
     end.join("\n")
   end
 
-  # What is looked up or unfolded, and not read from beginning to end: formulas, tables, drawers, code, what is folded, and all
+  # What is looked up or unfolded, and not read from beginning to end: formulas, tables, drawers, code, words in pictures, what is folded, and all
   # from the references on.
   NOT_READ = Regexp.union(
     %r!<math.*?</math>!m, %r!<table.*?</table>!m, %r!<section class="drawers".*?</section>!m, %r!<pre.*?</pre>!m,
-    %r!<details.*?</details>!m, %r!<template.*?</template>!m, %r!<h2 id="references".*!m
+    %r!<details.*?</details>!m, %r!<template.*?</template>!m, %r!<svg.*?</svg>!m, %r!<h2 id="references".*!m
   ).freeze
 
   # Liquid filter: the words of a page that are read from beginning to end, captions and margin notes among them.

@@ -39,6 +39,8 @@ module Evidence
     [/return/, "points of return", 0],
     [/solved_length|length_mean/, "steps", 0],
     [/_ms\z/, "milliseconds", 1],
+    [/\Amemory\..*cache_bytes\z/, "megabytes of keys and values kept while planning", 1],
+    [/\Amemory\..*peak_bytes\z/, "megabytes of tensors, beyond the weights, at once while choosing an action", 1],
     [/rate_hz\z/, "per second", 0],
     [/\Aimagination\./, "standard deviations of an observation", 2],
     [/\Atraining\.\w*tt\w*\..*held_out/, "nats per token, on episodes kept out of training", 2],
@@ -75,16 +77,21 @@ module Evidence
       return ["a setting of the run", 0] if @rest.first == "run"
 
       _, unit, decimals = QUANTITIES.find { |pattern, _, _| @path.match?(pattern) }
-      [unit || @rest.last.to_s.tr("_", " "), @value.is_a?(Integer) ? 0 : decimals || 1]
+      [unit || @rest.last.to_s.tr("_", " "), @value.is_a?(Integer) && !megabytes? ? 0 : decimals || 1]
     end
 
     def share?
       unit_and_decimals.first.start_with?("share")
     end
 
+    def megabytes?
+      @path.end_with?("_bytes")
+    end
+
     # The number as it stands in the text.
     def shown(decimals = nil, number = @value)
       decimals ||= unit_and_decimals.last
+      return Writer.fixed(number / 1e6, decimals) if megabytes?
       return Writer.fixed(number, decimals) unless share?
 
       "#{Writer.fixed((number.to_s.to_r * 100).to_f, decimals)}%"
@@ -112,6 +119,7 @@ module Evidence
       when "imagination" then "#{values["plans"]} plans along one episode; Student's t over plans, which overlap"
       when "refined" then refined(values)
       when "latency" then "#{values["actions"] || values["plans"]} #{values["actions"] ? "actions" : "plans"}, one at a time, on one thread"
+      when "memory" then "the most of #{values["moments"]} actions, one episode alone, on one thread"
       when "datasets" then "#{values["episodes"]} episodes"
       when "training" then "one training"
       when "walks", "rollouts" then "one episode"

@@ -32,13 +32,13 @@ def draw(figure: Figure, data: dict) -> None:
     axes = figure.subplots()
     far = 4.4 if style.narrow(figure) else 7.4
     middle = (1.6 + far) / 2
-    box(axes, 1.6, 2.0, "Agent", r"policy $\pi(a\,|\,s)$", style.WORDS[style.BLUE])
-    box(axes, far, 2.0, "Environment", r"dynamics $P(s'\,|\,s, a)$", style.INK)
+    box(axes, 1.6, 2.0, "Agent", "policy π(a | s)", style.WORDS[style.BLUE])
+    box(axes, far, 2.0, "Environment", "dynamics P(s′ | s, a)", style.INK)
     arrow(axes, (2.0, 2.62), (far - 0.4, 2.62), style.GREEN, -0.32)
     arrow(axes, (far - 0.4, 1.38), (2.0, 1.38), style.ORANGE, -0.32)
     bold = {"ha": "center", "fontweight": "bold"}
-    axes.text(middle, 3.62, r"action $a_t$", color=style.GREEN, **bold)
-    axes.text(middle, 0.28, r"reward $r_t$ and next state $s_{t+1}$", color=style.ORANGE, **bold)
+    axes.text(middle, 3.62, "action a_{t}", color=style.GREEN, **bold)
+    axes.text(middle, 0.28, "reward r_{t} and next state s_{t+1}", color=style.ORANGE, **bold)
     axes.set(xlim=(0.1, far + 1.5), ylim=(0.0, 4.0), aspect="equal")
     axes.axis("off")
 

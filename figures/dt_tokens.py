@@ -7,8 +7,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from figures import style
 
-STEPS = ("t-2", "t-1", "t")
-KINDS = (("return", r"\hat{R}"), ("state", "s"), ("action", "a"))
+STEPS = ("t−2", "t−1", "t")
+KINDS = (("return", "R\u0302"), ("state", "s"), ("action", "a"))
 
 
 def tile(axes, x: float, y: float, text: str, color: str, hollow: bool = False) -> None:
@@ -49,12 +49,12 @@ def draw(figure: Figure, data: dict) -> None:
         for slot, (kind, symbol) in enumerate(KINDS):
             x, now = 3.4 * block + slot, step == "t" and kind == "action"
             color = style.TOKEN_COLORS[kind]
-            tile(axes, x, 0, "0" if now else f"${symbol}_{{{step}}}$", color, hollow=now)
+            tile(axes, x, 0, "0" if now else f"{symbol}_{{{step}}}", color, hollow=now)
             arrow(axes, x, 0.45, 1.15, color)
             if kind == "state":
                 arrow(axes, x, 2.15, 2.85, style.GREEN)
-                tile(axes, x, 3.3, f"$\\hat{{a}}_{{{step}}}$", style.GREEN)
-        axes.text(3.4 * block + 1, -0.85, f"time ${step}$", ha="center", va="center", color=style.GREY)
+                tile(axes, x, 3.3, f"a\u0302_{{{step}}}", style.GREEN)
+        axes.text(3.4 * block + 1, -0.85, f"time {step}", ha="center", va="center", color=style.GREY)
     names = (("return still asked for", "return"), ("state", "state"), ("action", "action"))
     for place, (text, kind) in enumerate(names):
         where = ((0, 2.55, 4.15)[place] - 0.4, -1.7) if phone else (width, 0.5 - 0.5 * place)

@@ -23,14 +23,9 @@ def draw(figure: Figure, data: dict) -> None:
     taken_up = [a["tokens_seen"] / 1e6 for a, b in pairwise(training["curve"]) if b["updates"] <= a["updates"]]
     for number, place in enumerate(taken_up):
         axes.axvline(place, color=style.GREY, lw=1, ls=(0, (1, 3)))
-        axes.text(
-            place,
-            chance + 0.04,
-            "  again" if number else "  taken up again",
-            color=style.GREY,
-            fontsize=style.SMALL,
-            va="bottom",
-        )
+        if not style.narrow(figure):
+            words = "  again" if number else "  taken up again"
+            axes.text(place, chance + 0.04, words, color=style.GREY, fontsize=style.SMALL, va="bottom")
     for kind, shift in LABEL_SHIFTS.items():
         color = style.TOKEN_COLORS[kind]
         losses = [point[f"held_out_{kind}"] for point in training["curve"]]

@@ -169,9 +169,22 @@ def for_the_page(svg: str) -> str:
     svg = re.sub(r"(font-size: |font: (?:[a-z0-9]+ )*?)([\d.]+)px(?: [^;\"]*)?", r"\1\2px", svg)
     svg = re.sub(r"font: (?:(\d+|bold|italic|oblique) )?([\d.]+)px", font, svg)
     svg = re.sub(r"; font-family: [^;\"]*|font-family: [^;\"]*; ", "", svg)
+    svg = re.sub(r"(<text[^>]*>)([^<]*_\{[^<]*)(?=</text>)", lambda found: found[1] + subscripts(found[2]), svg)
     known = {color.lower(): name for color, name in VARIABLES.items()}
     svg = re.sub(r"#[0-9a-f]{6}", lambda found: f"var(--{known[found[0]]}, {found[0]})" if found[0] in known else found[0], svg)
     return re.sub(r"\n\s*", "\n", svg)
+
+
+def subscripts(words: str) -> str:
+    """Words in which a letter with a subscript is written `r_{t}`, as tspans."""
+    first, *rest = re.split(r"(\w\u0302?)_\{([^}]*)\}", words)
+    parts, down = [first], "3"
+    for letter, below, after in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+        parts.append(
+            f'<tspan style="font-style: italic">{letter}</tspan><tspan dy="{down}" style="font-size: 11px">{below}</tspan>'
+        )
+        parts.append(f'<tspan dy="-{down}">{after}</tspan>' if after else "")
+    return "".join(parts)
 
 
 def font(found: re.Match) -> str:

@@ -25,7 +25,7 @@ def draw(figure: Figure, data: dict) -> None:
     means, errors = style.whiskers([values for _, values in played], "return_")
     left.errorbar(beams, means, yerr=errors, color=style.BLUE, marker="o", ms=5, capsize=3, lw=1.6)
     note = {"fontsize": style.SMALL, "ha": "right", "transform": left.get_yaxis_transform()}
-    left.text(0.98, dt["return_mean"], "Decision Transformer", color=style.ORANGE, va="bottom", **note)
+    left.text(0.98, dt["return_mean"], "Decision Transformer", color=style.ORANGE, va="top", **note)
     left.text(0.98, medium["return_mean"] - medium["return_sd"], "the data: mean ± 1 sd", color=style.GREY, va="bottom", **note)
     left.set(xlabel="beams K", ylabel="return of 1000 steps", xscale="log")
     timed = [data[f"latency/local_tt_halfcheetah_k{count}"] for count in beams]

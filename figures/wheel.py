@@ -25,7 +25,7 @@ def draw(figure: Figure, data: dict) -> None:
         x = SPREAD * place
         limbs = imagine.limbs(simulator, values["arrays"]["observations"][step], x)
         axes.add_collection(
-            LineCollection(limbs, colors=style.INK, alpha=0.3 + 0.7 * place / (COUNT - 1), lw=width, capstyle="round")
+            LineCollection(limbs, colors=style.INK if place == COUNT - 1 else style.GREY, lw=width, capstyle="round")
         )
         axes.text(x, -0.2, f"{(step - FIRST) * 0.05:.1f} s", ha="center", va="top", color=style.GREY)
     simulator.close()

@@ -462,7 +462,8 @@ def test_every_number_of_the_post_is_the_one_that_another_program_reads_and_writ
     found = list(numbers(post))
     assert len(found) > 100
     for path, text, _ in found:
-        assert text == written_like(text, looked_up(path)[0]), path
+        scale = 1e6 if path.endswith("_bytes") else 1
+        assert text == written_like(text, looked_up(path)[0] / scale), path
 
 
 def test_every_drawer_says_interval_run_checkpoint_command_and_evidence(post):
@@ -507,7 +508,7 @@ def test_the_main_path_is_read_in_twenty_one_minutes(post):
     soup = BeautifulSoup((post.directory / "index.html").read_text(encoding="utf-8"), "html.parser")
     announced = int(re.search(r"(\d+) minutes to read", soup.select_one(".byline").get_text())[1])
     main = soup.select_one("main")
-    for looked_up_or_unfolded in main.select("math, table, pre, details, template, .drawers, .katex"):
+    for looked_up_or_unfolded in main.select("svg, math, table, pre, details, template, .drawers, .katex"):
         looked_up_or_unfolded.decompose()
     text = main.get_text().rpartition("References")[0]
     numerals = [each for each in re.findall(r"\d[\d\u202f.]*", text) if not re.fullmatch(r"(?:19|20)\d\d\.?", each)]
