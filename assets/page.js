@@ -1,6 +1,7 @@
 // Comforts, none of them needed to read: copy buttons, the current section in the contents and the way back to them, "play
 // again" for animations.
 "use strict";
+const SCRIPT = document.currentScript.src;
 
 function button(text, name, action) {
   const made = Object.assign(document.createElement("button"), { type: "button", textContent: text, className: name });
@@ -20,10 +21,25 @@ if (navigator.clipboard) {
 
 // The pictures move for a few seconds and stop; a changed fragment makes the browser start them anew.
 if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
-  for (const picture of document.querySelectorAll(".animation img")) {
+  for (const picture of document.querySelectorAll(".animation:not([data-film]) img")) {
     const address = picture.src;
     let plays = 0;
     picture.closest("figure").append(button("Play again", "replay", () => { picture.src = `${address}#${++plays}`; }));
+  }
+}
+
+// Runners are drawn from their poses, once they are near.
+const films = [...document.querySelectorAll("[data-film]")];
+if (films.length) {
+  const near = new IntersectionObserver((seen) => {
+    for (const { target } of seen.filter((each) => each.isIntersecting)) {
+      near.unobserve(target);
+      import(new URL("films.js", SCRIPT)).then(({ show }) => show(target, (play) => button("Play again", "replay", play)));
+    }
+  }, { rootMargin: "50%" });
+  for (const film of films) {
+    film.querySelector("canvas").hidden = false;
+    near.observe(film);
   }
 }
 

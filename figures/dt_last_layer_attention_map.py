@@ -10,7 +10,7 @@ from figures import attention_map, style
 BRIGHTEST = 0.25  # weights above it, in the first rows, look alike; below, late rows would all be dark
 
 
-HEIGHTS = (4.4, 8.2)
+HEIGHTS = (4.7, 8.2)
 
 
 def draw(figure: Figure, data: dict) -> None:
@@ -20,11 +20,7 @@ def draw(figure: Figure, data: dict) -> None:
     values = data["attention/local_dt_halfcheetah"]
     types = values["token_types"]
     maps = [values["arrays"][name][-1].mean(axis=0) for name in ("attention", "attention_untrained")]
-    panels = attention_map.draw_pair(figure, *maps, types, PowerNorm(0.6, 0, BRIGHTEST), every=5)
-    for index, kind in enumerate(types):
-        panels[0].text(
-            24 + 12 * index, -4.2, f"■ {kind}", color=style.TOKEN_COLORS[kind], fontsize=style.SMALL, ha="left", va="bottom"
-        )
+    attention_map.draw_pair(figure, *maps, types, PowerNorm(0.6, 0, BRIGHTEST), every=5)
 
 
 if __name__ == "__main__":

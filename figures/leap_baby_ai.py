@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures import style
+from figures import attention_map, style
 
 KINDS = {"state": style.BLUE, "action": style.GREEN}
 
@@ -31,19 +31,8 @@ def draw(figure: Figure, data: dict) -> None:
         axes.set_xlabel("step of the plan (key)")
         axes.set_ylim(steps - 0.5, -0.5)
         axes.set_ylabel("action reconsidered (query)" if style.narrow(figure) or title == "trained" else "")
-    for place, (kind, color) in enumerate(KINDS.items()):
-        panels[0].text(
-            0.52 + 0.24 * place,
-            1.055,
-            f"■ {kind}",
-            transform=panels[0].transAxes,
-            color=color,
-            fontsize=style.SMALL,
-            va="bottom",
-        )
-    bar = figure.colorbar(image, ax=panels, shrink=0.82, pad=0.02)
-    bar.set_label("attention weight")
-    bar.outline.set_visible(False)
+    attention_map.legend(figure, KINDS)
+    attention_map.colorbar(figure, image, panels)
 
 
 if __name__ == "__main__":

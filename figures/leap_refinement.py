@@ -20,7 +20,7 @@ def draw(figure: Figure, data: dict) -> None:
     """Above: one plan after 0, 1, 5 and 30 revisions, with its energy. Below: mean energy by iteration, on two levels."""
     levels = list(data.values())
     phone = style.narrow(figure)
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.15 if phone else 1.05))
+    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1) if phone else (1, 1.05))
     example = levels[0]["arrays"]
     grid = above.subplots(2, 2) if phone else above.subplots(1, len(SHOWN))
     for axes, revisions in zip(grid.flat, SHOWN, strict=True):
@@ -66,4 +66,4 @@ def curves(axes, values: dict) -> None:
 
 
 if __name__ == "__main__":
-    style.make("leap_refinement", draw, 6.6, 11.5)
+    style.make("leap_refinement", draw, 6.6, 12.4)

@@ -13,7 +13,7 @@ from figures import attention_map, style
 BRIGHTEST = 0.1  # one of 249 tokens seldom gets more
 
 
-HEIGHTS = (4.4, 8.2)
+HEIGHTS = (4.7, 8.2)
 
 
 def draw(figure: Figure, data: dict) -> None:
@@ -29,10 +29,6 @@ def draw(figure: Figure, data: dict) -> None:
         for border in range(size, values["tokens"], size):
             axes.axhline(border - 0.5, color="white", lw=0.4)
             axes.axvline(border - 0.5, color="white", lw=0.4)
-    for place, kind in zip((70, 140, 200, 255), dict.fromkeys(types), strict=True):
-        panels[0].text(
-            place - 40, -16, f"■ {kind}", color=style.TOKEN_COLORS[kind], fontsize=style.SMALL, ha="left", va="bottom"
-        )
 
 
 if __name__ == "__main__":

@@ -462,8 +462,9 @@ def figure(run: runs.Figure) -> Recipe:
 
 
 def animation(run: runs.Animation) -> Recipe:
-    """A frame, or a moving picture with a poster for readers who want no motion."""
-    outputs = (f"images/{run.name}.png",) if run.frames == 1 else (f"images/{run.name}.gif", f"images/{run.name}_poster.png")
+    """A frame, or a moving picture, with a poster for readers who want no motion, and the poses that the page draws it from."""
+    film = (f"images/{run.name}.gif", f"images/{run.name}_poster.png", f"assets/films/{run.name}.js")
+    outputs = (f"images/{run.name}.png",) if run.frames == 1 else film
     return Recipe(
         run.name,
         "pictures",

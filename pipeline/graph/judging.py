@@ -34,7 +34,7 @@ UNLIKELY = 1e-4  # the same, of episodes not played again against those that wer
 LATENCY_FACTOR = 3.0
 FASTEST = 20.0  # reward of a step, more than any body runs in metres a second
 LEVELS_OF_COLOR = 8  # of 255, by which other machines may render a pixel differently
-UNITS_OF_DRAWING = 0.1  # by which other machines may place a line differently: a tenth of a CSS pixel
+UNITS_OF_DRAWING = 1.0  # by which other machines may place a line differently: a CSS pixel; of poses, a millimeter
 NUMBER = re.compile(r"(?<![\w#.])-?\d+(?:\.\d+)?")  # of a drawing; not a digit of a color or a name
 IN_SHARDS = ("evaluations", "solved")  # kinds of which the first shard is played unless all are wanted
 STATISTICAL = ("evaluations", "solved", "pooled", "compared", "imagination")
@@ -285,7 +285,7 @@ def judge_picture(committed: bytes, again: bytes) -> Verdict:
     """A picture drawn again: identical, or no pixel farther off than by what machines render differently."""
     if committed == again:
         return "identical", "every byte"
-    if committed.startswith(b"<svg"):
+    if committed.startswith((b"<svg", b"export")):
         return judge_drawing(committed.decode(), again.decode(errors="replace"))
     (was, shown), (now, shown_again) = frames(committed), frames(again)
     if was.shape != now.shape or shown != shown_again:
@@ -298,8 +298,8 @@ def judge_picture(committed: bytes, again: bytes) -> Verdict:
 
 
 def judge_drawing(committed: str, again: str) -> Verdict:
-    """A drawing in SVG made again: the same words, shapes and colors in the same order, no number farther off than a tenth of
-    what a reader can see.
+    """A drawing in SVG, or a film's poses, made again: the same words, shapes and colors in the same order, and no number
+    farther off than a unit.
     """
     if NUMBER.sub("", committed) != NUMBER.sub("", again):
         return BAD, "other words, shapes or colors"

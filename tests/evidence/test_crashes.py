@@ -45,7 +45,7 @@ def test_doit_killed_alone_takes_its_children_with_it_and_finishes_to_the_same_b
 def test_a_reproduction_that_is_killed_goes_on_from_there(toy, tmp_path):
     victim = toy.copy(tmp_path / "trial")
     with open(victim.root / "pipeline/study/runs.py", "a", encoding="utf-8") as file:
-        file.write("POOLS = ATTENTIONS = LATENCIES = PLAN_LATENCIES = ROLLOUTS = IMAGINATIONS = FIGURES = ()\n")
+        file.write("POOLS = ATTENTIONS = LATENCIES = PLAN_LATENCIES = MEMORIES = ROLLOUTS = IMAGINATIONS = FIGURES = ()\n")
     running = victim.start("pipeline.graph.reproduce", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     results = victim.root / "build/reproduce/results"
     while not any(results.rglob("*.json")):

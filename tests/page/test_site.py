@@ -316,7 +316,7 @@ def motion_in_spite_of_the_reader(site, browser):
     complaints = []
     for address, soup in site.pages():
         posters = {urljoin(address, tag["srcset"]) for tag in soup.select("source[media*=reduced-motion]")}
-        with opened(site, browser, address, reduced_motion="reduce") as (_, _, responses):
+        with opened(site, browser, address, reduced_motion="reduce", java_script_enabled=False) as (_, _, responses):
             loaded = {url for url, status in responses if status == 200}
         complaints += [f"{url} moves" for url in sorted(loaded) if url.endswith(".gif")]
         complaints += [f"{url} does not load" for url in sorted(posters - loaded)]
