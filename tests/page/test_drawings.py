@@ -73,7 +73,7 @@ def test_the_first_view_is_light(post, browser, width, height):
     """As a server that compresses would send it."""
     context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
     page, found = context.new_page(), []
-    page.on("response", found.append)
+    page.on("response", lambda response: found.append(response))
     page.goto(post.address)
     page.locator(f"{FILMS}{LAST}").first.wait_for()
     page.wait_for_load_state("networkidle")
