@@ -31,6 +31,8 @@ if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
 const STILL = matchMedia("(prefers-reduced-motion: reduce)"), DARK = matchMedia("(prefers-color-scheme: dark)");
 const RADIUS = 0.046, GROUND = 0.28, SEEN = 4.2; // meters: of a limb, drawn below the ground, across a lane
 
+const shown = new Set(); // figures
+
 class Film {
   constructor(figure, { rate, runners }) {
     this.canvas = figure.querySelector("canvas");
@@ -92,6 +94,8 @@ class Film {
 }
 
 async function show(figure) {
+  if (shown.has(figure)) return;
+  shown.add(figure);
   const { default: poses } = await import(figure.dataset.film), film = new Film(figure, poses), redraw = () => film.draw(film.frame);
   redraw();
   new ResizeObserver(redraw).observe(film.canvas);
@@ -114,6 +118,7 @@ const near = new IntersectionObserver((seen) => {
 for (const figure of document.querySelectorAll("[data-film]")) {
   figure.querySelector("canvas").hidden = false;
   near.observe(figure);
+  addEventListener("beforeprint", () => { near.unobserve(figure); show(figure); }, { once: true });
 }
 
 const links = new Map([...document.querySelectorAll(".beside a")].map((link) => [link.hash.slice(1), link]));

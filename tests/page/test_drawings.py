@@ -1,6 +1,7 @@
 """The page's drawings and films in a real browser: words large enough and dark enough, films from poses, a light first view."""
 
 import gzip
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -90,3 +91,9 @@ def test_text_twice_as_large_overruns_nothing_on_a_phone(post, browser):
         with opened(post, browser, address, viewport={"width": 360, "height": 740}) as (page, _, _):
             page.evaluate("document.documentElement.style.fontSize = '200%'")
             assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_post_is_printed_on_fourteen_pages(post, browser):
+    with opened(post, browser, reduced_motion="reduce") as (page, _, _):
+        printed = page.pdf(format="A4")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 14
