@@ -43,6 +43,7 @@ COMPUTING = [
     "refine",
     "list_conditionals",
     "walk",
+    "weigh_actions",
     "wheel",
 ]
 
@@ -65,6 +66,7 @@ DOIT_CONFIG = {
         "refine",
         "list_conditionals",
         "time_plans",
+        "weigh_actions",
         "walk",
         "kernels",
         "wheel",
@@ -197,6 +199,11 @@ def task_time_actions():
 def task_time_plans():
     """Milliseconds per plan of LEAP; likewise, after those."""
     yield from one_by_one("time_plans", of_source("time_plans"), [*COMPUTING, "time_actions"])
+
+
+def task_weigh_actions():
+    """Bytes that an action, or a plan, takes: weights, tensors at once, cache."""
+    yield from group(of_source("weigh_actions"))
 
 
 def task_roll_out():

@@ -83,6 +83,7 @@ SOLVINGS = (
 REFININGS = (replace(REFININGS[0], level=LEVELS[0], horizon=2, iterations=3, episodes=2, listed=1),)
 CONDITIONALS = (replace(CONDITIONALS[0], refining=REFININGS[0].name),)
 PLAN_LATENCIES = (replace(PLAN_LATENCIES[0], level=LEVELS[0], iterations=2, plans=3, warmup_plans=1),)
+MEMORIES = (replace(MEMORIES[0], warmup=1, moments=1),)
 WALKS = (replace(WALKS[0], solving=SOLVINGS[1].name),)
 BROWSER_EVALUATIONS = ()
 GRID_ANIMATIONS = (replace(GRID_ANIMATIONS[0], tile=4),)

@@ -65,8 +65,8 @@ export async function seat(figure, panel, caption, redraw) {
     });
   }
   figure.prepend(panel);
-  const picture = make("a", { href: figure.querySelector(".card").href }, "still picture");
-  figure.querySelector(".still").after(make("span.touch-caption", {}, caption, " ", picture));
+  const picture = make("a", { href: figure.dataset.picture }, "still picture");
+  figure.querySelector("figcaption .still").after(make("span.touch-caption", {}, caption, " ", picture));
   figure.classList.add("touched");
   let width = 0;
   new ResizeObserver(() => {

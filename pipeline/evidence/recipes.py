@@ -389,6 +389,27 @@ def plan_latency(run: runs.PlanLatency) -> Recipe:
     )
 
 
+def timed(run: runs.Memory) -> runs.Latency | runs.PlanLatency:
+    """The run whose actions, or plans, are weighed."""
+    return (LATENCIES.get(run.name) or PLAN_LATENCIES[run.name]).run
+
+
+def memory(run: runs.Memory) -> Recipe:
+    """Bytes that an action, or a plan, takes."""
+    weighed = timed(run)
+    return Recipe(
+        run.name,
+        "memory",
+        "pipeline.measures.weigh_actions",
+        run,
+        modules=("pipeline.measures.weigh_actions", f"pipeline.policies.{weighed.method}"),
+        inputs=checkpoint_files(weighed.checkpoint, weighed.method),
+        holds=(weighed,),
+        seconds=20,
+        about=f"{weighed.method.replace('_', ' ')}: bytes of weights, of tensors at once, of the cache",
+    )
+
+
 def walk(run: runs.Walk) -> Recipe:
     """One episode on a grid, which lies beside the evidence."""
     played = SOLVINGS[run.solving].run
@@ -468,15 +489,16 @@ def figure(run: runs.Figure) -> Recipe:
         run,
         modules=(f"figures.{run.name}",),
         inputs=("figures/post.mplstyle", *evidence_files(run.reads)),
-        outputs=(f"images/{run.name}.png",),
+        outputs=tuple(f"images/{run.name}{end}.{run.form}" for end in ("", "_narrow")[: 1 + run.phone]),
         seconds=4,
         about="drawn from " + (", ".join(run.reads) or "nothing but itself"),
     )
 
 
 def animation(run: runs.Animation) -> Recipe:
-    """A frame, or a moving picture with a poster for readers who want no motion."""
-    outputs = (f"images/{run.name}.png",) if run.frames == 1 else (f"images/{run.name}.gif", f"images/{run.name}_poster.png")
+    """A frame, or a moving picture, with a poster for readers who want no motion, and the poses that the page draws it from."""
+    film = (f"images/{run.name}.gif", f"images/{run.name}_poster.png", f"assets/films/{run.name}.js")
+    outputs = (f"images/{run.name}.png",) if run.frames == 1 else film
     return Recipe(
         run.name,
         "pictures",
@@ -552,6 +574,7 @@ SOLVINGS = named(solving, (*runs.SOLVINGS, *studies.SOLVINGS))
 REFININGS = named(refining, runs.REFININGS)
 CONDITIONALS = named(conditionals, runs.CONDITIONALS)
 PLAN_LATENCIES = named(plan_latency, runs.PLAN_LATENCIES)
+MEMORIES = named(memory, runs.MEMORIES)
 WALKS = named(walk, runs.WALKS)
 BROWSER_EVALUATIONS = named(browser_evaluation, (*runs.BROWSER_EVALUATIONS, *studies.BROWSER_EVALUATIONS))
 
@@ -576,6 +599,7 @@ EVIDENCE = {
     "refine": REFININGS,
     "list_conditionals": CONDITIONALS,
     "time_plans": PLAN_LATENCIES,
+    "weigh_actions": MEMORIES,
     "walk": WALKS,
     "wheel": BROWSER_EVALUATIONS,
 }  # by task

@@ -46,7 +46,7 @@ def test_doit_killed_alone_takes_its_children_with_it_and_finishes_to_the_same_b
 def test_a_reproduction_that_is_killed_goes_on_from_there(toy, tmp_path):
     victim = toy.copy(tmp_path / "trial")
     with open(victim.root / "pipeline/study/runs.py", "a", encoding="utf-8") as file:
-        file.write("POOLS = ATTENTIONS = LATENCIES = PLAN_LATENCIES = ROLLOUTS = IMAGINATIONS = FIGURES = ()\n")
+        file.write("POOLS = ATTENTIONS = LATENCIES = PLAN_LATENCIES = MEMORIES = ROLLOUTS = IMAGINATIONS = FIGURES = ()\n")
     results, locks = victim.root / "build/reproduce/results", victim.root / "build/reproduce/locks"
     locks.mkdir(parents=True)
     with (locks / "refined_local_leap_go_to_local_s8n7").open(

@@ -65,7 +65,7 @@ def test_a_number_edited_in_results_is_noticed_and_mended(own_toy):
 
 
 def test_a_colour_changed_in_one_figure_redraws_that_figure_alone(own_toy):
-    picture = own_toy.root / "images/RL.png"
+    picture = own_toy.root / "images/RL.svg"
     before = picture.read_bytes()
     own_toy.edit("figures/RL.py", "style.BLUE", "style.PINK")
     assert own_toy.make() == ["figures:RL"]

@@ -20,7 +20,7 @@ def used_paths() -> list[str]:
 
 def test_every_picture_the_graph_makes_is_shown_and_no_other():
     shown = set(re.findall(r'{% include (?:figure|animation|wheel)\.html name="(\w+)"', TEXT + APPENDIX))
-    shown |= set(re.findall(r"^image: /images/(\w+)\.png$", TEXT, re.MULTILINE))  # where the page is shared
+    shown |= set(re.findall(r"^  path: /images/(\w+)\.png$", TEXT, re.MULTILINE))  # where the page is shared
     assert shown == recipes.PICTURES.keys()
 
 

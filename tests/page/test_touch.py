@@ -74,22 +74,22 @@ def test_none_of_it_loads_in_the_first_view_and_each_comes_with_its_own_figure(p
         expect(page.locator(DIAL)).to_have_class(re.compile("touched"), timeout=PATIENCE)
         loaded = {url.rpartition("/")[2] for url in loads if "/assets/touch/" in url}
         assert loaded == {"dial.js", "dial.data.js", "runner.js", "shared.js", "touch.css"} and messages == []
-        assert not page.locator(f"{DIAL} .card").is_visible() and not page.locator(f"{DIAL} .still").is_visible()
+        assert not page.locator(f"{DIAL} div.still").is_visible() and not page.locator(f"{DIAL} span.still").is_visible()
         page.locator(f"{DIAL} .touch-track").scroll_into_view_if_needed()
         expect(page.locator(f"{DIAL} .touch-track")).to_have_attribute("data-step", re.compile("[1-9]"), timeout=PATIENCE)
         page.emulate_media(media="print")
-        assert page.locator(f"{DIAL} .card").is_visible() and not page.locator(".touch-panel").first.is_visible()
+        assert page.locator(f"{DIAL} div.still").is_visible() and not page.locator(".touch-panel").first.is_visible()
 
 
 def test_without_javascript_or_without_its_files_the_picture_stands_there(post, browser):
     with visited(post, browser, java_script_enabled=False) as (page, _, _):
         for figure in FIGURES:
-            assert page.locator(f"{figure} img").is_visible() and page.locator(f"{figure} .still").is_visible()
+            assert page.locator(f"{figure} div.still").is_visible() and page.locator(f"{figure} span.still").is_visible()
     with visited(post, browser) as (page, _, _):
         page.route("**/touch.css", lambda route: route.abort())
         page.locator(HEED).scroll_into_view_if_needed()
         expect(page.locator(HEED)).to_have_attribute("data-untouched", re.compile("."), timeout=PATIENCE)
-        assert page.locator(f"{HEED} img").is_visible() and page.locator(f"{HEED} .touch-panel").count() == 0
+        assert page.locator(f"{HEED} div.still").is_visible() and page.locator(f"{HEED} .touch-panel").count() == 0
 
 
 def test_their_drawers_name_all_evidence_that_they_show(post):

@@ -528,3 +528,10 @@ def test_values_are_written_with_interval_number_and_what_it_counts():
     )
     assert claims.written(predicates.number(12000.0), "return") == "12\u202f000"
     assert claims.written(predicates.number(3.69, "500 actions"), "ms") == "3.7, 500 actions"
+    assert claims.written(Interval(8.4, 6.2, 10.6, 5, "pairs"), "score", "points") == "8.4 (6.2 to 10.6) points, n = 5 pairs"
+
+
+def test_a_control_of_another_unit_than_its_claim_says_which():
+    said = claims.findings(tabulate.results())
+    assert " points of score, " in said["dt-deaf-shuffled"]["controls"]["score above random play"]
+    assert " points of return, " in said["dt-obeys-replay"]["controls"]["log"]
