@@ -11,7 +11,7 @@ class DrawingTag < Liquid::Tag
     raise Liquid::ArgumentError, "there is no drawing #{wide}" unless File.file?(wide)
 
     kinds = File.file?(narrow) ? { wide => "drawing for-columns", narrow => "drawing for-phones" } : { wide => "drawing" }
-    kinds.map { |path, kind| File.read(path).sub("<svg ", %(<svg class="#{kind}" role="img" aria-label="#{words}" )).tr("\n", " ").gsub("> <", "><") }.join
+    kinds.map { |path, kind| File.read(path).sub("<svg ", %(<svg class="#{kind}" role="img" aria-label="#{words}" )).tr("\n", " ").gsub("> <", "><").strip }.join
   end
 end
 

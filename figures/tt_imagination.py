@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -52,7 +53,7 @@ def cheetahs(figure: Figure, axes, beams: dict[str, np.ndarray]) -> None:
     norm = Normalize(scores.min(), scores.max())
     axes.add_collection(LineCollection(beams["limbs_real"][0].reshape(-1, 2, 2), colors=style.PALE, lw=5, capstyle="round"))
     for limbs, score in sorted(zip(beams["limbs"][:, -1], scores, strict=True), key=lambda pair: pair[1]):
-        lines = LineCollection(limbs, cmap="viridis", norm=norm, lw=1.3, alpha=0.6, capstyle="round")
+        lines = LineCollection(limbs, cmap=colormaps["viridis"].resampled(16), norm=norm, lw=1.3, alpha=0.6, capstyle="round")
         lines.set_array(np.full(len(limbs), score))
         axes.add_collection(lines)
     axes.add_collection(LineCollection(beams["limbs_real"][-1], colors=style.ORANGE, lw=1.4, ls=(0, (3, 1.5))))
@@ -60,6 +61,7 @@ def cheetahs(figure: Figure, axes, beams: dict[str, np.ndarray]) -> None:
     bar = figure.colorbar(lines, ax=axes, orientation="horizontal", shrink=0.6, aspect=35, pad=0.02)
     bar.set_label("score of the beam")
     bar.solids.set_alpha(1)
+    bar.solids.set_rasterized(False)
     bar.outline.set_visible(False)
     axes.autoscale_view()
     axes.set_aspect("equal")
