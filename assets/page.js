@@ -109,15 +109,21 @@ async function show(figure) {
   }, { threshold: 0.6 }).observe(film.canvas);
 }
 
-const near = new IntersectionObserver((seen) => {
-  for (const { target } of seen.filter((each) => each.isIntersecting)) {
-    near.unobserve(target);
-    show(target);
-  }
-}, { rootMargin: "50%" });
+/** Call a function with each element of a kind, once, shortly before it comes into view; `observer.unobserve` takes one out. */
+function whenNear(selector, act) {
+  const observer = new IntersectionObserver((seen) => {
+    for (const { target } of seen.filter((each) => each.isIntersecting)) {
+      observer.unobserve(target);
+      act(target);
+    }
+  }, { rootMargin: "50% 0px" });
+  for (const element of document.querySelectorAll(selector)) observer.observe(element);
+  return observer;
+}
+
+const near = whenNear("[data-film]", show);
 for (const figure of document.querySelectorAll("[data-film]")) {
   figure.querySelector("canvas").hidden = false;
-  near.observe(figure);
   addEventListener("beforeprint", () => { near.unobserve(figure); show(figure); }, { once: true });
 }
 
@@ -135,14 +141,11 @@ if (headings.length) {
   addEventListener("scroll", () => requestAnimationFrame(follow), { passive: true });
 }
 
-// What can be touched takes the place of its picture shortly before it comes into view; where it cannot, the picture stays.
-const near = new IntersectionObserver((entries) => {
-  for (const { target } of entries.filter(({ isIntersecting }) => isIntersecting)) {
-    near.unobserve(target);
-    import(target.dataset.touch).then(({ start }) => start(target)).catch((reason) => { target.dataset.untouched = reason; });
-  }
-}, { rootMargin: "50% 0px" });
-for (const figure of document.querySelectorAll("[data-touch]")) near.observe(figure);
+// What can be touched takes the place of its picture; where it cannot, the picture stays.
+whenNear("[data-touch]", (figure) => {
+  import(figure.dataset.touch).then(({ start }) => start(figure)).catch((reason) => { figure.dataset.untouched = reason; });
+});
+
 // On a narrow screen the way back to the contents stays in reach once they are out of sight.
 const back = document.querySelector(".to-contents");
 if (back) {
