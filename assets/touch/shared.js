@@ -70,7 +70,7 @@ export async function seat(figure, panel, caption, redraw) {
   figure.classList.add("touched");
   let width = 0;
   new ResizeObserver(() => {
-    if (panel.clientWidth === width) return;
+    if (panel.clientWidth === width || !panel.clientWidth) return; // of what is not shown
     width = panel.clientWidth;
     redraw(width);
   }).observe(panel);
