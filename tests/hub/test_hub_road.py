@@ -175,7 +175,7 @@ def test_results_made_by_other_code_are_announced(road):
 def test_the_page_shows_what_was_measured_of_the_hub_and_nothing_else(road, tmp_path):
     source = tmp_path / "source"
     parts = ("_config.yml", "_layouts", "_plugins", "_includes", "assets", "images", "results", "index.md", "appendix.md")
-    for name in (*parts, "404.html", "feed.xml", "sitemap.xml"):
+    for name in (*parts, "404.html", "CITATION.cff", "feed.xml", "robots.txt", "sitemap.xml"):
         copy = shutil.copytree if (toys.ROOT / name).is_dir() else shutil.copy
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         copy(toys.ROOT / name, source / name)

@@ -133,7 +133,7 @@ def test_nothing_of_the_cheetah_is_loaded_before_the_click(post, browser):
 
 def test_without_javascript_a_picture_and_a_sentence_stand_there(post, browser):
     with opened(post, browser, java_script_enabled=False) as (page, _, _):
-        assert page.locator(".wheel img").is_visible() and page.locator(".wheel noscript p").is_visible()
+        assert page.locator(".wheel-before .drawing:visible").count() == 1 and page.locator(".wheel noscript p").is_visible()
         assert not page.locator(".wheel-offer").is_visible()
 
 
