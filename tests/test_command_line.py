@@ -38,7 +38,9 @@ def test_a_result_is_found_by_any_of_its_names(name, meant):
 
 
 def test_a_name_of_several_kinds_is_not_guessed():
-    with pytest.raises(PipelineError, match=r"names 3 results: say which, training/\S+, attention/\S+ or latency/\S+$"):
+    with pytest.raises(
+        PipelineError, match=r"names 4 results: say which, training/\S+, attention/\S+, latency/\S+ or memory/\S+$"
+    ):
         resolve("local_dt_halfcheetah")
 
 

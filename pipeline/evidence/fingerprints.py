@@ -324,7 +324,7 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
     """
     base = source_of_inputs(recipe, root)
     read_from = (*recipe.targets(root), *(Path(base) / name for name in recipe.inputs))
-    return judged(recipe, Path(root), tuple(map(mark, read_from)))
+    return judged(recipe, Path(root), Path(root) == files.ROOT, tuple(map(mark, read_from)))
 
 
 def mark(path: Path) -> tuple[int, int, int] | None:
@@ -337,8 +337,8 @@ def mark(path: Path) -> tuple[int, int, int] | None:
 
 
 @functools.cache
-def judged(recipe: Recipe, root: Path, marks: tuple) -> str | None:
-    """`stale`, remembered by the marks of the files it looks at."""
+def judged(recipe: Recipe, root: Path, whole: bool, marks: tuple) -> str | None:
+    """`stale`, remembered by the marks of the files it looks at; whole: whether a part of the episodes is not enough."""
     try:
         content = read(recipe.path(root))
         if tampered(content):
@@ -348,7 +348,7 @@ def judged(recipe: Recipe, root: Path, marks: tuple) -> str | None:
             if not path.is_file() or file_sum(path) != content["values"]["sha256"].get(output):
                 return f"{output} is missing or was changed by hand"
         held, wanted = content["values"].get("episodes", 0), getattr(recipe.run, "episodes", 0)
-        if Path(root) == files.ROOT and 0 < held < wanted:
+        if whole and 0 < held < wanted:
             return f"it holds {held} of {wanted} episodes"
         changed = changes(recipe, content, root)
         if changed:
