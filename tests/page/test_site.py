@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -128,6 +128,10 @@ def served(directory):
 
         def log_message(self, *_):
             """Say nothing: the checks look at the browser's side."""
+
+        def copyfile(self, source, outputfile):
+            with suppress(ConnectionError):  # of a page that was closed while it loaded
+                super().copyfile(source, outputfile)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(UnderBaseurl, directory=str(directory)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

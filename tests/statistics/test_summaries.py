@@ -211,6 +211,7 @@ def test_how_likely_a_rerun_repeats_the_verdict_is_counted_by_the_verdicts_own_r
         (studies.Asked("toy", ("low", "high"), "low"), "evaluations"),
         (studies.Effect("toy", "low", "high"), "evaluations"),
         (studies.SlopeDifference("toy", "low", "high"), "compared"),
+        (studies.SolvedEffect("toy", "low", "high"), "solved"),
     ],
 )
 def test_what_is_compared_is_read_where_it_is_kept(run, kind):
@@ -218,7 +219,7 @@ def test_what_is_compared_is_read_where_it_is_kept(run, kind):
 
     def read(kind, name):
         asked.add(kind)
-        values = {"seeds": [200, 201], "returns": [1.0, 2.0], "slopes": [1.0, 2.0]}
+        values = {"seeds": [200, 201], "returns": [1.0, 2.0], "slopes": [1.0, 2.0], "success": [0, 1]}
         return {"run": {"target_return": 1.0 + (name == "high"), "environment": "HalfCheetah-v4"}, "values": values}
 
     compare(run, read)
