@@ -95,7 +95,7 @@ def moved(before: dict, after: dict, place: str = "") -> list[str]:
     lines = []
     for key, value in after.items():
         name, was = f"{place}{key}", before.get(key)
-        if isinstance(value, dict) and key != "sha256":
+        if isinstance(value, dict):
             lines += moved(was if isinstance(was, dict) else {}, value, f"{name} ")
         elif type(value) in (int, float):
             lines.append(f"{name}: {value:g}" + (f" (was {was:g})" if type(was) in (int, float) else ""))

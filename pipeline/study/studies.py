@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from pipeline.study import runs
 
@@ -107,7 +106,6 @@ class SolvedEffect:
     one: str  # each a `Solving`
     other: str
     smallest: float = 0.05  # of episodes
-    evaluations: ClassVar[tuple[str, ...]] = ()  # it stands on none
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,12 @@ def test_what_cannot_be_set_is_said_in_one_sentence(recipe, setting, said):
     assert "\n" not in str(error.value)
 
 
+def test_a_count_that_is_0_may_stay_so_and_another_may_not():
+    assert settings.read("field", "0", int, 0) == 0
+    with pytest.raises(PipelineError, match="field must be 1 or more"):
+        settings.read("field", "0", int, 3)
+
+
 def test_what_moved_is_told_number_by_number():
     before = {"episodes": 10, "return_mean": 4.0, "returns": [1.0], "by": {"x": {"mean": 2.0}}, "sha256": {"a": "b"}}
     after = {"episodes": 10, "return_mean": 5.5, "returns": [2.0], "by": {"x": {"mean": 1.0}}, "new": 3, "sha256": {"a": "c"}}
