@@ -243,3 +243,16 @@ def test_nothing_lies_in_results_that_no_recipe_makes():
 def test_nothing_lies_in_images_that_no_recipe_makes():
     known = {path for recipe in recipes.rebuilt() for path in recipe.targets()}
     assert set((files.ROOT / "images").iterdir()) - others() == {path for path in known if path.parent.name == "images"}
+
+
+def test_a_result_asked_again_after_an_input_was_written_is_judged_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    run = runs.Latency("toy", "random_actions", None)
+    recipe = Recipe("toy", "latency", "toy", run, modules=(), inputs=("weights",))
+    (tmp_path / "weights").write_text("before")
+    records.write(recipe, {"median_ms": 1.0}, tmp_path)
+    assert fingerprints.stale(recipe, tmp_path) is None
+    (tmp_path / "weights").write_text("after it")
+    assert fingerprints.stale(recipe, tmp_path) == "changed: weights"
+    (tmp_path / "weights").write_text("before")
+    assert fingerprints.stale(recipe, tmp_path) is None
