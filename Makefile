@@ -1,8 +1,9 @@
 # Two commands for daily use: `make site` and `make test`. See README.md for the three depths.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
+PAGES := _site/index.html _site/appendix/index.html _site/404.html
 
-.PHONY: site serve test check-evidence renew mutants reproduce train lock-hub setup system python clean
+.PHONY: site serve test validate check-evidence renew mutants reproduce train lock-hub setup system python clean
 .NOTPARALLEL: # each step of set-up needs the one before it, whatever MAKEFLAGS says
 .DEFAULT_GOAL := site
 
@@ -14,10 +15,16 @@ site: setup ## what is stale, then the page (about a minute on a fresh clone, se
 serve: site ## preview at http://127.0.0.1:4000
 	bundle exec jekyll serve --skip-initial-build --no-watch
 
-test: setup ## ruff and pytest (minutes)
+test: setup ## ruff, and pytest in two processes, a file of tests at a time (minutes)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+validate: setup ## the built pages by html-validate, the Nu checker (needs Java) and Lighthouse, performance apart (a minute, with 160 MB of packages)
+	@npm ci --loglevel=error && touch node_modules/installed
+	npx html-validate $(PAGES)
+	java -jar node_modules/vnu-jar/build/dist/vnu.jar --errors-only $(PAGES)
+	node benchmarks/lighthouse.mjs --runs 1 --no-performance
 
 renew: setup ## evidence stale because of source alone, where today's code is shown to make the same (minutes)
 	$(PYTHON) -m pipeline renew
@@ -51,7 +58,7 @@ python: # an environment whose Python is gone is made anew, and one whose folder
 	@touch $@
 
 node_modules/installed: package-lock.json
-	@npm ci --no-audit --no-fund --loglevel=error || \
+	@npm ci --omit=dev --no-audit --no-fund --loglevel=error || \
 	  { echo "error: the npm packages could not be installed; give the same command again once the registry can be reached" >&2; exit 1; }
 	@touch $@
 

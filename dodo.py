@@ -32,7 +32,20 @@ if asked in FORGETFUL:
         "name the tasks to run (`doit list`), or delete what is to be made again below results/"
     )
 
-COMPUTING = ["evaluate", "pool", "compare", "attend", "roll_out", "imagine", "solve", "refine", "walk", "wheel"]
+COMPUTING = [
+    "evaluate",
+    "pool",
+    "compare",
+    "attend",
+    "roll_out",
+    "imagine",
+    "solve",
+    "refine",
+    "list_conditionals",
+    "walk",
+    "weigh_actions",
+    "wheel",
+]
 
 SOURCE = get_var("source", "local") or "local"  # `doit source=hub`: the published checkpoints in place of those trained here
 if SOURCE not in recipes.SOURCES:
@@ -51,7 +64,9 @@ DOIT_CONFIG = {
         "imagine",
         "solve",
         "refine",
+        "list_conditionals",
         "time_plans",
+        "weigh_actions",
         "walk",
         "kernels",
         "wheel",
@@ -186,6 +201,11 @@ def task_time_plans():
     yield from one_by_one("time_plans", of_source("time_plans"), [*COMPUTING, "time_actions"])
 
 
+def task_weigh_actions():
+    """Bytes that an action, or a plan, takes: weights, tensors at once, cache."""
+    yield from group(of_source("weigh_actions"))
+
+
 def task_roll_out():
     """One episode of each policy as simulator states, to be drawn anywhere."""
     yield from group(of_source("roll_out"), fetched)
@@ -204,6 +224,11 @@ def task_solve():
 def task_refine():
     """What refining does to LEAP's plans, and where the model looks while it does."""
     yield from group(of_source("refine"))
+
+
+def task_list_conditionals():
+    """All that LEAP can say of one plan: each action's distribution, given each choice of the others."""
+    yield from group(of_source("list_conditionals"), recipes.makers)
 
 
 def task_walk():

@@ -63,6 +63,7 @@ class Borrowed < Jekyll::Generator
     end
     site.static_files.concat(fonts.map { |path| Copy.new(site, path, "assets/katex/fonts") })
     site.static_files.concat(typefaces.map { |path| Copy.new(site, path, "assets/fonts") })
+    site.static_files.reject! { |file| file.relative_path == "/assets/style.css" }
     site.pages << stylesheet(site, File.read(File.join(katex, "katex.min.css")))
     generate_wheel(site, File.join(modules, "@mujoco", "mujoco"))
   end
@@ -95,10 +96,12 @@ class Borrowed < Jekyll::Generator
     files.sum { |file| File.size(file.path) }
   end
 
-  # Every browser of the last ten years reads woff2; the other formats are not published.
+  # KaTeX's rules and then the page's own as one file. Every browser of the last ten years reads woff2; the other formats are
+  # not published.
   def stylesheet(site, css)
-    page = Jekyll::PageWithoutAFile.new(site, site.source, "assets/katex", "katex.min.css")
-    page.content = css.gsub(/,url\([^)]*\.(?:woff|ttf)\) format\("[^"]*"\)/, "")
+    page = Jekyll::PageWithoutAFile.new(site, site.source, "assets", "style.css")
+    rules = css.gsub(/,url\([^)]*\.(?:woff|ttf)\) format\("[^"]*"\)/, "").gsub("url(fonts/", "url(katex/fonts/")
+    page.content = "#{rules}\n#{File.read(File.join(site.source, "assets/style.css"))}"
     page.data.merge!("layout" => nil, "render_with_liquid" => false)
     page
   end

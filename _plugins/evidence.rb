@@ -9,6 +9,7 @@ require_relative "numbers"
 #   {% number evaluations.local_dt_halfcheetah_6000.score_mean %}     40.7, with the decimals that such a quantity has
 #   {% number solved.local_random_go_to_local_s8n7.success_mean 0 %}  30%, with none
 #   {% claim dt-obeys does not hold %}The curve is flat.{% endclaim %}  the sentence, and a mark that opens the verdict on it
+#   Chen et al., 2021                                                a citation (citations.rb), which opens its entry
 #   {% from figures:dt_tokens %}, {% from tabulate:scores evaluations/a evaluations/b %}   a link named "evidence"
 #
 # Each is a link to a drawer at the end of the page, which says what the number is: interval, n, unit, what was resampled, run,
@@ -18,6 +19,7 @@ module Evidence
   NUMBER = %r!<a class="number" data-from="([^"]+)">(.*?)</a>!m.freeze
   CLAIM = %r!<a class="verdict" data-from="([^"]+)">(.*?)</a>!m.freeze
   FROM = %r!<a class="from" data-from="([^"]+)">(.*?)</a>!m.freeze
+  CITE = %r!<a class="cite" data-from="([^"]+)">(.*?)</a>!m.freeze
 
   # What a quantity is, by its path: unit, decimals; a share of 1 is shown in percent.
   SHARE = "share, in percent"
@@ -38,6 +40,8 @@ module Evidence
     [/return/, "points of return", 0],
     [/solved_length|length_mean/, "steps", 0],
     [/_ms\z/, "milliseconds", 1],
+    [/\Amemory\..*cache_bytes\z/, "megabytes of keys and values kept while planning", 1],
+    [/\Amemory\..*peak_bytes\z/, "megabytes of tensors, beyond the weights, at once while choosing an action", 1],
     [/rate_hz\z/, "per second", 0],
     [/\Aimagination\./, "standard deviations of an observation", 2],
     [/\Atraining\.\w*tt\w*\..*held_out/, "nats per token, on episodes kept out of training", 2],
@@ -74,16 +78,21 @@ module Evidence
       return ["a setting of the run", 0] if @rest.first == "run"
 
       _, unit, decimals = QUANTITIES.find { |pattern, _, _| @path.match?(pattern) }
-      [unit || @rest.last.to_s.tr("_", " "), @value.is_a?(Integer) ? 0 : decimals || 1]
+      [unit || @rest.last.to_s.tr("_", " "), @value.is_a?(Integer) && !megabytes? ? 0 : decimals || 1]
     end
 
     def share?
       unit_and_decimals.first.start_with?("share")
     end
 
+    def megabytes?
+      @path.end_with?("_bytes")
+    end
+
     # The number as it stands in the text.
     def shown(decimals = nil, number = @value)
       decimals ||= unit_and_decimals.last
+      return Writer.fixed(number / 1e6, decimals) if megabytes?
       return Writer.fixed(number, decimals) unless share?
 
       "#{Writer.fixed((number.to_s.to_r * 100).to_f, decimals)}%"
@@ -111,6 +120,7 @@ module Evidence
       when "imagination" then "#{values["plans"]} plans along one episode; Student's t over plans, which overlap"
       when "refined" then refined(values)
       when "latency" then "#{values["actions"] || values["plans"]} #{values["actions"] ? "actions" : "plans"}, one at a time, on one thread"
+      when "memory" then "the most of #{values["moments"]} actions, one episode alone, on one thread"
       when "datasets" then "#{values["episodes"]} episodes"
       when "training" then "one training"
       when "walks", "rollouts" then "one episode"
@@ -173,6 +183,11 @@ module Evidence
       link("verdict", id, shown) { claim_head(claim) + rows(claim_rows(id, claim)) }
     end
 
+    def citation(key, shown)
+      entry = Citations.entries(@site).fetch(key)
+      link("cite", key, shown) { %(<p>#{entry}</p><p><a href="#{@site.config["baseurl"]}/#ref-#{key}">In the list of references</a></p>) }
+    end
+
     def link(kind, key, shown)
       known = @drawers[[kind, key, shown]]
       number = known ? known[0] : @drawers.length + 1
@@ -186,14 +201,20 @@ module Evidence
       return "" if @drawers.empty?
 
       list = @drawers.map do |(kind, key, shown), (number, body)|
-        name = kind == "verdict" ? "the verdict on #{key}" : CGI.escapeHTML(CGI.unescapeHTML(shown.gsub(/<[^>]+>/, "")))
         close = %(<a class="close" href="#from-#{number}" aria-label="Close, and back to the text">\u00d7</a>)
-        %(<div class="drawer" id="drawer-#{number}" role="group" tabindex="-1" aria-label="Where “#{name}” comes from">#{close}#{body}</div>)
+        %(<div class="drawer" id="drawer-#{number}" role="group" tabindex="-1" aria-label="#{label(kind, key, shown)}">#{close}#{body}</div>)
       end
       %(\n<section class="drawers" aria-label="Where the numbers come from">\n#{list.join("\n")}\n</section>\n)
     end
 
     private
+
+    def label(kind, key, shown)
+      return "Where the verdict on #{key} comes from" if kind == "verdict"
+
+      words = CGI.escapeHTML(CGI.unescapeHTML(shown.gsub(/<[^>]+>/, "")))
+      kind == "cite" ? "What “#{words}” refers to" : "Where “#{words}” comes from"
+    end
 
     def head(shown, source)
       %(<p><strong>#{shown}</strong> #{CGI.escapeHTML(source.unit_and_decimals.first)}</p>)
@@ -252,7 +273,7 @@ module Evidence
     def made_rows(task, results)
       kind, name = task.split(":")
       table = kind == "tabulate"
-      results = inputs("pictures/#{name}") unless table
+      results = inputs("pictures/#{name}") | results unless table
       [
         ["drawn from", results.empty? ? (table ? "every result" : "nothing but its script") : results.map { |each| json(each) }.join("<br>")],
         *checkpoints(results),
@@ -285,7 +306,8 @@ module Evidence
         weights.each { |name, digest| found[name.split("/")[1]] = digest }
         pending.concat(inputs(result)) unless result.start_with?("training/", "datasets/")
       end
-      found.map { |name, digest| ["checkpoint", "<code>#{name}</code>, sha256 <code>#{digest}</code>"] }
+      list = found.map { |name, digest| "<code>#{name}</code>, sha256 <code>#{digest}</code>" }
+      list.empty? ? [] : [["checkpoint", list.join("<br>")]]
     end
 
     def json(result)
@@ -303,6 +325,7 @@ module Evidence
     html = html.gsub(NUMBER) { drawers.number(CGI.unescapeHTML(Regexp.last_match[1]), Regexp.last_match[2]) }
     html = html.gsub(CLAIM) { drawers.claim(CGI.unescapeHTML(Regexp.last_match[1]), Regexp.last_match[2]) }
     html = html.gsub(FROM) { drawers.from(CGI.unescapeHTML(Regexp.last_match[1]), Regexp.last_match[2]) }
+    html = html.gsub(CITE) { drawers.citation(CGI.unescapeHTML(Regexp.last_match[1]), Regexp.last_match[2]) }
     html + drawers.html
   end
 

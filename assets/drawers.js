@@ -1,4 +1,4 @@
-// Opens a number's, a figure's or a table's drawer beside it. Without this module the link leads to the drawer (`:target`).
+// Opens the drawer of a number, a figure, a table, a verdict or a citation beside it. Without this module the link leads to the drawer (`:target`).
 const WIDE = matchMedia("(min-width: 48rem)");
 let opener = null;
 
@@ -36,7 +36,7 @@ if ("popover" in HTMLElement.prototype) {
     });
   }
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a.number, a.from, a.verdict, a.close");
+    const link = event.target.closest("a.number, a.from, a.verdict, a.cite, a.close");
     if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
     if (!link.matches(".close")) {

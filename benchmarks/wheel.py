@@ -75,12 +75,12 @@ def running() -> Iterator:
 
 def steps_taken(page) -> int:
     """Control steps of the episode so far."""
-    return int(page.locator("[data-told=steps]").first.inner_text())
+    return int(page.locator(".wheel-step").first.inner_text())
 
 
 def wait_for_steps(page, count: int) -> None:
     """Wait until the episode is so many steps old."""
-    while not page.locator("[data-told=steps]").count() or steps_taken(page) < count:
+    while not page.locator(".wheel-step").count() or steps_taken(page) < count:
         time.sleep(0.02)
 
 

@@ -13,8 +13,8 @@ def box(axes, x: float, y: float, title: str, below: str, color: str) -> None:
     axes.add_patch(
         FancyBboxPatch((x - 1.3, y - 0.55), 2.6, 1.1, boxstyle="round,pad=0.02,rounding_size=0.18", fc=color, ec="none")
     )
-    axes.text(x, y + 0.14, title, ha="center", va="center", color="white", fontsize=13, fontweight="bold")
-    axes.text(x, y - 0.26, below, ha="center", va="center", color="white", fontsize=9.5)
+    axes.text(x, y + 0.14, title, ha="center", va="center", color="white", fontsize=15, fontweight="bold")
+    axes.text(x, y - 0.26, below, ha="center", va="center", color="white", fontsize=12.5)
 
 
 def arrow(axes, start: tuple, end: tuple, color: str, curve: float) -> None:
@@ -30,17 +30,18 @@ def arrow(axes, start: tuple, end: tuple, color: str, curve: float) -> None:
 def draw(figure: Figure, data: dict) -> None:
     """Agent on the left, environment on the right; actions go over the top, states and rewards come back below."""
     axes = figure.subplots()
-    box(axes, 1.6, 2.0, "Agent", r"policy $\pi(a\,|\,s)$", style.BLUE)
-    box(axes, 7.4, 2.0, "Environment", r"dynamics $P(s'\,|\,s, a)$", "#444444")
-    arrow(axes, (2.4, 2.62), (6.6, 2.62), style.GREEN, -0.32)
-    arrow(axes, (6.6, 1.38), (2.4, 1.38), style.ORANGE, -0.32)
-    axes.text(4.5, 3.62, r"action $a_t$", ha="center", color=style.GREEN, fontsize=12, fontweight="bold")
-    axes.text(
-        4.5, 0.28, r"reward $r_t$ and next state $s_{t+1}$", ha="center", color=style.ORANGE, fontsize=12, fontweight="bold"
-    )
-    axes.set(xlim=(0.1, 8.9), ylim=(0.0, 4.0), aspect="equal")
+    far = 4.4 if style.narrow(figure) else 7.4
+    middle = (1.6 + far) / 2
+    box(axes, 1.6, 2.0, "Agent", "policy π(a | s)", style.WORDS[style.BLUE])
+    box(axes, far, 2.0, "Environment", "dynamics P(s′ | s, a)", style.INK)
+    arrow(axes, (2.0, 2.62), (far - 0.4, 2.62), style.GREEN, -0.32)
+    arrow(axes, (far - 0.4, 1.38), (2.0, 1.38), style.ORANGE, -0.32)
+    bold = {"ha": "center", "fontweight": "bold"}
+    axes.text(middle, 3.62, "action a_{t}", color=style.GREEN, **bold)
+    axes.text(middle, 0.28, "reward r_{t} and next state s_{t+1}", color=style.ORANGE, **bold)
+    axes.set(xlim=(0.1, far + 1.5), ylim=(0.0, 4.0), aspect="equal")
     axes.axis("off")
 
 
 if __name__ == "__main__":
-    style.make("RL", draw, 6.4, 2.95)
+    style.make("RL", draw, 3.6, 2.9)

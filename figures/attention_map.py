@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from figures import style
 
@@ -18,7 +19,7 @@ def draw_pair(figure: Figure, trained: np.ndarray, untrained: np.ndarray, types:
     centres = np.arange(transitions) * len(types) + (len(types) - 1) / 2
     labels = [f"t−{lag}" if lag else "t" for lag in range(transitions - 1, -1, -1)]
     shown = slice(transitions - 1, None, -every)
-    panels = figure.subplots(1, 2, sharey=True)
+    panels = style.panels(figure, 2, sharey=True)
     for axes, weights, title in zip(panels, (trained, untrained), ("trained", "untrained control"), strict=True):
         past = np.tri(len(weights), dtype=bool)
         image = axes.imshow(np.where(past, weights, np.nan), norm=norm, cmap="cividis")
@@ -27,12 +28,24 @@ def draw_pair(figure: Figure, trained: np.ndarray, untrained: np.ndarray, types:
         axes.set_xticks(centres[shown], labels[shown])
         axes.set_yticks(centres[shown], labels[shown])
         axes.set_xlabel("attended token (key)")
+        axes.set_ylabel("attending token (query)" if style.narrow(figure) or title == "trained" else "")
         strips(axes, types, len(weights))
-    panels[0].set_ylabel("attending token (query)")
-    bar = figure.colorbar(image, ax=panels, shrink=0.82, pad=0.02, extend="max")
-    bar.set_label("attention weight", fontsize=8)
-    bar.outline.set_visible(False)
+    colorbar(figure, image, panels, extend="max")
+    legend(figure, {kind: style.TOKEN_COLORS[kind] for kind in types})
     return panels
+
+
+def colorbar(figure: Figure, image, panels, **options) -> None:
+    """What the colors mean: beside the maps, and below them on a phone."""
+    place = {"orientation": "horizontal", "aspect": 30} if style.narrow(figure) else {"shrink": 0.82}
+    bar = figure.colorbar(image, ax=panels, pad=0.02, label="attention weight", **place, **options)
+    bar.outline.set_visible(False)
+
+
+def legend(figure: Figure, colors: dict[str, str]) -> None:
+    """The names of the token types, above the maps."""
+    marks = [Patch(color=color, label=kind) for kind, color in colors.items()]
+    figure.legend(handles=marks, loc="outside upper left", ncols=len(marks), handlelength=0.8, columnspacing=1.2)
 
 
 def strips(axes, types: list[str], size: int) -> None:

@@ -69,4 +69,4 @@ def lanes(axes, data: dict) -> None:
 
 
 if __name__ == "__main__":
-    style.make("card", draw, 6, 3.15)
+    style.make("card", draw, 3.15, width=6)

@@ -10,6 +10,9 @@ from figures import attention_map, style
 BRIGHTEST = 0.25  # weights above it, in the first rows, look alike; below, late rows would all be dark
 
 
+HEIGHTS = (4.7, 8.2)
+
+
 def draw(figure: Figure, data: dict) -> None:
     """Two maps (query down, key across) on one colour scale; ticks name transitions, a strip along each axis the token
     types.
@@ -17,10 +20,8 @@ def draw(figure: Figure, data: dict) -> None:
     values = data["attention/local_dt_halfcheetah"]
     types = values["token_types"]
     maps = [values["arrays"][name][-1].mean(axis=0) for name in ("attention", "attention_untrained")]
-    panels = attention_map.draw_pair(figure, *maps, types, PowerNorm(0.6, 0, BRIGHTEST), every=5)
-    for index, kind in enumerate(types):
-        panels[0].text(30 + 10 * index, -4.2, f"■ {kind}", color=style.TOKEN_COLORS[kind], fontsize=7.5, ha="left", va="bottom")
+    attention_map.draw_pair(figure, *maps, types, PowerNorm(0.6, 0, BRIGHTEST), every=5)
 
 
 if __name__ == "__main__":
-    style.make("dt_last_layer_attention_map", draw, 8.0, 4.0)
+    style.make("dt_last_layer_attention_map", draw, *HEIGHTS)

@@ -17,6 +17,9 @@ def asked_and_got(data: dict) -> list[tuple[float, dict]]:
     return sorted(found, key=lambda pair: pair[0])
 
 
+HEIGHTS = (4.4, 3.6)
+
+
 def draw(figure: Figure, data: dict) -> None:
     """Every episode as a dot, the mean with its 95 % interval, the identity line, and the dataset's range."""
     axes = figure.subplots()
@@ -24,35 +27,18 @@ def draw(figure: Figure, data: dict) -> None:
     points = asked_and_got(data)
     limit = max(target for target, _ in points) * 1.04
     style.data_band(axes, medium)
-    axes.text(
-        limit,
-        medium["return_mean"] - medium["return_sd"] - 130,
-        "the data: mean ± 1 sd",
-        ha="right",
-        va="top",
-        color=style.GREY,
-        fontsize=8,
-    )
+    low = medium["return_mean"] - medium["return_sd"]
+    axes.text(limit, low - 150, "the data: mean ± 1 sd", ha="right", va="top", color=style.GREY, fontsize=style.SMALL)
     axes.plot([0, limit], [0, limit], color=style.ORANGE, lw=1.2, ls=(0, (5, 3)))
-    axes.text(
-        7700,
-        8050,
-        "obedience: got = asked",
-        color=style.ORANGE,
-        fontsize=8,
-        rotation=36,
-        ha="center",
-        va="bottom",
-        rotation_mode="anchor",
-    )
+    axes.text(8250, 8250, "got = asked ", color=style.ORANGE, fontsize=style.SMALL, ha="right", va="bottom")
     for target, values in points:
-        axes.plot([target + 190] * len(values["returns"]), values["returns"], ".", color=style.SKY, ms=5, alpha=0.7, mew=0)
+        style.dots(axes, target + 190, values["returns"], style.SKY, 3)
     targets = [target for target, _ in points]
     means, errors = style.whiskers([values for _, values in points], "return_")
     axes.errorbar(targets, means, yerr=errors, color=style.BLUE, marker="o", ms=5, capsize=3, lw=1.6)
-    axes.set(xlim=(0, limit), ylim=(0, 9000), xlabel="return asked for", ylabel="return got in 1000 steps", xticks=targets)
-    axes.tick_params(axis="x", rotation=0)
+    shown = [target for target in targets if not style.narrow(figure) or target % 3000 == 0 or target < 2000]
+    axes.set(xlim=(0, limit), ylim=(0, 9000), xlabel="return asked for", ylabel="return got in 1000 steps", xticks=shown)
 
 
 if __name__ == "__main__":
-    style.make("dt_return_asked_got", draw, 6.4, 3.9)
+    style.make("dt_return_asked_got", draw, *HEIGHTS)

@@ -24,13 +24,13 @@ def plot(axes, points: list[dict], color: str, marker: str, label: str) -> None:
 
 def draw(figure: Figure, data: dict) -> None:
     """A panel for each log: what was asked and got, every episode a dot, the line where both are equal, the log's returns."""
-    panels = figure.subplots(1, len(TITLES), sharey=True)
+    panels = style.panels(figure, len(TITLES), sharey=True)
     for axes, (log, title) in zip(panels, TITLES.items(), strict=True):
         dataset = data[f"datasets/local_halfcheetah_{log}"]
         points = curve(data, f"local_dt_halfcheetah_{log}")
         for values in points:
             asked = values["run"]["target_return"]
-            axes.plot([asked + 90] * len(values["returns"]), values["returns"], ".", color=style.SKY, ms=3, alpha=0.35, mew=0)
+            style.dots(axes, asked + 90, values["returns"], style.SKY, 2, alpha=0.35)
         axes.axline((0, 0), slope=1, color=style.ORANGE, lw=1.2, ls=(0, (5, 3)))
         if shuffled := log == "throttled":
             plot(axes, curve(data, "local_dt_halfcheetah_shuffled"), style.GREY, "s", "told other episodes' returns")
@@ -40,13 +40,14 @@ def draw(figure: Figure, data: dict) -> None:
         axes.bar(
             edges[:-1], heights, [b - a for a, b in zip(edges, edges[1:], strict=False)], -1300, align="edge", color=style.PALE
         )
-        axes.text(edges[-1], -480, "returns in the log", ha="right", va="bottom", color=style.GREY, fontsize=7.5)
+        axes.text(edges[-1], -330, "returns in the log", ha="right", va="bottom", color=style.GREY, fontsize=style.SMALL)
         axes.set(title=title, xlabel="return asked for", xlim=(-600, 5200), ylim=(-1300, 5600))
         axes.set(xticks=range(0, 5001, 1000), yticks=range(0, 5001, 1000))
         if shuffled:
-            axes.legend(loc="upper left", fontsize=7.5)
-    panels[0].set_ylabel("return got in 1000 steps")
+            axes.legend(loc="upper left")
+    for axes in panels if style.narrow(figure) else panels[:1]:
+        axes.set_ylabel("return got in 1000 steps")
 
 
 if __name__ == "__main__":
-    style.make("dt_return_asked_wide", draw, 7.2, 3.8)
+    style.make("dt_return_asked_wide", draw, 4.4, 7.4)

@@ -6,6 +6,8 @@ from matplotlib.figure import Figure
 
 from figures import style
 
+HEIGHTS = (3.1, 7.4)
+
 
 def draw(figure: Figure, data: dict) -> None:
     """One panel a token type; dots are layers and heads with 95 % intervals over contexts, the dashed line is even
@@ -13,7 +15,7 @@ def draw(figure: Figure, data: dict) -> None:
     """
     values = data["attention/local_dt_halfcheetah"]
     kinds = values["token_types"]
-    panels = figure.subplots(1, len(kinds), sharey=True)
+    panels = style.panels(figure, len(kinds), sharey=True)
     for axes, kind in zip(panels, kinds, strict=True):
         axes.axhline(values["uniform"][kind], color=style.GREY, lw=1, ls=(0, (4, 3)))
         for name, color, marker, shift in (
@@ -41,12 +43,9 @@ def draw(figure: Figure, data: dict) -> None:
         axes.set_title(f"on {kind} tokens", color=style.TOKEN_COLORS[kind])
         axes.set_xticks(range(values["layers"]), [f"layer {layer + 1}" for layer in range(values["layers"])])
         axes.set(xlim=(-0.5, values["layers"] - 0.5), ylim=(0, 1))
-    panels[0].set_ylabel("share of attention\nfrom state tokens")
-    last = panels[-1]
-    last.text(
-        0.98, 0.93, "● trained   □ untrained   - - even", transform=last.transAxes, ha="right", fontsize=7.5, color=style.GREY
-    )
+        axes.set_ylabel("share of attention\nfrom state tokens" if style.narrow(figure) or axes is panels[0] else "")
+    style.key(panels[-1])
 
 
 if __name__ == "__main__":
-    style.make("dt_return_share", draw, 8.0, 2.7)
+    style.make("dt_return_share", draw, *HEIGHTS)

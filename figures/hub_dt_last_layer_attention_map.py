@@ -5,4 +5,4 @@ from figures import dt_last_layer_attention_map, published, style
 draw = published.twin(dt_last_layer_attention_map.draw)
 
 if __name__ == "__main__":
-    style.make("hub_dt_last_layer_attention_map", draw, 8.0, 4.0)
+    style.make("hub_dt_last_layer_attention_map", draw, *dt_last_layer_attention_map.HEIGHTS)

@@ -5,4 +5,4 @@ from figures import dt_return_asked_got, published, style
 draw = published.twin(dt_return_asked_got.draw)
 
 if __name__ == "__main__":
-    style.make("hub_dt_return_asked_got", draw, 6.4, 3.9)
+    style.make("hub_dt_return_asked_got", draw, *dt_return_asked_got.HEIGHTS)

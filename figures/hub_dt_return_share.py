@@ -5,4 +5,4 @@ from figures import dt_return_share, published, style
 draw = published.twin(dt_return_share.draw)
 
 if __name__ == "__main__":
-    style.make("hub_dt_return_share", draw, 8.0, 2.7)
+    style.make("hub_dt_return_share", draw, *dt_return_share.HEIGHTS)

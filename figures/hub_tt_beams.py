@@ -5,4 +5,4 @@ from figures import published, style, tt_beams
 draw = published.twin(tt_beams.draw)
 
 if __name__ == "__main__":
-    style.make("hub_tt_beams", draw, 8.0, 3.3)
+    style.make("hub_tt_beams", draw, *tt_beams.HEIGHTS)

@@ -5,4 +5,4 @@ from figures import published, style, tt_imagination
 draw = published.twin(tt_imagination.draw)
 
 if __name__ == "__main__":
-    style.make("hub_tt_imagination", draw, 8.6, 3.4)
+    style.make("hub_tt_imagination", draw, *tt_imagination.HEIGHTS)

@@ -5,4 +5,4 @@ from figures import published, style, tt_last_layer_attention_map
 draw = published.twin(tt_last_layer_attention_map.draw)
 
 if __name__ == "__main__":
-    style.make("hub_tt_last_layer_attention_map", draw, 8.0, 4.0)
+    style.make("hub_tt_last_layer_attention_map", draw, *tt_last_layer_attention_map.HEIGHTS)

@@ -5,4 +5,4 @@ from figures import published, style, tt_patterns
 draw = published.twin(tt_patterns.draw)
 
 if __name__ == "__main__":
-    style.make("hub_tt_patterns", draw, 8.6, 2.8)
+    style.make("hub_tt_patterns", draw, *tt_patterns.HEIGHTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures import style
+from figures import attention_map, style
 
 KINDS = {"state": style.BLUE, "action": style.GREEN}
 
@@ -15,7 +15,7 @@ def draw(figure: Figure, data: dict) -> None:
     (values,) = data.values()
     maps = values["arrays"]
     brightest = max(maps[name].max() for name in ("attention", "attention_untrained"))
-    panels = figure.subplots(1, 2, sharey=True)
+    panels = style.panels(figure, 2, sharey=True)
     for axes, name, title in zip(panels, ("attention", "attention_untrained"), ("trained", "untrained control"), strict=True):
         steps, tokens = maps[name].shape
         image = axes.imshow(maps[name], vmin=0, vmax=brightest, cmap="cividis", aspect="auto")
@@ -28,17 +28,12 @@ def draw(figure: Figure, data: dict) -> None:
         axes.set_xticks(np.arange(steps) * 2 + 0.5, np.arange(1, steps + 1))
         axes.set_yticks(np.arange(steps), np.arange(1, steps + 1))
         axes.tick_params(length=0)
-        axes.set_xlabel("step of the plan (key: state and action)")
+        axes.set_xlabel("step of the plan (key)")
         axes.set_ylim(steps - 0.5, -0.5)
-    panels[0].set_ylabel("action reconsidered (query)")
-    for place, (kind, color) in enumerate(KINDS.items()):
-        panels[0].text(
-            0.72 + 0.14 * place, 1.055, f"■ {kind}", transform=panels[0].transAxes, color=color, fontsize=7, va="bottom"
-        )
-    bar = figure.colorbar(image, ax=panels, shrink=0.82, pad=0.02)
-    bar.set_label("attention weight", fontsize=8)
-    bar.outline.set_visible(False)
+        axes.set_ylabel("action reconsidered (query)" if style.narrow(figure) or title == "trained" else "")
+    attention_map.legend(figure, KINDS)
+    attention_map.colorbar(figure, image, panels)
 
 
 if __name__ == "__main__":
-    style.make("leap_baby_ai", draw, 8.0, 3.4)
+    style.make("leap_baby_ai", draw, 3.8, 7.0)

@@ -19,7 +19,7 @@ def draw(figure: Figure, data: dict) -> None:
     chance = data["solved/local_drawn_fresh"]
     axes.axhspan(100 * chance["success_low"], 100 * chance["success_high"], color=style.PALE, lw=0)
     label = "actions drawn as often as demonstrated"
-    axes.text(3.3, 100 * chance["success_mean"], label, ha="right", va="center", color=style.INK, fontsize=8)
+    axes.text(3.3, 100 * chance["success_mean"], label, ha="right", va="center", color=style.INK, fontsize=style.SMALL)
     counts = sorted({values["run"]["sweeps"] for values in data.values() if "sweeps" in values["run"]})
     for draft, (label, color, marker, shift) in DRAFTS.items():
         points = [data[f"solved/local_leap_drafted_{draft}_{sweeps}"] for sweeps in counts]
@@ -28,8 +28,8 @@ def draw(figure: Figure, data: dict) -> None:
         axes.errorbar(places, 100 * mean, 100 * reach, color=color, marker=marker, ms=5, capsize=3, lw=1.4, label=label)
     axes.set(xticks=range(len(counts)), xticklabels=counts, xlabel="sweeps: visits to every position", xlim=(-0.35, 3.35))
     axes.set(ylim=(0, 102), ylabel="episodes solved, %")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(loc="lower right")
 
 
 if __name__ == "__main__":
-    style.make("leap_drafts", draw, 6.0, 3.4)
+    style.make("leap_drafts", draw, 4.0, 3.8)

@@ -12,7 +12,7 @@ TITLES = {"plan": "plans carried out whole", "step": "a new plan after every ste
 
 def draw(figure: Figure, data: dict) -> None:
     """Two panels; share solved with Wilson's interval over episodes."""
-    panels = figure.subplots(1, 2, sharey=True)
+    panels = style.panels(figure, 2, sharey=True)
     for axes, (replan, title) in zip(panels, TITLES.items(), strict=True):
         for shift, (sampler, (label, color)) in zip((-0.15, 0.15), SAMPLERS.items(), strict=True):
             chosen = [
@@ -23,9 +23,9 @@ def draw(figure: Figure, data: dict) -> None:
             places = [values["run"]["iterations"] + shift for values in chosen]
             axes.errorbar(places, 100 * mean, 100 * reach, color=color, marker="o", ms=4, capsize=2, lw=1.4, label=label)
         axes.set(xlabel="iterations", title=title, xticks=[1, 5, 10, 20, 30], ylim=(0, 102))
-    panels[0].set_ylabel("episodes solved, %")
-    panels[1].legend(frameon=False, fontsize=8, loc="lower right")
+        axes.set_ylabel("episodes solved, %" if style.narrow(figure) or axes is panels[0] else "")
+    panels[1].legend(loc="lower right")
 
 
 if __name__ == "__main__":
-    style.make("leap_iterations", draw, 8.0, 3.2)
+    style.make("leap_iterations", draw, 3.5, 6.4)

@@ -19,15 +19,17 @@ SAMPLERS = {"argmax": ("likeliest action", style.BLUE), "gibbs": ("Gibbs samplin
 def draw(figure: Figure, data: dict) -> None:
     """Above: one plan after 0, 1, 5 and 30 revisions, with its energy. Below: mean energy by iteration, on two levels."""
     levels = list(data.values())
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.05))
+    phone = style.narrow(figure)
+    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1) if phone else (1, 1.05))
     example = levels[0]["arrays"]
-    for axes, revisions in zip(above.subplots(1, len(SHOWN)), SHOWN, strict=True):
+    grid = above.subplots(2, 2) if phone else above.subplots(1, len(SHOWN))
+    for axes, revisions in zip(grid.flat, SHOWN, strict=True):
         plan_on_grid(axes, example, revisions)
-    panels = below.subplots(1, len(levels), sharey=True)
+    panels = below.subplots(*((len(levels), 1) if phone else (1, len(levels))), sharey=True)
     for axes, values in zip(panels, levels, strict=True):
         curves(axes, values)
         axes.set_title(f"{'one room' if 'least_energy' in values else 'nine rooms'}, plans of {values['horizon']} actions")
-    panels[0].set_ylabel("energy of a plan, nats")
+        axes.set_ylabel("energy of a plan, nats" if phone or axes is panels[0] else "")
 
 
 def plan_on_grid(axes, example: dict[str, np.ndarray], revisions: int) -> None:
@@ -40,7 +42,9 @@ def plan_on_grid(axes, example: dict[str, np.ndarray], revisions: int) -> None:
     axes.add_patch(Rectangle(corner, TILE - 1, TILE - 1, fill=False, color="white", lw=1, ls=":"))
     axes.set(xticks=[], yticks=[])
     axes.set_title("filled in at once" if not revisions else f"{revisions} revision{'s' if revisions > 1 else ''}")
-    axes.set_xlabel(f"{' '.join(SIGNS[int(action)] for action in plan)}\nenergy {energy:.2f}", fontsize=8, color=style.INK)
+    axes.set_xlabel(
+        f"{' '.join(SIGNS[int(action)] for action in plan)}\nenergy {energy:.2f}", fontsize=style.SMALL, color=style.INK
+    )
 
 
 def curves(axes, values: dict) -> None:
@@ -58,8 +62,8 @@ def curves(axes, values: dict) -> None:
     axes.set(xlabel="actions chosen again", yscale="log", xlim=(0, len(energy) - 1), ylim=(0.01, 50))
     axes.set_yticks(NATS, [f"{tick:g}" for tick in NATS])
     axes.set_yticks([], minor=True)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend()
 
 
 if __name__ == "__main__":
-    style.make("leap_refinement", draw, 8.4, 6.2)
+    style.make("leap_refinement", draw, 6.6, 12.4)

@@ -20,7 +20,14 @@ def draw(figure: Figure, data: dict) -> None:
         axes.plot(updates, losses, color=color)
         end = (updates[-1], losses[-1])
         axes.annotate(
-            label, end, xytext=(0, above), textcoords="offset points", ha="right", va="center", color=color, fontsize=8
+            label,
+            end,
+            xytext=(0, above),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            color=color,
+            fontsize=style.SMALL,
         )
     axes.set(xlabel="updates of 64 windows", ylabel="mean squared error\nof a torque", yscale="log", xlim=(0, None))
     axes.set_yticks([0.02, 0.03, 0.05, 0.1, 0.2], ["0.02", "0.03", "0.05", "0.1", "0.2"], minor=False)
@@ -29,4 +36,4 @@ def draw(figure: Figure, data: dict) -> None:
 
 
 if __name__ == "__main__":
-    style.make("loss_dt", draw, 6.4, 2.8)
+    style.make("loss_dt", draw, 3.4, 3.0)

@@ -1,19 +1,24 @@
 """What all pictures share: colours, the style file, reading evidence, and saving with its making.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; each also differs in lightness, for print in grey.
+Colours are Okabe and Ito's, told apart by colour-blind readers; each also differs in lightness, for print in grey. Words are
+written in darker ones (`WORDS`), which stand out from paper. A picture is drawn twice: for columns of text, and for a phone,
+where its panels stand below one another (`panels`). A unit is a CSS pixel there, so no label is smaller than SMALL of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from pipeline import files
@@ -23,6 +28,36 @@ from pipeline.graph import command
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 INK, GREY, PALE = "#222222", "#767676", "#D9D9D9"
 TOKEN_COLORS = {"return": ORANGE, "state": BLUE, "observation": BLUE, "action": GREEN, "reward": YELLOW, "value": PINK}
+
+
+WORDS = {
+    BLUE: "#0067A1",
+    ORANGE: "#B04A00",
+    GREEN: "#007556",
+    PINK: "#A0477A",
+    YELLOW: "#8A6100",
+    SKY: "#20739F",
+    GREY: "#59616A",
+}
+VARIABLES = {  # of the page's style sheet, for what is drawn in SVG
+    BLUE: "state",
+    ORANGE: "return",
+    GREEN: "action",
+    PINK: "value",
+    YELLOW: "reward",
+    SKY: "sky",
+    GREY: "soft",
+    PALE: "rule",
+    INK: "ink",
+    "#FFFFFF": "paper",
+    **{
+        word: f"{name}-word"
+        for word, name in zip(WORDS.values(), ("state", "return", "action", "value", "reward", "sky"), strict=False)
+    },
+    WORDS[GREY]: "soft",
+}
+SMALL = 11.5  # the smallest words
+WIDE, NARROW = 8.6, 4.3  # inches: 619 and 310 units
 
 
 def data_of(recipe) -> dict[str, dict]:
@@ -50,10 +85,42 @@ def data_band(axes, dataset: dict) -> None:
     axes.axhline(mean, color=GREY, lw=1)
 
 
-def make(name: str, draw: Callable[[Figure, dict], None], width: float, height: float) -> None:
-    """Draw the figure of that name, `width` by `height` inches, save it, and write down what it was made from.
+def narrow(figure: Figure) -> bool:
+    """Whether a picture is drawn for a phone."""
+    return figure.get_figwidth() < WIDE / 1.5
+
+
+def panels(figure: Figure, count: int, **options):
+    """So many panels side by side; below one another on a phone."""
+    if not narrow(figure):
+        return figure.subplots(1, count, **options)
+    stacked = {"width_ratios": "height_ratios", "sharey": "sharey"}
+    return figure.subplots(count, 1, **{stacked[name]: value for name, value in options.items()})
+
+
+def dots(axes, x, y, color: str, size: float, alpha: float = 0.7) -> None:
+    """Many dots as one path: lines of no length with round ends."""
+    places = np.stack([np.broadcast_to(x, np.shape(y)), y], axis=-1)
+    path = np.concatenate([places[:, None], places[:, None], np.full((len(places), 1, 2), np.nan)], axis=1).reshape(-1, 2)
+    axes.plot(*path.T, color=color, lw=size, alpha=alpha, solid_capstyle="round")
+
+
+def key(axes) -> None:
+    """What full and hollow marks and the dashed line are, of shares of a trained and an untrained network."""
+    marks = (("trained", {"marker": "o", "color": INK}), ("untrained", {"marker": "s", "color": GREY, "mfc": "white"}))
+    for label, shape in marks:
+        axes.plot([], [], ls="none", ms=5, label=label, **shape)
+    axes.plot([], [], color=GREY, lw=1, ls=(0, (4, 3)), label="uniform")
+    axes.legend(loc="upper right", handlelength=1.2, labelspacing=0.3, borderaxespad=0.1)
+
+
+def make(name: str, draw: Callable[[Figure, dict], None], *heights: float, width: float = WIDE) -> None:
+    """Draw the figure of that name, save it, and write down what it was made from.
 
     Bytes repeat within one environment: no pyplot, no software name in the file.
+
+    Args:
+        heights: in inches, one for each file of its recipe: that for columns of text, and that for a phone.
     """
 
     def main() -> None:
@@ -62,18 +129,76 @@ def make(name: str, draw: Callable[[Figure, dict], None], width: float, height: 
         parser.add_argument("--into", type=Path, default=files.ROOT, help="write below this folder")
         root = parser.parse_args().into
         recipe = command.find(name, recipes.FIGURES, root)
-        with mpl.rc_context(fname=files.ROOT / "figures" / "post.mplstyle"):
-            figure = Figure(figsize=(width, height))
-            draw(figure, data_of(recipe))
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", metadata={"Software": None})
-        files.write_bytes(root / recipe.outputs[0], buffer.getvalue())
-        records.write(recipe, picture_facts(buffer.getvalue()), root)
+        data, facts = data_of(recipe), []
+        for output, size in zip(recipe.outputs, zip((width, NARROW), heights, strict=False), strict=True):
+            content = drawn(draw, data, size, Path(output))
+            files.write_bytes(root / output, content)
+            facts.append(picture_facts(content))
+        records.write(recipe, {**facts[0], **({"narrow": facts[1]} if facts[1:] else {})}, root)
 
     command.run(main)
 
 
+def drawn(draw: Callable[[Figure, dict], None], data: dict, size: tuple[float, float], output: Path) -> bytes:
+    """A picture as the bytes of a file of that name, PNG or SVG."""
+    settings = {"svg.hashsalt": output.stem}
+    with mpl.rc_context(settings, fname=files.ROOT / "figures" / "post.mplstyle"):
+        figure = Figure(figsize=size)
+        draw(figure, data)
+        for text in figure.findobj(Text):
+            text.set_color(WORDS.get(to_hex(text.get_color()).upper(), text.get_color()))
+        buffer = io.BytesIO()
+        if output.suffix == ".png":
+            figure.savefig(buffer, format="png", metadata={"Software": None})
+            return buffer.getvalue()
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")), transparent=True)
+    return for_the_page(buffer.getvalue().decode()).encode()
+
+
+def for_the_page(svg: str) -> str:
+    """An SVG of matplotlib's as the page takes it in: its colours are the page's, its type is inherited, and no id and no style
+    sheet of its own would meet another picture's.
+    """
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|<defs>\s*</defs>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
+    svg = re.sub(r' xmlns:xlink="[^"]*"| version="1.1"', "", svg).replace("xlink:href", "href")
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
+    svg = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), svg)
+    svg = re.sub(r"(font-size: |font: (?:[a-z0-9]+ )*?)([\d.]+)px(?: [^;\"]*)?", r"\1\2px", svg)
+    svg = re.sub(r"font: (?:(\d+|bold|italic|oblique) )?([\d.]+)px", font, svg)
+    svg = re.sub(r"; font-family: [^;\"]*|font-family: [^;\"]*; ", "", svg)
+    svg = re.sub(r"(<text[^>]*>)([^<]*_\{[^<]*)(?=</text>)", lambda found: found[1] + subscripts(found[2]), svg)
+    known = {color.lower(): name for color, name in VARIABLES.items()}
+    svg = re.sub(r"#[0-9a-f]{6}", lambda found: f"var(--{known[found[0]]}, {found[0]})" if found[0] in known else found[0], svg)
+    return re.sub(r"\n\s*", "\n", svg)
+
+
+def subscripts(words: str) -> str:
+    """Words in which a letter with a subscript is written `r_{t}`, as tspans."""
+    first, *rest = re.split(r"(\w\u0302?)_\{([^}]*)\}", words)
+    parts, down = [first], "3"
+    for letter, below, after in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+        parts.append(
+            f'<tspan style="font-style: italic">{letter}</tspan><tspan dy="{down}" style="font-size: 11px">{below}</tspan>'
+        )
+        parts.append(f'<tspan dy="-{down}">{after}</tspan>' if after else "")
+    return "".join(parts)
+
+
+def font(found: re.Match) -> str:
+    """The size, and weight or slant, of a `font` that names a family too."""
+    weight, size = found.groups()
+    kind = {"bold": "; font-weight: 650", "700": "; font-weight: 650", "italic": "; font-style: italic"}.get(weight or "", "")
+    return f"font-size: {size}px{kind}"
+
+
 def picture_facts(content: bytes) -> dict:
-    """Size of a picture in pixels and bytes, for the page."""
-    with Image.open(io.BytesIO(content)) as image:
-        return {"width": image.width, "height": image.height, "bytes": len(content)}
+    """Size of a picture in pixels, or units, and bytes, for the page."""
+    if content.startswith(b"<svg"):
+        width, height = (round(float(side)) for side in re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', content).groups())
+    else:
+        with Image.open(io.BytesIO(content)) as image:
+            width, height = image.size
+    return {"width": width, "height": height, "bytes": len(content)}

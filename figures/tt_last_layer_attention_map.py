@@ -13,6 +13,9 @@ from figures import attention_map, style
 BRIGHTEST = 0.1  # one of 249 tokens seldom gets more
 
 
+HEIGHTS = (4.7, 8.2)
+
+
 def draw(figure: Figure, data: dict) -> None:
     """Two maps (query down, key across) on one colour scale; lines part the transitions, a strip names the tokens. Values,
     which no query attends to, are left grey.
@@ -26,9 +29,7 @@ def draw(figure: Figure, data: dict) -> None:
         for border in range(size, values["tokens"], size):
             axes.axhline(border - 0.5, color="white", lw=0.4)
             axes.axvline(border - 0.5, color="white", lw=0.4)
-    for place, kind in zip((50, 120, 170, 215), dict.fromkeys(types), strict=True):
-        panels[0].text(place, -16, f"■ {kind}", color=style.TOKEN_COLORS[kind], fontsize=7, ha="left", va="bottom")
 
 
 if __name__ == "__main__":
-    style.make("tt_last_layer_attention_map", draw, 8.0, 4.0)
+    style.make("tt_last_layer_attention_map", draw, *HEIGHTS)

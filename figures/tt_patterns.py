@@ -8,15 +8,18 @@ from figures import style
 
 PANELS = (
     ("markovian", "Markovian", "share on the transition\njust before", 1.0),
-    ("striated_predicted", "striated, dimension predicted", "share on the same\ndimension", None),
-    ("action_to_action", "actions on actions", "share on\nactions", None),
+    ("striated_predicted", "Striated", "share on the same\ndimension", None),
+    ("action_to_action", "Actions on actions", "share on\nactions", None),
 )
+
+
+HEIGHTS = (3.2, 7.8)
 
 
 def draw(figure: Figure, data: dict) -> None:
     """One panel an index: every head a dot with its 95 % interval over contexts; the dashed line is even attention."""
     values = data["attention/local_tt_halfcheetah"]
-    for axes, (name, title, label, top) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
+    for axes, (name, title, label, top) in zip(style.panels(figure, len(PANELS)), PANELS, strict=True):
         axes.axhline(values["uniform"][name], color=style.GREY, lw=1, ls=(0, (4, 3)))
         for suffix, color, marker, shift in (("", style.BLUE, "o", -0.08), ("_untrained", style.GREY, "s", 0.32)):
             cells = [
@@ -33,10 +36,11 @@ def draw(figure: Figure, data: dict) -> None:
             }
             axes.errorbar([place for place, _ in cells], mean, yerr=errors, lw=1.1, **shape)
         axes.set_title(title)
-        axes.set_xticks(range(values["layers"]), [f"layer {layer + 1}" for layer in range(values["layers"])])
-        axes.set(ylabel=label, ylim=(0, top), xlim=(-0.5, values["layers"] - 0.3))
-    axes.text(1, 0.02, "● trained   □ untrained   - - even", transform=axes.transAxes, ha="right", fontsize=7, color=style.GREY)
+        axes.set_xticks(range(values["layers"]), [f"{layer + 1}" for layer in range(values["layers"])])
+        axes.set(xlabel="layer", ylabel=label, ylim=(0, top), xlim=(-0.5, values["layers"] - 0.3))
+        if name == "striated_predicted":
+            style.key(axes)
 
 
 if __name__ == "__main__":
-    style.make("tt_patterns", draw, 8.6, 2.8)
+    style.make("tt_patterns", draw, *HEIGHTS)

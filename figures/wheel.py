@@ -20,12 +20,14 @@ def draw(figure: Figure, data: dict) -> None:
     steps = range(FIRST, FIRST + APART * COUNT, APART)
     simulator = environments.make("HalfCheetah-v4")
     simulator.reset(seed=0)
+    width = 3 if style.narrow(figure) else 6
     for place, step in enumerate(steps):
         x = SPREAD * place
         limbs = imagine.limbs(simulator, values["arrays"]["observations"][step], x)
-        shade = str(0.72 - 0.6 * place / (COUNT - 1))
-        axes.add_collection(LineCollection(limbs, colors=shade, lw=6, capstyle="round"))
-        axes.text(x, -0.2, f"{(step - FIRST) * 0.05:.1f} s", ha="center", va="top", color=style.GREY, fontsize=14)
+        axes.add_collection(
+            LineCollection(limbs, colors=style.INK if place == COUNT - 1 else style.GREY, lw=width, capstyle="round")
+        )
+        axes.text(x, -0.2, f"{(step - FIRST) * 0.05:.1f} s", ha="center", va="top", color=style.GREY)
     simulator.close()
     axes.axhline(0, color=style.PALE, lw=1)
     axes.set(xlim=(-1, SPREAD * (COUNT - 1) + 1), ylim=(-0.55, 1.2), yticks=[], xticks=[])
@@ -35,4 +37,4 @@ def draw(figure: Figure, data: dict) -> None:
 
 
 if __name__ == "__main__":
-    style.make("wheel", draw, 8.6, 2.1)
+    style.make("wheel", draw, 2.1, 1.3)

@@ -7,6 +7,7 @@ python -m pipeline make evaluations/local_dt_halfcheetah_6000
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from difflib import get_close_matches
@@ -14,13 +15,18 @@ from typing import Annotated
 
 import typer
 
-from pipeline import PipelineError
+from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes, records
 from pipeline.evidence.records import Recipe
-from pipeline.graph import command, plan
+from pipeline.graph import command, plan, settings
 
 app = typer.Typer(no_args_is_help=True, help="Make, explain and check every result of the post.", rich_markup_mode=None)
 FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+def complete(begun: str) -> list[str]:
+    """What a shell may make of the beginning of a result's name."""
+    return [name for name in recipes.known() if name.startswith(begun)]
 
 
 def resolve(name: str) -> Recipe:
@@ -74,7 +80,7 @@ def list_results(
 
 
 @app.command()
-def explain(name: Annotated[str, typer.Argument(help="a result, as kind/name")]) -> None:
+def explain(name: Annotated[str, typer.Argument(help="a result, as kind/name", autocompletion=complete)]) -> None:
     """Say what a result is made of, whether it holds and why not, how long it takes, and what stands on it."""
     recipe = resolve(name)
     made = records.read(recipe.path())["made"] if recipe.path().exists() else {}
@@ -100,13 +106,33 @@ def explain(name: Annotated[str, typer.Argument(help="a result, as kind/name")])
 
 
 @app.command(context_settings=FORWARDED)
-def make(context: typer.Context, name: Annotated[str | None, typer.Argument(help="a result, as kind/name")] = None) -> None:
-    """Make one result, whether it holds or not; `make NAME --help` says what options its verb has."""
+def make(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="a result, as kind/name", autocompletion=complete)] = None,
+    changed: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="set a field, for a throw-away run; repeatable")
+    ] = None,
+) -> None:
+    """Make one result, whether it holds or not; `make NAME --help` says what options its verb has.
+
+    With `--set` the run is a throw-away one, made apart from results/, and what moved is said: `make
+    evaluations/local_dt_halfcheetah_6000 --set target_return=3000`.
+    """
     if name in (None, "--help"):
         print(context.get_help())
         return
     recipe = resolve(name)
-    hand_over(recipe.verb, [recipe.name, *context.args])
+    words = [word for setting in changed or () for word in ("--set", setting)]
+    hand_over(recipe.verb, [recipe.name, *context.args, *words])
+    if changed and not {"--data", "--source", "--into"} & set(context.args):
+        say_moved(recipe, settings.change(recipe, changed))
+
+
+def say_moved(recipe: Recipe, changed: Recipe) -> None:
+    """Print where a throw-away run's evidence lies, and its numbers beside those of the run it came of."""
+    path = changed.path(files.ROOT if changed.kind in settings.MADE_HERE else settings.TRIED)
+    before = records.read(recipe.path())["values"] if recipe.path().exists() else {}
+    print(os.path.relpath(path), *settings.moved(before, records.read(path)["values"]), sep="\n  ")
 
 
 @app.command("plan")

@@ -24,7 +24,19 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "mutants"
-LINKED = ("pyproject.toml", "pipeline", "tests", "templates", "_includes", "results", "hub.lock")
+LINKED = (
+    "pyproject.toml",
+    "pipeline",
+    "tests",
+    "templates",
+    "_includes",
+    "results",
+    "hub.lock",
+    "_config.yml",
+    "docs",
+    "index.md",
+    "appendix.md",
+)
 NOT_TRIED = None
 ALIVE = (0, 33, NOT_TRIED)  # exit codes as mutmut keeps them: the tests passed, no test reaches the function
 FUNCTIONS = (  # module.x_function, or module.x, class and method with separators between
@@ -40,6 +52,9 @@ FUNCTIONS = (  # module.x_function, or module.x, class and method with separator
     "pipeline.policies.deterministic.*__init__*",
     "pipeline.policies.decision_transformer.*__init__*",
     "pipeline.statistics.summaries.*",
+    "pipeline.statistics.verdicts.*",
+    "pipeline.worlds.world.*",
+    "pipeline.show.predicates.*",
     "pipeline.show.provenance.*",
     "pipeline.show.tabulate.x_fixed__*",
     "pipeline.show.tabulate.x_interval__*",

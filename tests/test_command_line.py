@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from typer.testing import CliRunner
 
 from pipeline import PipelineError, files
 from pipeline.__main__ import app, resolve
 from pipeline.evidence import recipes
+from tests import warm
 
 
 def said(*words: str) -> str:
@@ -40,7 +38,9 @@ def test_a_result_is_found_by_any_of_its_names(name, meant):
 
 
 def test_a_name_of_several_kinds_is_not_guessed():
-    with pytest.raises(PipelineError, match=r"names 3 results: say which, training/\S+, attention/\S+ or latency/\S+$"):
+    with pytest.raises(
+        PipelineError, match=r"names 4 results: say which, training/\S+, attention/\S+, latency/\S+ or memory/\S+$"
+    ):
         resolve("local_dt_halfcheetah")
 
 
@@ -71,12 +71,10 @@ def test_an_explanation_names_what_a_result_reads_and_what_stands_on_it():
 
 
 def test_options_are_those_of_the_verb_that_makes_the_result():
-    words = [sys.executable, "-m", "pipeline", "make", "evaluations/local_random_halfcheetah", "--help"]
-    done = subprocess.run(words, cwd=files.ROOT, capture_output=True, text=True, check=False)
+    done = warm.server().run(["pipeline", "make", "evaluations/local_random_halfcheetah", "--help"], files.ROOT)
     assert done.returncode == 0 and "--shards" in done.stdout, done.stderr
 
 
 def test_an_error_is_one_sentence():
-    words = [sys.executable, "-m", "pipeline", "make", "nothing"]
-    done = subprocess.run(words, cwd=files.ROOT, capture_output=True, text=True, check=False)
+    done = warm.server().run(["pipeline", "make", "nothing"], files.ROOT)
     assert done.returncode == 1 and done.stderr.strip().splitlines() == ["error: there is no result 'nothing'; see `list`"]

@@ -6,6 +6,7 @@ import re
 
 from pipeline import files
 from pipeline.evidence import fingerprints
+from tests.conftest import LONGEST
 
 ROOMS = (
     "study",
@@ -76,3 +77,7 @@ def test_what_is_run_imports_nothing_of_the_pipeline_and_no_library():
 def test_tests_lie_as_what_they_test_does():
     folders = {path.parent.name for path in (files.ROOT / "tests").glob("*/test_*.py")}
     assert folders <= {*ROOMS, "page"}
+
+
+def test_the_files_of_tests_that_are_begun_first_are_there():
+    assert [name for name in LONGEST if not (files.ROOT / "tests" / name).is_file()] == []

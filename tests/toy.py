@@ -6,15 +6,19 @@ episodes in `worlds/world.py`, smaller runs in `study/runs.py`. Everything else 
 
 from __future__ import annotations
 
+import compileall
 import ctypes
 import hashlib
 import os
+import py_compile
 import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests import warm
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("pipeline", "figures", "wheel", "assets/wheel", "dodo.py", "hub.lock", "results/published.json")
@@ -24,7 +28,7 @@ UNREPEATABLE = ("results/latency", "build/reproduce/results/latency")
 
 STUDIES = """
 
-EVALUATIONS = COMPARISONS = FIGURES = BROWSER_EVALUATIONS = ()
+EVALUATIONS = COMPARISONS = SOLVINGS = ROLLOUTS = FIGURES = BROWSER_EVALUATIONS = ()
 QUANTILES, BEYOND = {}, {}
 """
 
@@ -77,7 +81,9 @@ SOLVINGS = (
     replace(SOLVINGS[0], iterations=2, episodes=4, shard_episodes=2),
 )
 REFININGS = (replace(REFININGS[0], level=LEVELS[0], horizon=2, iterations=3, episodes=2, listed=1),)
+CONDITIONALS = (replace(CONDITIONALS[0], refining=REFININGS[0].name),)
 PLAN_LATENCIES = (replace(PLAN_LATENCIES[0], level=LEVELS[0], iterations=2, plans=3, warmup_plans=1),)
+MEMORIES = (replace(MEMORIES[0], warmup=1, moments=1),)
 WALKS = (replace(WALKS[0], solving=SOLVINGS[1].name),)
 BROWSER_EVALUATIONS = ()
 GRID_ANIMATIONS = (replace(GRID_ANIMATIONS[0], tile=4),)
@@ -112,7 +118,7 @@ class Toy:
         return [sys.executable, "-m", *words]
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Variables for a process in the toy: temporary files go below the toy, byte code is not kept."""
+        """Variables for a process in the toy: temporary files go below the toy, no byte code is written."""
         temporary = self.root / "tmp"
         temporary.mkdir(exist_ok=True)
         return {**os.environ, "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "", **more}
@@ -123,7 +129,9 @@ class Toy:
         return subprocess.Popen(self.words(*words), cwd=self.root, start_new_session=True, **{**usual, **options})
 
     def run(self, *words: str, **options) -> subprocess.CompletedProcess:
-        """Run `python -m <words>` in the toy to its end, whatever that is."""
+        """Run `python -m <words>` in the toy to its end, whatever that is; with options, it loads its libraries itself."""
+        if not options:
+            return warm.server().run(list(words), self.root, self.environment())
         options = {"env": self.environment(), **options}
         return subprocess.run(self.words(*words), cwd=self.root, capture_output=True, text=True, check=False, **options)
 
@@ -184,6 +192,11 @@ def build(folder: Path, behaviour: bool = True) -> Toy:
     (folder / "templates").mkdir()
     for name, text in TEMPLATES.items():
         (folder / "templates" / f"{name}.md.j2").write_text(text)
+    for name in (
+        "pipeline",
+        "figures",
+    ):  # byte code that holds for copies too, whatever their clocks say, until a file is edited
+        compileall.compile_dir(folder / name, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
     toy = Toy(folder)
     if not behaviour:
         return toy

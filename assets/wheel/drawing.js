@@ -2,8 +2,8 @@
 
 const CAPSULES = 8, JOINTS = 6, POSE = 4 * CAPSULES + 2 * JOINTS; // numbers of a pose, see half_cheetah.js
 const BEHIND = [2, 3, 4]; // the hind leg's capsules; after it the fore leg's
-const GROUND = 0.3; // meters drawn below the ground
-const CALM_HEIGHT = 1.2; // meters above which the view follows the torso
+const GROUND = 0.3, TALL = 1.55, WIDE = 3.2; // meters drawn: below the ground, from top to bottom, and across at least
+const CALM_HEIGHT = 0.85; // meters above which the view follows the torso
 const NEWTONS = 500; // drawn as a meter
 
 /** A canvas that has as many pixels as the screen gives it, and is drawn in CSS pixels. */
@@ -27,12 +27,13 @@ class Canvas {
   }
 }
 
-/** The page's colors, as its scheme has them now. */
+/** The page's colors, as its scheme has them now; `lanes` are those of the lanes' returns. */
 export function colors() {
   const style = getComputedStyle(document.documentElement);
   const named = ["paper", "ink", "soft", "rule", "link", "return", "state", "action"];
   const family = style.getPropertyValue("--sans") || "sans-serif";
-  return { family, ...Object.fromEntries(named.map((name) => [name, style.getPropertyValue(`--${name}`).trim()])) };
+  const found = Object.fromEntries(named.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  return { family, ...found, lanes: [found.return, found.state, found.action, found.ink] };
 }
 
 /** A pose between two poses (POSE,), `share` of the way. */
@@ -62,11 +63,12 @@ export class Track {
    * @param {Float32Array[]} [scene.imagined] poses, the nearest first
    * @param {{x: number, z: number, turn: number}} scene.force that pushes the torso, in newtons and newton meters
    * @param {{x: number, z: number}} [scene.target] to where the torso is dragged
+   * @param {string[]} [scene.keys] (joint,) that turn the joints
    * @param {object} palette see `colors`
    */
-  draw({ pose, torques, imagined, force, target }, palette) {
+  draw({ pose, torques, imagined, force, target, keys }, palette) {
     const { width, height } = this.canvas.begin(), { context } = this.canvas;
-    const scale = width / Math.min(7, Math.max(3.6, width / 110)), torso = [(pose[0] + pose[2]) / 2, (pose[1] + pose[3]) / 2];
+    const scale = Math.min(height / TALL, width / WIDE), torso = [(pose[0] + pose[2]) / 2, (pose[1] + pose[3]) / 2];
     this.camera = { x: torso[0], z: Math.max(0, torso[1] - CALM_HEIGHT), scale, width, ground: height - GROUND * scale };
     this.drawGround(palette, height);
     imagined?.forEach((each, ahead) => {
@@ -76,6 +78,7 @@ export class Track {
     context.globalAlpha = 1;
     this.drawBody(pose, palette.ink, palette.soft);
     this.drawTorques(pose, torques, palette);
+    if (keys) this.drawKeys(pose, keys, palette);
     if (target) this.drawPull(torso, [target.x, target.z], palette);
     else if (force.x || force.z) this.drawPull(torso, [torso[0] + force.x / NEWTONS, torso[1] + force.z / NEWTONS], palette);
   }
@@ -90,16 +93,19 @@ export class Track {
     const { context } = this.canvas, { x, scale, width } = this.camera, [, ground] = this.at(0, 0);
     context.fillStyle = palette.rule;
     context.fillRect(0, ground, width, 1);
-    context.fillStyle = palette.soft;
-    context.strokeStyle = palette.rule;
     context.font = `11px ${palette.family}`;
     context.textAlign = "center";
     context.textBaseline = "top";
     for (let meter = Math.floor(x - width / 2 / scale); meter <= x + width / 2 / scale + 1; meter++) {
-      const [left] = this.at(meter, 0), labeled = meter % 5 === 0;
-      context.fillStyle = labeled ? palette.soft : palette.rule;
-      context.fillRect(left, ground, 1, labeled ? 8 : 5);
-      if (labeled && ground + 22 < height + 8) context.fillText(`${meter} m`, left, ground + 10);
+      const [left] = this.at(meter, 0);
+      context.fillStyle = palette.rule;
+      context.globalAlpha = 0.5;
+      if (meter % 2) context.fillRect(left, ground, scale, height - ground); // every other meter is darker: how fast it goes is seen
+      context.globalAlpha = 1;
+      if (meter % 5) continue;
+      context.fillStyle = palette.soft;
+      context.fillRect(left, ground, 1, 8);
+      context.fillText(`${meter} m`.replace("-", "\u2212"), left, ground + 10);
     }
   }
 
@@ -135,6 +141,23 @@ export class Track {
       context.arc(left, top, radius, -Math.PI / 2, -Math.PI / 2 + 0.9 * Math.PI * torque, torque < 0);
       context.stroke();
     }
+  }
+
+  /** Beside every joint the key that turns it: left of the hind leg, right of the fore leg. */
+  drawKeys(pose, keys, palette) {
+    const { context } = this.canvas;
+    context.font = `600 12px ${palette.family}`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillStyle = palette.link;
+    context.strokeStyle = palette.paper;
+    context.lineWidth = 4;
+    keys.forEach((key, joint) => {
+      const [left, top] = this.at(pose[4 * CAPSULES + 2 * joint], pose[4 * CAPSULES + 2 * joint + 1]);
+      const beside = left + (joint < JOINTS / 2 ? -20 : 20);
+      context.strokeText(key, beside, top); // legible before a limb too
+      context.fillText(key, beside, top);
+    });
   }
 
   /** An arrow from the torso to where it is pushed or pulled. */
@@ -204,7 +227,7 @@ export class Returns {
   /** @param {{asked: number | null, got: number[]}[]} lanes @param {number} steps of an episode */
   draw(lanes, steps, palette) {
     const { width, height } = this.canvas.begin(), { context } = this.canvas;
-    const margin = { left: 40, right: 8, top: 20, bottom: 16 }, most = 6000;
+    const margin = { left: 40, right: 8 + 11 * lanes.length, top: 20, bottom: 16 }, most = 6000;
     const least = Math.min(0, ...lanes.map(({ got }) => Math.floor((got.at(-1) ?? 0) / 500) * 500));
     const x = (step) => margin.left + (step / steps) * (width - margin.left - margin.right);
     const y = (value) => margin.top + ((most - value) / (most - least)) * (height - margin.top - margin.bottom);
@@ -213,38 +236,37 @@ export class Returns {
     context.textAlign = "right";
     for (const value of [0, 2000, 4000, 6000]) {
       context.fillStyle = palette.rule;
-      context.fillRect(margin.left, y(value), width - margin.left - margin.right, 1);
+      context.fillRect(margin.left, y(value), x(steps) - margin.left, 1);
       context.fillStyle = palette.soft;
       context.fillText(String(value), margin.left - 6, y(value));
     }
     context.textBaseline = "bottom";
-    context.fillText(`${steps} steps`, width - margin.right, height);
+    context.fillText(`${steps} steps`, x(steps), height);
     context.textBaseline = "top";
     context.textAlign = "left";
-    context.fillText("return", 0, 0);
-    ["upper lane", "lower lane"].forEach((name, lane) => {
-      context.fillStyle = [palette.return, palette.state][lane];
-      context.fillRect(margin.left + 78 * lane, 5, 10, lane ? 2 : 4);
-      context.fillText(name, margin.left + 14 + 78 * lane, 0);
-    });
-    context.fillStyle = palette.soft;
-    if (width > 420) context.fillText("dotted: on schedule for the return asked", margin.left + 160, 0);
+    context.fillText(width > 420 ? "return so far of each lane; dotted: on schedule for the return asked" : "return so far of each lane", 0, 0);
     context.save();
     context.beginPath();
-    context.rect(margin.left, y(most), width, y(least));
+    context.rect(margin.left, y(most), width, y(least) - y(most) + 2);
     context.clip();
     lanes.forEach(({ asked, got }, lane) => {
-      context.strokeStyle = [palette.return, palette.state][lane];
+      context.strokeStyle = palette.lanes[lane];
       context.lineWidth = 1.5;
       if (asked !== null) {
         context.setLineDash([2, 4]);
         this.line([[0, 0], [steps, asked]], x, y);
       }
-      context.lineWidth = lane ? 2 : 4;
+      context.lineWidth = lane % 2 ? 2 : 4; // lines that cover each other are both seen
       context.setLineDash([]);
       this.line(got.map((value, step) => [step + 1, value]), x, y);
     });
     context.restore();
+    context.font = `650 12px ${palette.family}`;
+    context.textBaseline = "middle";
+    lanes.forEach(({ got }, lane) => {
+      context.fillStyle = palette.lanes[lane];
+      context.fillText(String(lane + 1), x(got.length) + 6 + 11 * lane, y(got.at(-1) ?? 0));
+    });
   }
 
   line(points, x, y) {

@@ -1,7 +1,7 @@
 /**
  * The worker in which everything runs: simulator, models, clock. The page only draws what it says.
  *
- * It is told `{seat: [name, name]}`, `{run: true}`, `{taken: true}` for each frame, `{restart: true}`, `{push: {name}}`,
+ * It is told `{seat: [name, ...]}`, a driver a lane, `{run: true}`, `{taken: true}` for each frame, `{restart: true}`, `{push: {name}}`,
  * `{drag: {lane, target}}` and `{torques}`. It says `{loaded}` in bytes, `{ready}` with what is drawn, `{seated}`, `{running}`,
  * `{began}` with how all stand, `{frame}` with what a control step did, and `{failed}`, a sentence.
  */
@@ -10,8 +10,8 @@ import { World } from "./half_cheetah.js";
 import { sentence } from "./reasons.js";
 import { CONTROL_SECONDS, Session } from "./session.js";
 
-const LANES = 2, PERIOD = 1000 * CONTROL_SECONDS, LATEST = 5 * PERIOD, AHEAD = 4;
-let drivers, session, loaded = 0;
+const LANES = 4, PERIOD = 1000 * CONTROL_SECONDS, LATEST = 5 * PERIOD, AHEAD = 4;
+let drivers, session, lanes, loaded = 0;
 
 /** A file below assets/wheel/. Told bytes are those that travel. */
 async function read(path) {
@@ -42,6 +42,7 @@ async function load() {
   const world = new World(mujoco, decode(xml));
   drivers = await Drivers.list(read);
   session = new Session(world, JSON.parse(decode(starts)), LANES);
+  ({ lanes } = session); // all are made at once: the simulator's memory is not given back
   postMessage({ ready: { radii: world.radii } });
 }
 
@@ -65,9 +66,8 @@ const clock = {
     if (this.stalled) return;
     try {
       if (session.over) begin();
-      const lanes = session.step();
-      const buffers = lanes.map(({ poses }) => poses.buffer);
-      postMessage({ frame: lanes }, buffers);
+      const frame = session.step();
+      postMessage({ frame }, frame.map(({ poses }) => poses.buffer));
       this.ahead += 1;
     } catch (error) {
       this.set(false);
@@ -99,6 +99,7 @@ const ORDERS = {
       if (!session) await load();
       const seated = [];
       for (const name of names) seated.push(await drivers.make(name)); // one after the other: two may share a model
+      session.lanes = lanes.slice(0, names.length);
       seated.forEach((driver, lane) => session.seat(lane, driver));
       begin();
       postMessage({ seated: names });
@@ -110,7 +111,7 @@ const ORDERS = {
   taken: () => clock.follow(),
   restart: () => begin(),
   push: ({ name }) => session.lanes.forEach((lane) => lane.push(name)),
-  drag: ({ lane, target }) => session.lanes[lane].drag(target),
+  drag: ({ lane, target }) => lanes[lane].drag(target),
   torques(torques) {
     for (const { policy } of session.lanes) if (policy.torques) policy.torques.set(torques);
   },

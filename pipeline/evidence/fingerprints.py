@@ -271,6 +271,11 @@ def input_digest(name: str, root: Path) -> str:
     return file_sum(path)
 
 
+def source_of_inputs(recipe: Recipe, root: Path) -> Path:
+    """The folder that inputs are read from: what pools or compares results made into `root` reads them there, too."""
+    return root if recipe.kind in ("pooled", "compared") else files.ROOT
+
+
 def depends(recipe: Recipe, root: Path = files.ROOT, source: Tree | None = None) -> dict:
     """All that a recipe's evidence depends on, beside the run's own fields.
 
@@ -279,7 +284,7 @@ def depends(recipe: Recipe, root: Path = files.ROOT, source: Tree | None = None)
         source: the source that makes it, by default this checkout's.
     """
     source = source or tree(files.ROOT)
-    base = root if recipe.kind in ("pooled", "compared") else files.ROOT
+    base = source_of_inputs(recipe, root)
     return {
         "holds": [fields(run) for run in recipe.holds],
         "inputs": {name: input_digest(name, base) for name in recipe.inputs},
@@ -313,7 +318,27 @@ def follows(recipe: Recipe, values: dict, root: Path) -> bool:
 
 
 def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
-    """Why the evidence at hand does not hold, in a few words; None where it holds."""
+    """Why the evidence at hand does not hold, in a few words; None where it holds.
+
+    Asked again while no file it looks at was written, it says what it said: `doit` asks twice.
+    """
+    base = source_of_inputs(recipe, root)
+    read_from = (*recipe.targets(root), *(Path(base) / name for name in recipe.inputs))
+    return judged(recipe, Path(root), Path(root) == files.ROOT, tuple(map(mark, read_from)))
+
+
+def mark(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file from what it was: its inode, bytes and time of writing; None where there is none."""
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return now.st_ino, now.st_size, now.st_mtime_ns
+
+
+@functools.cache
+def judged(recipe: Recipe, root: Path, whole: bool, marks: tuple) -> str | None:
+    """`stale`, remembered by the marks of the files it looks at; whole: whether a part of the episodes is not enough."""
     try:
         content = read(recipe.path(root))
         if tampered(content):
@@ -323,7 +348,7 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
             if not path.is_file() or file_sum(path) != content["values"]["sha256"].get(output):
                 return f"{output} is missing or was changed by hand"
         held, wanted = content["values"].get("episodes", 0), getattr(recipe.run, "episodes", 0)
-        if Path(root) == files.ROOT and 0 < held < wanted:
+        if whole and 0 < held < wanted:
             return f"it holds {held} of {wanted} episodes"
         changed = changes(recipe, content, root)
         if changed:

@@ -5,7 +5,7 @@ The first module of a training prepares it, and the second writes its results (s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from pipeline import PipelineError
@@ -74,6 +74,20 @@ def study_collection(run: runs.Collection) -> Recipe:
         verb="pipeline.measures.collect_study",
         modules=("pipeline.measures.collect_study",),
         about=f"{run.episodes} episodes of {run.behaviour}, or of what became it",
+    )
+
+
+def logged_returns(run: studies.LoggedReturns) -> Recipe:
+    """Every return of a dataset, which lies below `data/` where it was collected."""
+    return Recipe(
+        run.name,
+        "returns",
+        "pipeline.measures.log_returns",
+        run,
+        modules=("pipeline.measures.log_returns",),
+        inputs=(f"results/datasets/{run.name}.json",),
+        seconds=20,
+        about=f"every return of {run.name}",
     )
 
 
@@ -343,6 +357,24 @@ def refining(run: runs.Refining) -> Recipe:
     )
 
 
+def conditionals(run: runs.Conditionals) -> Recipe:
+    """Every conditional distribution of one episode's first plan, which lie beside the evidence."""
+    refined = REFININGS[run.refining].run
+    shown = f"results/refined/{run.refining}"
+    return Recipe(
+        run.name,
+        "conditionals",
+        "pipeline.measures.list_conditionals",
+        run,
+        modules=("pipeline.measures.list_conditionals", f"pipeline.policies.{refined.method}"),
+        inputs=(*checkpoint_files(refined.checkpoint), f"{shown}.json", f"{shown}.npz"),
+        outputs=(f"results/conditionals/{run.name}.npz",),
+        holds=(refined,),
+        seconds=10,
+        about=f"each action of one plan on {refined.level}, given each choice of the others",
+    )
+
+
 def plan_latency(run: runs.PlanLatency) -> Recipe:
     """Time per plan."""
     return Recipe(
@@ -354,6 +386,27 @@ def plan_latency(run: runs.PlanLatency) -> Recipe:
         inputs=checkpoint_files(run.checkpoint),
         seconds=12,
         about=f"leap: {run.plans} plans on {run.level}",
+    )
+
+
+def timed(run: runs.Memory) -> runs.Latency | runs.PlanLatency:
+    """The run whose actions, or plans, are weighed."""
+    return (LATENCIES.get(run.name) or PLAN_LATENCIES[run.name]).run
+
+
+def memory(run: runs.Memory) -> Recipe:
+    """Bytes that an action, or a plan, takes."""
+    weighed = timed(run)
+    return Recipe(
+        run.name,
+        "memory",
+        "pipeline.measures.weigh_actions",
+        run,
+        modules=("pipeline.measures.weigh_actions", f"pipeline.policies.{weighed.method}"),
+        inputs=checkpoint_files(weighed.checkpoint, weighed.method),
+        holds=(weighed,),
+        seconds=20,
+        about=f"{weighed.method.replace('_', ' ')}: bytes of weights, of tensors at once, of the cache",
     )
 
 
@@ -436,15 +489,16 @@ def figure(run: runs.Figure) -> Recipe:
         run,
         modules=(f"figures.{run.name}",),
         inputs=("figures/post.mplstyle", *evidence_files(run.reads)),
-        outputs=(f"images/{run.name}.png",),
+        outputs=tuple(f"images/{run.name}{end}.{run.form}" for end in ("", "_narrow")[: 1 + run.phone]),
         seconds=4,
         about="drawn from " + (", ".join(run.reads) or "nothing but itself"),
     )
 
 
 def animation(run: runs.Animation) -> Recipe:
-    """A frame, or a moving picture with a poster for readers who want no motion."""
-    outputs = (f"images/{run.name}.png",) if run.frames == 1 else (f"images/{run.name}.gif", f"images/{run.name}_poster.png")
+    """A frame, or a moving picture, with a poster for readers who want no motion, and the poses that the page draws it from."""
+    film = (f"images/{run.name}.gif", f"images/{run.name}_poster.png", f"assets/films/{run.name}.js")
+    outputs = (f"images/{run.name}.png",) if run.frames == 1 else film
     return Recipe(
         run.name,
         "pictures",
@@ -480,9 +534,14 @@ def keyed(registries: Iterable[dict[str, Recipe]]) -> dict[str, Recipe]:
     return {f"{recipe.kind}/{recipe.name}": recipe for registry in registries for recipe in registry.values()}
 
 
-def named(make, all_runs) -> dict[str, Recipe]:
+MADE_BY: dict[str, Callable[..., Recipe]] = {}  # what makes the recipe of a run, by kind/name
+
+
+def named(make: Callable[..., Recipe], all_runs: Iterable) -> dict[str, Recipe]:
     """Recipes by name."""
-    return {run.name: make(run) for run in all_runs}
+    found = {run.name: make(run) for run in all_runs}
+    MADE_BY.update({f"{recipe.kind}/{name}": make for name, recipe in found.items()})
+    return found
 
 
 BEHAVIOURS = named(behaviour, (runs.BEHAVIOUR,))
@@ -499,19 +558,23 @@ TRAININGS = named(training, runs.TRAININGS)
 VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
 TRAJECTORY_TRAININGS = named(trajectory_training, (runs.TRAJECTORY_TRANSFORMER,))
 STUDY_TRAININGS = named(study_training, studies.TRAININGS)
-STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS}  # hours; made by their verbs, one at a time, alone
+LOGGED_RETURNS = named(logged_returns, studies.LOGGED_RETURNS)
+# hours, or made from a dataset that is not in git; made by their verbs, one at a time, alone
+STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS, **LOGGED_RETURNS}
 EVALUATIONS = named(evaluation, (*runs.EVALUATIONS, *studies.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(pool, runs.POOLS)
 COMPARISONS = named(comparison, (*runs.COMPARISONS, *studies.COMPARISONS, *runs.HUB_COMPARISONS))
 ATTENTIONS = named(attention, (*runs.ATTENTIONS, *runs.HUB_ATTENTIONS))
 LATENCIES = named(latency, (*runs.LATENCIES, *runs.HUB_LATENCIES))
-ROLLOUTS = named(rollout, (*runs.ROLLOUTS, *runs.HUB_ROLLOUTS))
+ROLLOUTS = named(rollout, (*runs.ROLLOUTS, *studies.ROLLOUTS, *runs.HUB_ROLLOUTS))
 IMAGINATIONS = named(imagination, (*runs.IMAGINATIONS, *runs.HUB_IMAGINATIONS))
 DEMONSTRATIONS = named(demonstration, runs.DEMONSTRATIONS)
 LEAP_TRAININGS = named(leap_training, runs.LEAP_TRAININGS)
 SOLVINGS = named(solving, (*runs.SOLVINGS, *studies.SOLVINGS))
 REFININGS = named(refining, runs.REFININGS)
+CONDITIONALS = named(conditionals, runs.CONDITIONALS)
 PLAN_LATENCIES = named(plan_latency, runs.PLAN_LATENCIES)
+MEMORIES = named(memory, runs.MEMORIES)
 WALKS = named(walk, runs.WALKS)
 BROWSER_EVALUATIONS = named(browser_evaluation, (*runs.BROWSER_EVALUATIONS, *studies.BROWSER_EVALUATIONS))
 
@@ -534,7 +597,9 @@ EVIDENCE = {
     "imagine": IMAGINATIONS,
     "solve": SOLVINGS,
     "refine": REFININGS,
+    "list_conditionals": CONDITIONALS,
     "time_plans": PLAN_LATENCIES,
+    "weigh_actions": MEMORIES,
     "walk": WALKS,
     "wheel": BROWSER_EVALUATIONS,
 }  # by task
@@ -596,17 +661,12 @@ def everything() -> list[Recipe]:
     return [*TRAINED.values(), *rebuilt()]
 
 
-ANYWHERE = {
-    runs.DecisionTransformerTraining: training,
-    runs.BehaviourCloningTraining: training,
-    runs.TD3BCTraining: value_training,
-    runs.TrajectoryTransformerTraining: trajectory_training,
-    runs.Evaluation: evaluation,
-    runs.PlannedEvaluation: evaluation,
-    runs.Attention: attention,
-    runs.Latency: latency,
-    runs.PlannedLatency: latency,
-}  # what can be made on another dataset, and how
+def stands_on_one_dataset(recipe: Recipe) -> bool:
+    """Whether a run learns from one dataset of this project, or plays what did."""
+    if source(recipe) == "hub" or recipe.kind not in ("training", "evaluations", "attention", "latency"):
+        return False
+    learned = trained_by(recipe.run.checkpoint) if getattr(recipe.run, "checkpoint", None) else recipe.run
+    return isinstance(getattr(learned, "data", None), str)
 
 
 def on_dataset(recipe: Recipe, data: str) -> Recipe:
@@ -615,14 +675,13 @@ def on_dataset(recipe: Recipe, data: str) -> Recipe:
     Raises:
         PipelineError: there is no such dataset, or the run does not stand on one.
     """
-    run, make = recipe.run, ANYWHERE.get(type(recipe.run))
-    learned = make is not None and source(recipe) == "local" and (datasets(run) or getattr(run, "checkpoint", None))
-    if not learned:
+    run = recipe.run
+    if not stands_on_one_dataset(recipe):
         raise PipelineError(f"{recipe.name} does not stand on one dataset of this project: --data cannot change it")
     if data not in COLLECTIONS:
         raise PipelineError(f"there is no dataset named {data!r}; known: {', '.join(COLLECTIONS)}")
     changed = {"data": data} if datasets(run) else {"checkpoint": f"{run.checkpoint}{runs.ON}{data}"}
-    return make(replace(run, name=f"{run.name}{runs.ON}{data}", **changed))
+    return MADE_BY[f"{recipe.kind}/{recipe.name}"](replace(run, name=f"{run.name}{runs.ON}{data}", **changed))
 
 
 def makers(recipe: Recipe) -> list[str]:

@@ -129,9 +129,23 @@ def check_card(recipe: Recipe, values: dict) -> Iterator[str]:
         yield f"{place(recipe.path())} has another learning curve than {place(card)}"
 
 
+def check_drawings(recipe: Recipe, values: dict) -> Iterator[str]:
+    """Whether drawings have the sizes that their evidence tells the page."""
+    for name, told in zip(recipe.outputs, (values, values.get("narrow", {})), strict=False):
+        content = (files.ROOT / name).read_text(encoding="utf-8")
+        sides = re.match(r'<svg viewBox="0 0 ([\d.]+) ([\d.]+)"', content)
+        found = dict(zip(("width", "height"), (round(float(side)) for side in sides.groups()), strict=True)) if sides else {}
+        found["bytes"] = len(content.encode())
+        if found != {key: told.get(key) for key in found}:
+            yield f"{place(recipe.path())} tells another size than {name} has"
+
+
 def check_picture(recipe: Recipe, values: dict) -> Iterator[str]:
     """Whether a picture has the size that its evidence tells the page."""
     path, milliseconds = files.ROOT / recipe.outputs[0], 0
+    if path.suffix == ".svg":
+        yield from check_drawings(recipe, values)
+        return
     with Image.open(path) as image:
         found = {"width": image.width, "height": image.height, "bytes": path.stat().st_size}
         for index in range(getattr(image, "n_frames", 1)):
@@ -333,8 +347,10 @@ def pieces(dice: random.Random) -> list[Piece]:
     whole = {
         "rollouts": (5.0, lambda recipe: steps_of(recipe, dice)),
         "attention": (15.0, remade),
+        "conditionals": (8.0, remade),
         "walks": (8.0, remade),
         "latency": (3.0, timed),
+        "memory": (20.0, remade),
         "pictures": (5.0, remade),
         "wheel": (10.0, remade),
     }

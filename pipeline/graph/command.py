@@ -20,6 +20,7 @@ from typing import NoReturn
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, machines, processes, recipes, records
 from pipeline.evidence.records import Recipe
+from pipeline.graph import settings
 from pipeline.study import runs
 
 PARENT = "PIPELINE_PARENT"  # environment variable: the process that a verb shall not outlive
@@ -27,13 +28,13 @@ LOCKS = {}  # open files by path, whose locks end with this process
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of a run's name, of the source whose run is meant, and of the dataset that it is to stand on."""
+    """A parser of a run's name, the source whose run is meant, the dataset that it is to stand on, and fields to set."""
 
     registry: dict[str, Recipe]
 
     def parse_args(self, *words, **options) -> argparse.Namespace:
         """As usual, the name ending up as a run's own: with `--source hub` that of the hub's twin, with `--data` that of the
-        same run on another dataset.
+        same run on another dataset, with `--set` that of the same run with other fields, which is entered into the registry.
 
         A run that another verb makes is handed to that verb: `collect d4rl-halfcheetah-medium-v2` fetches.
         """
@@ -41,6 +42,12 @@ class Parser(argparse.ArgumentParser):
         hand_over(self.registry, self.own_name(seen))
         arguments = super().parse_args(*words, **options)
         arguments.name = self.own_name(arguments)
+        if arguments.settings:
+            changed = settings.change(known(arguments.name, self.registry), arguments.settings)
+            self.registry[changed.name] = changed
+            arguments.name = changed.name
+            if getattr(arguments, "into", None) == files.ROOT:
+                arguments.into = settings.TRIED
         return arguments
 
     def own_name(self, arguments: argparse.Namespace) -> str:
@@ -76,17 +83,25 @@ def parser(description: str, names: Iterable[str]) -> argparse.ArgumentParser:
     made.registry = names if isinstance(names, dict) else {}
     made.epilog = "runs:\n" + "\n".join(f"  {name}" for name in names)
     made.add_argument("name", help="which run, by name (below)")
-    if any(type(recipe.run) in recipes.ANYWHERE for recipe in made.registry.values()):
+    if any(map(recipes.stands_on_one_dataset, made.registry.values())):
         known = ", ".join(recipes.COLLECTIONS)
         made.add_argument("--data", help=f"the same on another dataset, under a name of its own: {known}")
+    made.add_argument(
+        "--set",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        dest="settings",
+        help="a field of the run, for a throw-away run of its own name, apart from results/; may be given again",
+    )
     made.add_argument(
         "--source", choices=recipes.SOURCES, help="the run of that source: trained here, or published (default: as named)"
     )
     return made
 
 
-def find(name: str, registry: dict[str, Recipe], root: Path = files.ROOT) -> Recipe:
-    """The recipe of that name, for this process alone to make below `root`, from what its inputs and sources are now.
+def known(name: str, registry: dict[str, Recipe]) -> Recipe:
+    """The recipe of that name.
 
     Raises:
         PipelineError: there is none; the sentence names the nearest.
@@ -95,11 +110,22 @@ def find(name: str, registry: dict[str, Recipe], root: Path = files.ROOT) -> Rec
     for each in (base, data):
         if "/" in each:
             raise PipelineError(f"Minari's dataset {each!r} is not known here; known: {', '.join(identifiers())}")
+    if name in registry:
+        return registry[name]
     if base not in registry:
         near = get_close_matches(base, registry, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(registry)}"
         raise PipelineError(f"there is no run named {base!r}; {hint}")
-    recipe = recipes.on_dataset(registry[base], data) if data else registry[base]
+    return recipes.on_dataset(registry[base], data) if data else registry[base]
+
+
+def find(name: str, registry: dict[str, Recipe], root: Path = files.ROOT) -> Recipe:
+    """The recipe of that name, for this process alone to make below `root`, from what its inputs and sources are now.
+
+    Raises:
+        PipelineError: there is none; the sentence names the nearest.
+    """
+    recipe = known(name, registry)
     fetch_published(recipe)
     claim(recipe, root)
     if fingerprints.derive_again(recipe, root):

@@ -9,6 +9,7 @@ what was played must follow from it, and episodes that were not played again mus
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,8 @@ UNLIKELY = 1e-4  # the same, of episodes not played again against those that wer
 LATENCY_FACTOR = 3.0
 FASTEST = 20.0  # reward of a step, more than any body runs in metres a second
 LEVELS_OF_COLOR = 8  # of 255, by which other machines may render a pixel differently
+UNITS_OF_DRAWING = 1.0  # by which other machines may place a line differently: a CSS pixel; of poses, a millimeter
+NUMBER = re.compile(r"(?<![\w#.])-?\d+(?:\.\d+)?")  # of a drawing; not a digit of a color or a name
 IN_SHARDS = ("evaluations", "solved")  # kinds of which the first shard is played unless all are wanted
 STATISTICAL = ("evaluations", "solved", "pooled", "compared", "imagination")
 BAD = "not reproduced"
@@ -282,6 +285,8 @@ def judge_picture(committed: bytes, again: bytes) -> Verdict:
     """A picture drawn again: identical, or no pixel farther off than by what machines render differently."""
     if committed == again:
         return "identical", "every byte"
+    if committed.startswith((b"<svg", b"export")):
+        return judge_drawing(committed.decode(), again.decode(errors="replace"))
     (was, shown), (now, shown_again) = frames(committed), frames(again)
     if was.shape != now.shape or shown != shown_again:
         return BAD, "another size, number of frames or pace"
@@ -290,6 +295,17 @@ def judge_picture(committed: bytes, again: bytes) -> Verdict:
     if far == 0:
         return "identical", "every pixel"
     return ("equal within tolerance" if far <= LEVELS_OF_COLOR else BAD), detail
+
+
+def judge_drawing(committed: str, again: str) -> Verdict:
+    """A drawing in SVG, or a film's poses, made again: the same words, shapes and colors in the same order, and no number
+    farther off than a unit.
+    """
+    if NUMBER.sub("", committed) != NUMBER.sub("", again):
+        return BAD, "other words, shapes or colors"
+    pairs = zip(NUMBER.findall(committed), NUMBER.findall(again), strict=True)
+    far = max((abs(float(was) - float(now)) for was, now in pairs), default=0.0)
+    return ("equal within tolerance" if far <= UNITS_OF_DRAWING else BAD), f"numbers differ by {far:.2g} units at most"
 
 
 def judge(recipe: Recipe, again: Path, replayed=None, root: Path = files.ROOT) -> Verdict:

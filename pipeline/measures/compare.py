@@ -16,7 +16,9 @@ from pipeline.study import runs, studies
 
 
 def played(run) -> tuple[str, ...]:
-    """The evaluations that a comparison stands on."""
+    """The evaluations that a comparison stands on; one of solved levels stands on none."""
+    if isinstance(run, studies.SolvedEffect):
+        return ()
     if hasattr(run, "evaluations"):
         return run.evaluations
     if isinstance(run, studies.SlopeDifference):

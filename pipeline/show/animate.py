@@ -9,6 +9,7 @@ from `results/rollouts/`. Frames that come out blank are refused.
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -182,18 +183,41 @@ def png(frame: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def poses(run) -> bytes:
+    """What the page draws a film from: a module with the runners' labels and, frame by frame, how far each has come since the
+    first one and where its limbs are.
+
+    Distances are centimeters; limbs (frame, limb, end, (x, z)) are millimeters from the root's x and the ground.
+    """
+    from pipeline.measures import imagine
+    from pipeline.worlds import environments
+
+    simulator, runners = environments.make(world_of(run.rollouts[0]).identifier), []
+    simulator.reset(seed=0)
+    for label, name in zip(run.labels, run.rollouts, strict=True):
+        positions = arrays.read(recipes.ROLLOUTS[name])["positions"][run.first_step : run.first_step + run.frames]
+        limbs = [np.rint(1000 * imagine.limbs(simulator, position[1:], 0.0)).astype(int).reshape(-1) for position in positions]
+        far = np.rint(100 * (positions[:, 0] - positions[0, 0])).astype(int)
+        runners.append({"label": label, "far": far.tolist(), "limbs": [each.tolist() for each in limbs]})
+    simulator.close()
+    film = {"rate": world_of(run.rollouts[0]).control_rate, "runners": runners}
+    return f"export default {json.dumps(film, separators=(',', ':'))};\n".encode()
+
+
 def keep(recipe: Recipe, frames: list[np.ndarray], pictures: list[bytes], milliseconds: int, into: Path) -> None:
     """Write an animation's or a still's files, and what they were made from.
 
     Args:
-        frames: pixels (height, width, 3) uint8 of each. pictures: the files' bytes, as many as the recipe has outputs.
+        frames: pixels (height, width, 3) uint8 of each. pictures: the files' bytes, as many as the recipe has outputs; a third
+            is what the page draws in the film's place.
         milliseconds: how long a frame is shown. into: the folder below which all is written.
     """
     for output, content in zip(recipe.outputs, pictures, strict=True):
         files.write_bytes(into / output, content)
     height, width, _ = frames[0].shape
     facts = {"width": width, "height": height, "bytes": len(pictures[0]), "frames": len(frames)}
-    records.write(recipe, {**facts, "seconds": len(frames) * milliseconds / 1000}, into)
+    drawn = {"runners": len(recipe.run.rollouts)} if pictures[2:] else {}
+    records.write(recipe, {**facts, "seconds": len(frames) * milliseconds / 1000, **drawn}, into)
 
 
 def main() -> None:
@@ -206,7 +230,7 @@ def main() -> None:
     with tqdm(total=run.frames * len(run.rollouts), unit="frame", desc=run.name) as bar:
         frames = panels(run, bar.update)
     milliseconds = 1000 // world_of(run.rollouts[0]).control_rate
-    pictures = [png(frames[0])] if run.frames == 1 else [gif(frames, milliseconds), png(frames[-1])]
+    pictures = [png(frames[0])] if run.frames == 1 else [gif(frames, milliseconds), png(frames[-1]), poses(run)]
     keep(recipe, frames, pictures, milliseconds, arguments.into)
 
 

@@ -657,8 +657,8 @@ UNITS = {
 }
 
 
-def written(value: Interval, style: str) -> str:
-    """A value as tables and drawers write it: mean, interval if it has one, and n."""
+def written(value: Interval, style: str, unit: str = "") -> str:
+    """A value as tables and drawers write it: mean, interval if it has one, its unit if one is given, and n."""
     decimals, percent = WRITTEN[style]
     mean, low, high = (
         tabulate.percent(round(end, 6), decimals) if percent else tabulate.fixed(end, decimals)
@@ -667,7 +667,7 @@ def written(value: Interval, style: str) -> str:
     sign = "%" if percent else ""
     ends = f" ({low} to {high})" if value.low < value.high else ""
     count = f", n = {value.n} {value.over}" if value.n > 1 else f", {value.over}" if value.over else ""
-    return f"{mean}{sign}{ends}{count}"
+    return " ".join(part for part in (f"{mean}{sign}{ends}", unit) if part) + count
 
 
 def corrected(results: Results) -> dict[str, float]:
@@ -692,7 +692,11 @@ def finding(claim: Claim, results: Results, adjusted: dict[str, float]) -> dict:
         verdict = OPEN if withheld else verdict
         about = {"row": claim.row, "commit": FIXED, "confirmatory": claim.row in CONFIRMATORY}
         registered = {"registered": {**about, "p": tabulate.p_value(p), "rerun": f"{tabulate.percent(surety.rerun, 0)}%"}}
-    rows = {name: written(value, claim.style) for name, value in values.items()}
+    styles = dict(claim.styles)
+    rows = {
+        name: written(value, styles[name], UNITS[styles[name]]) if name in styles else written(value, claim.style)
+        for name, value in values.items()
+    }
     return {
         "sentence": claim.sentence,
         "verdict": verdict,

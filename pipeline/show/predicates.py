@@ -193,3 +193,4 @@ class Claim:
     controls: tuple[str, ...] = ()  # which of the values are controls
     row: str = ""
     surety: Callable[[Results], Surety] | None = None
+    styles: tuple[tuple[str, str], ...] = ()  # values that are written in another style, each with that style

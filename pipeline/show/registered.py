@@ -224,6 +224,7 @@ REGISTERED = (
         ("log",),
         "H2",
         surety(f"{DT}_replay_asked", "obeys"),
+        (("log", "return"),),
     ),
     Claim(
         "dt-deaf-shuffled",
@@ -236,6 +237,7 @@ REGISTERED = (
         ("score above random play",),
         "H3",
         surety(f"{DT}_shuffled_asked", "deaf"),
+        (("score above random play", "score"),),
     ),
     Claim(
         "dt-attention-idle",

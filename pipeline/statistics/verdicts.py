@@ -75,7 +75,7 @@ def p_within(samples: Sequence[float], bound: float) -> float:
 
 def mcnemar(won: int, lost: int) -> float:
     """Two-sided exact p-value of pairs of which so many were won and lost (McNemar 1947); the others tell nothing."""
-    return min(1.0, 2 * float(special.bdtr(min(won, lost), won + lost, 0.5))) if won + lost else 1.0
+    return min(1.0, 2 * float(special.bdtr(min(won, lost), won + lost, 0.5)))
 
 
 def holm(values: dict[str, float], claims: int) -> dict[str, float]:

@@ -303,6 +303,15 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Bytes that choosing an action takes, as it is timed under the same name."""
+
+    name: str
+    warmup: int = 6  # actions: the context of a planner fills within five
+    moments: int = 3
+
+
+@dataclass(frozen=True)
 class PlannedLatency(Latency):
     """The same for a policy that searches."""
 
@@ -430,6 +439,14 @@ class Refining:
 
 
 @dataclass(frozen=True)
+class Conditionals:
+    """All that LEAP can say of the first plan that a refining shows: each action's distribution, whatever the others are."""
+
+    name: str
+    refining: str  # whose model, level and episode these are
+
+
+@dataclass(frozen=True)
 class PlanLatency:
     """Time per plan of one episode alone, on one thread."""
 
@@ -485,6 +502,8 @@ class Figure:
 
     name: str
     reads: tuple[str, ...] = ()
+    form: str = "svg"  # or png, where it has many pixels of its own
+    phone: bool = True  # drawn a second time, for a phone
 
 
 BEHAVIOUR = Behaviour("local_sac_halfcheetah_medium")
@@ -612,6 +631,8 @@ FIGURES = (
             "pooled/local_td3bc_halfcheetah",
             *(f"rollouts/{name}" for name in (_dt.name, _tt.name, TD3_BC.name)),
         ),
+        "png",
+        phone=False,
     ),
     Figure("RL"),
     Figure("wheel", (f"rollouts/{_dt.name}",)),
@@ -620,7 +641,7 @@ FIGURES = (
         "dt_return_asked_got",
         ("datasets/local_halfcheetah_medium", *(f"evaluations/local_dt_halfcheetah_{target}" for target in TARGETS)),
     ),
-    Figure("dt_last_layer_attention_map", ("attention/local_dt_halfcheetah",)),
+    Figure("dt_last_layer_attention_map", ("attention/local_dt_halfcheetah",), "png"),
     Figure("dt_return_share", ("attention/local_dt_halfcheetah",)),
     Figure("loss_dt", ("training/local_dt_halfcheetah",)),
     Figure("loss_tt", ("training/local_tt_halfcheetah",)),
@@ -633,7 +654,7 @@ FIGURES = (
             *(f"{kind}/local_tt_halfcheetah_k{beams}" for kind in ("evaluations", "latency") for beams in BEAMS),
         ),
     ),
-    Figure("tt_last_layer_attention_map", ("attention/local_tt_halfcheetah",)),
+    Figure("tt_last_layer_attention_map", ("attention/local_tt_halfcheetah",), "png"),
     Figure("tt_patterns", ("attention/local_tt_halfcheetah",)),
 )
 
@@ -689,12 +710,14 @@ SOLVINGS = (
 REFININGS = tuple(
     Refining(f"local_leap_{level}", level, LEAP_GOAL.name) for level in ("go_to_local_s8n7", "go_to_obj_maze_s7_open")
 )
+CONDITIONALS = (Conditionals(REFININGS[0].name, REFININGS[0].name),)  # of five actions; those of ten are too many to list
 PLAN_LATENCIES = tuple(PlanLatency(run.name, run.level, run.checkpoint) for run in REFININGS)
 WALKS = (Walk("local_leap_go_to_obj_maze_s7_open_blind", "local_leap_go_to_obj_maze_s7_open_blind", seed=183),)
+MEMORIES = tuple(Memory(run.name) for run in (*LATENCIES, *PLAN_LATENCIES))
 GRID_ANIMATIONS = (GridAnimation("leap_baby_ai_maze", WALKS[0].name),)
 FIGURES += (
-    Figure("leap_baby_ai", ("refined/local_leap_go_to_obj_maze_s7_open",)),
-    Figure("leap_refinement", tuple(f"refined/{run.name}" for run in REFININGS)),
+    Figure("leap_baby_ai", ("refined/local_leap_go_to_obj_maze_s7_open",), "png"),
+    Figure("leap_refinement", tuple(f"refined/{run.name}" for run in REFININGS), "png"),
     Figure("leap_iterations", tuple(f"solved/{run.name}" for run in LEAP_GRID)),
 )
 
@@ -766,7 +789,7 @@ HUB_COMPARISONS = (
     *SIDE_BY_SIDE,
 )
 HUB_FIGURES = tuple(
-    Figure(f"hub_{figure.name}", tuple(map(twin, figure.reads)))
+    replace(figure, name=f"hub_{figure.name}", reads=tuple(map(twin, figure.reads)))
     for figure in FIGURES
     if figure.name.startswith(("dt_", "tt_")) and figure.reads
 )

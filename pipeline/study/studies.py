@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from pipeline.study import runs
 
@@ -116,7 +115,6 @@ class SolvedEffect:
     one: str  # each a `Solving`
     other: str
     smallest: float = 0.05  # of episodes
-    evaluations: ClassVar[tuple[str, ...]] = ()  # it stands on none
 
 
 @dataclass(frozen=True)
@@ -129,10 +127,18 @@ class SlopeDifference:
     smallest: float = 0.1
 
 
+@dataclass(frozen=True)
+class LoggedReturns:
+    """Every return of a dataset whose own evidence keeps but their mean and spread."""
+
+    name: str  # of the dataset
+
+
 LONG = LongBehaviour("local_sac_halfcheetah_long")
 THROTTLED = ThrottledCollection("local_halfcheetah_throttled", runs.BEHAVIOUR.name)
 REPLAY = ReplayCollection("local_halfcheetah_replay", runs.BEHAVIOUR.name)
 COLLECTIONS = (THROTTLED, REPLAY)
+LOGGED_RETURNS = (LoggedReturns(runs.MEDIUM.name),)
 
 _short = runs.SHORT_DECISION_TRANSFORMER
 _throttled = replace(_short, name="local_dt_halfcheetah_throttled_short_s0", data=THROTTLED.name)
@@ -301,6 +307,17 @@ COMPARISONS = (
         SlopeDifference(f"local_dt_over_rvs_{log}", f"local_dt_halfcheetah_{log}_asked", f"local_rvs_halfcheetah_{log}_asked")
         for log in LOGS
     ),
+)
+# what a reader sees who asks: how either model runs, whatever it is asked for
+DIALED = {
+    "narrow": tuple(f"local_dt_halfcheetah_{target}" for target in runs.TARGETS),
+    "wide": tuple(each.name for each in ASKING[0][0]),
+}  # evaluations by the log that the model learned from, from the least return asked to the most
+ROLLOUTS = tuple(
+    runs.Rollout(name, name, seed=100 if log == "narrow" else _asked.first_seed, steps=120)  # 6 s; the first episode played
+    for log, names in DIALED.items()
+    for name in names
+    if name not in {run.name for run in runs.ROLLOUTS}
 )
 FIGURES = (
     runs.Figure(

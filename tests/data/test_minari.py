@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -17,7 +16,7 @@ from pipeline.graph import command
 from pipeline.hub import client, fetch_dataset
 from pipeline.study import runs
 from pipeline.worlds.world import HALFCHEETAH, WORLDS
-from tests import small_hub
+from tests import small_hub, warm
 
 RUN = runs.MINARI[1]
 STEPS = 50
@@ -160,8 +159,7 @@ def test_collect_hands_over_to_the_verb_that_fetches_and_says_what_to_install(tm
     """The one word of the command line, with Minari's library hidden."""
     (tmp_path / "minari.py").write_text("raise ImportError\n")
     surroundings = {**os.environ, "MINARI_DATASETS_PATH": str(tmp_path), "PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-m", "pipeline.measures.collect", RUN.identifier]
-    done = subprocess.run(command, cwd=files.ROOT, env=surroundings, capture_output=True, text=True)
+    done = warm.server().run(["pipeline.measures.collect", RUN.identifier], files.ROOT, surroundings)
     assert done.returncode == 1 and "`pip install minari` and give the same command again" in done.stderr
     assert "Traceback" not in done.stderr
 

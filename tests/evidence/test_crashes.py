@@ -36,6 +36,7 @@ def test_doit_killed_alone_takes_its_children_with_it_and_finishes_to_the_same_b
     lock.unlink()
     running = victim.start("doit", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not lock.exists():
+        assert running.poll() is None, "doit ended before it had made anything"
         time.sleep(0.01)
     running.kill()
     running.wait()
@@ -45,14 +46,20 @@ def test_doit_killed_alone_takes_its_children_with_it_and_finishes_to_the_same_b
 def test_a_reproduction_that_is_killed_goes_on_from_there(toy, tmp_path):
     victim = toy.copy(tmp_path / "trial")
     with open(victim.root / "pipeline/study/runs.py", "a", encoding="utf-8") as file:
-        file.write("POOLS = ATTENTIONS = LATENCIES = PLAN_LATENCIES = ROLLOUTS = IMAGINATIONS = FIGURES = ()\n")
-    running = victim.start("pipeline.graph.reproduce", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    results = victim.root / "build/reproduce/results"
-    while not any(results.rglob("*.json")):
-        assert running.poll() is None, "the reproduction ended before it had written anything"
-        time.sleep(0.01)
-    running.kill()
-    running.wait()
+        file.write("POOLS = ATTENTIONS = LATENCIES = PLAN_LATENCIES = MEMORIES = ROLLOUTS = IMAGINATIONS = FIGURES = ()\n")
+    results, locks = victim.root / "build/reproduce/results", victim.root / "build/reproduce/locks"
+    locks.mkdir(parents=True)
+    with (locks / "refined_local_leap_go_to_local_s8n7").open(
+        "a"
+    ) as held:  # one result waits: it cannot end before it is killed
+        fcntl.flock(held, fcntl.LOCK_EX)
+        running = victim.start("pipeline.graph.reproduce", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not any(results.rglob("*.json")):
+            assert running.poll() is None, "the reproduction ended before it had written anything"
+            time.sleep(0.01)
+        running.kill()
+        running.wait()
+    assert not (victim.root / "build/reproduce/verdict.json").exists()
     first = next(results.rglob("*.json"))
     written = first.stat().st_mtime_ns
     done = victim.run("pipeline.graph.reproduce")
@@ -84,7 +91,7 @@ files.write_whole(Path({str(path)!r}), write)
 
 def test_a_temporary_of_a_living_process_is_let_be(tmp_path):
     path = tmp_path / "kept.json"
-    with subprocess.Popen(["sleep", "60"]) as other:
+    with subprocess.Popen(["sleep", "infinity"]) as other:
         left = tmp_path / f".kept.json.part{other.pid}"
         left.write_text("half")
         files.write_text(path, "whole")

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pipeline
@@ -111,7 +111,7 @@ def mutate(node: ast.AST) -> None:
         node.value = (not node.value) if isinstance(node.value, bool) else node.value + 1
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32), module=st.sampled_from(MODULES))
 def test_any_operator_or_constant_exchanged_makes_every_result_stale_whose_closure_holds_it(code, seed, module):
     folder, before = code
@@ -131,7 +131,7 @@ def test_any_operator_or_constant_exchanged_makes_every_result_stale_whose_closu
     assert {name for name in before if before[name] != after[name]} == standing
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3)
 @given(word=st.text("abc xyz", min_size=1), module=st.sampled_from(MODULES))
 def test_no_docstring_makes_anything_stale(code, word, module):
     folder, before = code

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import DecisionTransformerModel
@@ -31,7 +31,7 @@ from pipeline.worlds.world import HALFCHEETAH
 from tests.toy import Toy, assert_one_sentence, without_privilege
 
 COUNT, STEPS = 3, 4
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=25)
 
 
 def sentence(error: BaseException) -> str:
@@ -327,7 +327,7 @@ def test_evidence_replaced_by_something_else_is_stale_for_a_reason(tmp_path, spo
     "name",
     [
         "results/evaluations/local_random_halfcheetah.json",
-        "images/loss_dt.png",
+        "images/loss_dt.svg",
         "results/pictures/loss_dt.json",
         "_includes/tables/scores.md",
     ],
@@ -408,7 +408,7 @@ def full_disk(size: int):
     ("words", "undo", "size"),
     [
         (("pipeline.measures.evaluate", "local_random_halfcheetah"), "results/evaluations/local_random_halfcheetah.json", 500),
-        (("figures.loss_dt",), "images/loss_dt.png", 4000),
+        (("figures.loss_dt",), "images/loss_dt.svg", 4000),
         (("pipeline.measures.collect", "local_halfcheetah_medium"), "data/local_halfcheetah_medium.hdf5", 9000),
         (("pipeline.learning.train", "local_dt_halfcheetah"), "checkpoints/local_dt_halfcheetah/model.safetensors", 30_000),
     ],

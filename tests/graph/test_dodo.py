@@ -30,7 +30,7 @@ for number in range(3):
     while not os.path.exists(f"seen {number}"):
         time.sleep(0.01)
 """
-SECONDS = 60  # after which a test that waits has failed
+SECONDS = 600  # after which a test that waits has failed, however busy the machine
 
 
 def start(folder, **streams) -> subprocess.Popen:

@@ -192,6 +192,20 @@ def test_a_picture_painted_over_is_told_by_one_pixel(again, verdict):
     assert judging.judge_picture(picture(200), again)[0] == verdict
 
 
+@pytest.mark.parametrize(
+    ("again", "verdict"),
+    [
+        ('<svg><path d="M 10 20.04 L 3 4" fill="#d55e00"/></svg>', "equal within tolerance"),
+        ('<svg><path d="M 10 25 L 3 4" fill="#d55e00"/></svg>', "not reproduced"),
+        ('<svg><path d="M 10 20 L 3 4" fill="#0072b2"/></svg>', "not reproduced"),
+        ('<svg><path d="M 10 20 L 3 4 L 3 4" fill="#d55e00"/></svg>', "not reproduced"),
+        ("\x89PNG", "not reproduced"),
+    ],
+)
+def test_a_drawing_is_held_word_by_word_and_number_by_number(again, verdict):
+    assert judging.judge_picture(b'<svg><path d="M 10 20 L 3 4" fill="#d55e00"/></svg>', again.encode())[0] == verdict
+
+
 def test_a_moving_picture_is_held_frame_by_frame_and_at_its_pace():
     def moving(colors, milliseconds):
         images = [Image.new("RGB", (3, 2), (color, 0, 0)) for color in colors]

@@ -40,7 +40,7 @@ def test_the_same_road_gone_again_gives_the_same_bytes(own_toy):
 
 def test_a_line_of_arithmetic_makes_the_evaluations_run_again_and_nothing_else_that_is_heavy(own_toy):
     own_toy.edit("pipeline/measures/evaluate.py", "returns = rewards.sum(axis=1)\n", "returns = 2 * rewards.sum(axis=1)\n")
-    ran = set(own_toy.make("-n", "2"))
+    ran = set(own_toy.make())
     assert ran >= EVALUATIONS
     followers = {"pool:local_toy", "compare:local_toy", "figures:dt_return_asked_got", "tabulate:scores"}
     assert ran - EVALUATIONS == followers, "what reads the returns follows them"
@@ -65,7 +65,7 @@ def test_a_number_edited_in_results_is_noticed_and_mended(own_toy):
 
 
 def test_a_colour_changed_in_one_figure_redraws_that_figure_alone(own_toy):
-    picture = own_toy.root / "images/RL.png"
+    picture = own_toy.root / "images/RL.svg"
     before = picture.read_bytes()
     own_toy.edit("figures/RL.py", "style.BLUE", "style.PINK")
     assert own_toy.make() == ["figures:RL"]

@@ -3,6 +3,8 @@
 import json
 import shutil
 import socket
+import subprocess
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,7 +12,7 @@ from pipeline import files
 from pipeline.evidence import checkpoints
 from pipeline.show.tabulate import interval
 from pipeline.study import runs
-from tests import small_hub
+from tests import small_hub, warm
 from tests import toy as toys
 from tests.page.test_site import build
 
@@ -61,32 +63,39 @@ def surroundings(toy, endpoint: str, **more: str) -> dict[str, str]:
     return toy.environment(**names, **more)
 
 
-def nowhere() -> str:
-    """An address where nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+@pytest.fixture(scope="module")
+def online(road, served) -> Iterator[Callable[..., subprocess.CompletedProcess]]:
+    """Runs `python -m <words>` in the toy, with the small hub in the place of the world's."""
+    variables = surroundings(road, served.endpoint)
+    server = warm.Server(variables)
+    yield lambda *words: server.run(list(words), road.root, variables)
+    server.close()
+
+
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """An address where nothing listens, nor can, as long as the test runs."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def sha256(toy, checkpoint: str) -> str:
     return files.sha256(toy.root / "checkpoints" / checkpoint / "model.safetensors")
 
 
-def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served):
-    usual = surroundings(road, served.endpoint)
+def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served, online, nowhere):
     toys.assert_one_sentence(
-        road.run("pipeline.measures.evaluate", "dt-halfcheetah-6000", "--source", "hub", env=usual),
-        "hub.lock",
-        "`make lock-hub`",
+        online("pipeline.measures.evaluate", "dt-halfcheetah-6000", "--source", "hub"), "hub.lock", "`make lock-hub`"
     )
-    done = road.run("doit", "-n", "2", "source=hub", env=usual)
+    done = online("doit", "source=hub")
     assert done.returncode and "`make lock-hub`" in done.stdout + done.stderr and served.requests == []
-    done = road.run("pipeline.hub.lock_hub", env=usual)
+    done = online("pipeline.hub.lock_hub")
     assert done.returncode == 0, done.stderr
     lock = json.loads((road.root / "hub.lock").read_text(encoding="utf-8"))
     assert lock["checkpoints"] == {name: served.entry(name) for name in (DT.repository, TT.repository)}
 
-    done = road.run("doit", "-n", "2", "source=hub", env=usual)
+    done = online("doit", "source=hub")
     assert done.returncode == 0, done.stdout + done.stderr
     found = {path.relative_to(road.root / "results").as_posix() for path in (road.root / "results").rglob("hub_*.json")}
     assert found == {
@@ -111,22 +120,22 @@ def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served):
     assert road.leftovers() == []
 
     served.requests.clear()
-    again = road.run("doit", "source=hub", env=surroundings(road, nowhere()))
+    again = road.run("doit", "source=hub", env=surroundings(road, nowhere))
     assert again.returncode == 0, again.stdout + again.stderr
     assert not [line for line in again.stdout.splitlines() if line.startswith(".  ") and line != ".  plan"]
     assert served.requests == [], "the second time nothing is asked of anybody"
 
 
-def test_offline_with_an_empty_cache_says_which_command_fills_it(road, served):
+def test_offline_with_an_empty_cache_says_which_command_fills_it(road, served, nowhere):
     for path in (road.root / "checkpoints" / "hub_dt_halfcheetah").iterdir():
         path.unlink()
-    offline = surroundings(road, nowhere(), HF_HUB_OFFLINE="1") | {"HF_HOME": str(road.root / "nothing")}
+    offline = surroundings(road, nowhere, HF_HUB_OFFLINE="1") | {"HF_HOME": str(road.root / "nothing")}
     done = road.run("pipeline.measures.evaluate", "hub_dt_halfcheetah_6000", env=offline)
     toys.assert_one_sentence(done, "HF_HUB_OFFLINE is set", "`python -m pipeline.fetch_checkpoint hub_dt_halfcheetah`")
 
 
-def test_offline_with_a_filled_cache_a_lost_checkpoint_comes_back(road, served):
-    offline = surroundings(road, nowhere(), HF_HUB_OFFLINE="1")
+def test_offline_with_a_filled_cache_a_lost_checkpoint_comes_back(road, served, nowhere):
+    offline = surroundings(road, nowhere, HF_HUB_OFFLINE="1")
     served.requests.clear()
     done = road.run("pipeline.measures.evaluate", "hub_dt_halfcheetah_6000", env=offline)
     assert done.returncode == 0, done.stderr
@@ -139,8 +148,8 @@ def test_an_unknown_source_is_one_sentence(road):
     assert "Traceback" not in done.stderr
 
 
-def test_reproduction_from_the_hub_makes_its_evidence_again(road, served):
-    done = road.run("pipeline.graph.reproduce", "--source", "hub", env=surroundings(road, served.endpoint))
+def test_reproduction_from_the_hub_makes_its_evidence_again(road, online):
+    done = online("pipeline.graph.reproduce", "--source", "hub")
     assert done.returncode == 0, done.stdout + done.stderr
     verdicts = json.loads((road.root / "build/reproduce/verdict.json").read_text(encoding="utf-8"))
     found = {entry["result"]: entry["verdict"] for entry in verdicts}
@@ -166,7 +175,7 @@ def test_results_made_by_other_code_are_announced(road):
 def test_the_page_shows_what_was_measured_of_the_hub_and_nothing_else(road, tmp_path):
     source = tmp_path / "source"
     parts = ("_config.yml", "_layouts", "_plugins", "_includes", "assets", "images", "results", "index.md", "appendix.md")
-    for name in (*parts, "404.html", "feed.xml", "sitemap.xml"):
+    for name in (*parts, "404.html", "CITATION.cff", "feed.xml", "robots.txt", "sitemap.xml"):
         copy = shutil.copytree if (toys.ROOT / name).is_dir() else shutil.copy
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         copy(toys.ROOT / name, source / name)

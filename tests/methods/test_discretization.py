@@ -39,7 +39,7 @@ def test_too_few_data_fill_up_with_their_maximum():
 columns_of_numbers = arrays(np.float32, st.tuples(st.integers(1, 300), st.just(3)), elements=st.floats(-1e6, 1e6, width=32))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(columns_of_numbers, arrays(np.float32, (20, 3), elements=st.floats(-2e6, 2e6, width=32)))
 def test_what_is_decoded_lies_in_the_bin_it_came_from_and_order_is_kept(data, values):
     bins = discretization.fit(data, bins=10)

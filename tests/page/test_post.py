@@ -20,7 +20,7 @@ def used_paths() -> list[str]:
 
 def test_every_picture_the_graph_makes_is_shown_and_no_other():
     shown = set(re.findall(r'{% include (?:figure|animation|wheel)\.html name="(\w+)"', TEXT + APPENDIX))
-    shown |= set(re.findall(r"^image: /images/(\w+)\.png$", TEXT, re.MULTILINE))  # where the page is shared
+    shown |= set(re.findall(r"^  path: /images/(\w+)\.png$", TEXT, re.MULTILINE))  # where the page is shared
     assert shown == recipes.PICTURES.keys()
 
 
@@ -94,9 +94,9 @@ def test_the_post_states_the_verdict_on_every_claim():
     assert {name for name, _ in CLAIMED} == {claim.id for claim in claims.CLAIMS}
 
 
-@pytest.mark.parametrize(("name", "said"), sorted(set(CLAIMED)))
-def test_a_verdict_that_the_post_states_is_the_one_that_the_evidence_gives(name, said):
-    assert claims.findings(tabulate.results())[name]["verdict"] == said
+def test_a_verdict_that_the_post_states_is_the_one_that_the_evidence_gives():
+    found = claims.findings(tabulate.results())
+    assert [(name, said, found[name]["verdict"]) for name, said in CLAIMED if said != found[name]["verdict"]] == []
 
 
 def test_nothing_is_left_to_settle():

@@ -1,6 +1,9 @@
 """Pictures: real ones, of the size the page is told, small enough, and moving no longer than five seconds."""
 
 import importlib
+import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,31 +18,86 @@ from pipeline.show import animate, animate_grid, windows
 from pipeline.study import runs
 from pipeline.worlds import grids
 
-PICTURES = sorted((files.ROOT / "images").glob("*.*"))
+PICTURES = sorted((files.ROOT / "images").glob("*.[pg]*"))
+DRAWINGS = sorted((files.ROOT / "images").glob("*.svg"))
 
 
-@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)
-def test_no_picture_is_blank(path):
+def deviation(path: Path) -> float:
+    """The standard deviation of a picture's pixels."""
     with Image.open(path) as image:
-        assert np.asarray(image.convert("RGB")).std() > 5
+        return np.asarray(image.convert("RGB")).std()
 
 
-@pytest.mark.parametrize("name", [name for task in recipes.DRAWN for name in recipes.SOURCES["local"][task]])
-def test_the_page_is_told_each_pictures_true_size(name):
-    recipe = recipes.PICTURES[name]
-    values = records.read(recipe.path())["values"]
-    for output in recipe.outputs:
-        with Image.open(files.ROOT / output) as image:
-            assert image.size == (values["width"], values["height"])
+def test_no_picture_is_blank():
+    assert len(PICTURES) > 10 and len(DRAWINGS) > 20
+    assert [path.name for path in PICTURES if not deviation(path) > 5] == []
 
 
-@pytest.mark.parametrize("path", [path for path in PICTURES if path.suffix == ".gif"], ids=lambda path: path.name)
-def test_moving_pictures_are_small_short_and_play_once(path):
-    assert path.stat().st_size <= 600_000
-    with Image.open(path) as image:
-        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
-        assert "loop" not in image.info
-    assert sum(durations) <= 5000
+@pytest.mark.parametrize("path", DRAWINGS, ids=lambda path: path.name)
+def test_a_drawing_takes_its_colors_and_its_type_from_the_page(path):
+    content = path.read_text(encoding="utf-8")
+    known = {f"var(--{name}, {color.lower()})" for color, name in style.VARIABLES.items()}
+    assert (
+        set(re.findall(r"var\([^)]*\)", content)) <= known
+        and "font-family" not in content
+        and "data:image" not in content
+        and "<style" not in content
+    )
+    colors = set(re.findall(r"#[0-9a-f]{6}", re.sub(r"var\([^)]*\)", "", content)))
+    assert not colors or path.name.startswith("tt_imagination"), "whose beams are colored by their scores"
+    sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", content)]
+    assert min(sizes) >= 11 and "_{" not in content
+
+
+def test_no_id_of_a_drawing_is_anothers():
+    ids = [name for path in DRAWINGS for name in re.findall(r' id="([^"]*)"', path.read_text(encoding="utf-8"))]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_letter_with_a_subscript_is_written_as_such_and_what_follows_stands_on_the_line():
+    said = style.subscripts("reward r_{t} and state s_{t+1}")
+    assert re.sub("<[^>]*>", "", said) == "reward rt and state st+1"
+    assert said.count('dy="3"') == 2 and said.count('dy="-3"') == 1
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, recipe in recipes.SOURCES["local"]["animate"].items() if recipe.run.frames > 1]
+)
+def test_a_films_poses_are_those_of_its_rollouts(name):
+    recipe = recipes.ANIMATIONS[name]
+    content = (files.ROOT / recipe.outputs[2]).read_text(encoding="utf-8")
+    film = json.loads(content.removeprefix("export default ").rstrip(";\n"))
+    assert [runner["label"] for runner in film["runners"]] == list(recipe.run.labels) and film["rate"] == 20
+    steps = slice(recipe.run.first_step, recipe.run.first_step + recipe.run.frames)
+    for runner, rollout in zip(film["runners"], recipe.run.rollouts, strict=True):
+        x = arrays.read(recipes.ROLLOUTS[rollout])["positions"][steps, 0]
+        assert np.allclose(np.array(runner["far"]) / 100, x - x[0], atol=0.006)
+        limbs = np.array(runner["limbs"]).reshape(recipe.run.frames, 8, 2, 2)
+        assert limbs[..., 1].min() > -100 and limbs[..., 1].max() < 2500, "feet on the ground, a trunk above it"
+        lengths = np.linalg.norm(limbs[:, :, 1] - limbs[:, :, 0], axis=-1)
+        assert np.ptp(lengths, axis=0).max() <= 4, "limbs do not grow"
+
+
+def test_the_page_is_told_each_pictures_true_size():
+    told, true = {}, {}
+    for recipe in (recipe for task in recipes.DRAWN for recipe in recipes.SOURCES["local"][task].values()):
+        values = records.read(recipe.path())["values"]
+        for output in (output for output in recipe.outputs if not output.endswith(".js")):
+            facts = style.picture_facts((files.ROOT / output).read_bytes())
+            said = values["narrow"] if "_narrow" in output else values
+            told[output], true[output] = (said["width"], said["height"]), (facts["width"], facts["height"])
+            if output.endswith(".svg"):
+                assert said["bytes"] == facts["bytes"], output
+    assert told == true and len(told) > 20
+
+
+def test_moving_pictures_are_small_short_and_play_once():
+    found = {}
+    for path in (path for path in PICTURES if path.suffix == ".gif"):
+        with Image.open(path) as image:
+            milliseconds = sum(frame.info["duration"] for frame in ImageSequence.Iterator(image))
+            found[path.name] = (path.stat().st_size <= 600_000, milliseconds <= 5000, "loop" not in image.info)
+    assert found and found == dict.fromkeys(found, (True, True, True)), "small, short, once"
 
 
 @pytest.mark.parametrize(
@@ -181,10 +239,10 @@ def pixels(script, data: dict) -> np.ndarray:
 
 
 def test_what_is_written_of_an_animation_is_its_size_and_how_long_it_is_seen(tmp_path):
-    recipe = next(recipe for recipe in recipes.ANIMATIONS.values() if len(recipe.outputs) == 2)
+    recipe = next(recipe for recipe in recipes.ANIMATIONS.values() if len(recipe.outputs) == 3)
     frames = [np.zeros((3, 5, 3), dtype=np.uint8)] * 8
-    animate.keep(recipe, frames, [b"film", b"a still"], 250, tmp_path)
-    assert [(tmp_path / output).read_bytes() for output in recipe.outputs] == [b"film", b"a still"]
+    animate.keep(recipe, frames, [b"film", b"a still", b"poses"], 250, tmp_path)
+    assert [(tmp_path / output).read_bytes() for output in recipe.outputs] == [b"film", b"a still", b"poses"]
     values = records.read(recipe.path(tmp_path))["values"]
     assert values.pop("sha256").keys() == set(recipe.outputs)
-    assert values == {"width": 5, "height": 3, "bytes": 4, "frames": 8, "seconds": 2.0}
+    assert values == {"width": 5, "height": 3, "bytes": 4, "frames": 8, "seconds": 2.0, "runners": len(recipe.run.rollouts)}

@@ -194,6 +194,38 @@ def test_where_nothing_more_was_asked_nothing_is_said_of_it():
     assert (found["verdict"], found["slope"], found["p_deaf"]) == ("deaf", {"mean": 0.0, "low": 0.0, "high": 0.0}, 0.0)
 
 
+def test_how_likely_a_rerun_repeats_the_verdict_is_counted_by_the_verdicts_own_rule():
+    # slopes 0, 0 and 1.2 are undecided, and so is a resample unless all three are 0 (8 of 27, deaf) or 1.2 (1 of 27, obeys)
+    read = asked_of(("low", 0.0, [0.0, 0.0, 0.0]), ("high", 1000.0, [0.0, 0.0, 1200.0]))
+    found = compare(studies.Asked("toy", ("low", "high")), read)
+    assert found["verdict"] == "undecided" and found["rerun"] == pytest.approx(18 / 27, abs=0.04)
+    # and so with differences: 0, 0 and 1.2 less nothing, where no effect is 8 of 27 and holding 1 of 27
+    known = {"one": [0.0, 0.0, 1.2], "other": [0.0, 0.0, 0.0]}
+    found = compare(studies.SlopeDifference("toy", "one", "other"), lambda kind, name: {"values": {"slopes": known[name]}})
+    assert found["verdict"] == "undecided" and found["rerun"] == pytest.approx(18 / 27, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("run", "kind"),
+    [
+        (studies.Asked("toy", ("low", "high"), "low"), "evaluations"),
+        (studies.Effect("toy", "low", "high"), "evaluations"),
+        (studies.SlopeDifference("toy", "low", "high"), "compared"),
+        (studies.SolvedEffect("toy", "low", "high"), "solved"),
+    ],
+)
+def test_what_is_compared_is_read_where_it_is_kept(run, kind):
+    asked = set()
+
+    def read(kind, name):
+        asked.add(kind)
+        values = {"seeds": [200, 201], "returns": [1.0, 2.0], "slopes": [1.0, 2.0], "success": [0, 1]}
+        return {"run": {"target_return": 1.0 + (name == "high"), "environment": "HalfCheetah-v4"}, "values": values}
+
+    compare(run, read)
+    assert asked == {kind}
+
+
 def test_an_effect_is_a_difference_of_scores_by_seed_that_is_judged():
     read = asked_of(("without", 6e3, [4000.0, 4000.0, 4000.0]), ("intact", 6e3, [5000.0, 5100.0, 4900.0]))
     found = compare(studies.Effect("toy", "without", "intact", smallest=5.0), read)

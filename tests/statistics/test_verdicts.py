@@ -54,6 +54,23 @@ def test_without_spread_every_rerun_gives_the_same_verdict():
     assert verdicts.rerun([0.25, 0.25, 0.25], lambda mean, low, high: verdicts.follows(low, high)) == 1.0
 
 
+def test_the_same_samples_have_the_same_chance_of_a_rerun_each_time():
+    follows = lambda mean, low, high: verdicts.follows(low, high)  # noqa: E731
+    samples = [0.2, 0.9, 0.7, 1.1]
+    assert verdicts.rerun(samples, follows) == verdicts.rerun(samples, follows)
+
+
+def test_a_resample_has_the_interval_that_samples_of_its_own_would_have():
+    # of 0, 0 and 1.2 a resample with one 1.2 has a mean of 0.4 and a deviation of 1.2 / sqrt(3)
+    asked = []
+    verdicts.rerun([0.0, 0.0, 1.2], lambda *ends: asked.append(tuple(round(end, 4) for end in ends)) or "x")
+    half = 4.302653 * (1.2 / np.sqrt(3)) / np.sqrt(3)
+    assert set(asked) == {
+        (0.0, 0.0, 0.0), (0.4, round(0.4 - half, 4), round(0.4 + half, 4)),
+        (0.8, round(0.8 - half, 4), round(0.8 + half, 4)), (1.2, 1.2, 1.2),
+    }  # fmt: skip
+
+
 def test_a_rerun_draws_units_with_replacement():
     # of two values 0 and 4 a resample is (0, 0), (0, 4), (4, 0) or (4, 4); the interval of a mixed one holds both bars
     found = verdicts.rerun([0.0, 4.0], lambda mean, low, high: verdicts.follows(low, high))

@@ -1,0 +1,99 @@
+"""The page's drawings and films in a real browser: words large enough and dark enough, films from poses, a light first view."""
+
+import gzip
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.page.test_site import opened
+
+FILMS, LAST = "figure[data-film] canvas", "[data-frame='79.0']"
+LABELS = """() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
+  const rgb = (color) => {
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const blend = (over, under, share) => over.map((value, place) => share * value + (1 - share) * under[place]);
+  const linear = (value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const light = ([red, green, blue]) => 0.2126 * linear(red / 255) + 0.7152 * linear(green / 255) + 0.0722 * linear(blue / 255);
+  const paper = rgb(getComputedStyle(document.body).backgroundColor);
+  const shown = [...document.querySelectorAll('svg.drawing text')].filter((text) => text.getClientRects().length);
+  return shown.map((text) => {
+    const box = text.getBoundingClientRect(), svg = text.ownerSVGElement;
+    const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    const middle = new DOMPoint(box.x + box.width / 2, box.y + box.height / 2);
+    const behind = [...svg.querySelectorAll('path')].filter((shape) => getComputedStyle(shape).fill !== 'none'
+      && !shape.closest('defs') && shape.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING
+      && shape.isPointInFill(middle.matrixTransform(shape.getScreenCTM().inverse())));
+    const ground = behind.reduce((under, shape) => {
+      const seen = getComputedStyle(shape);
+      return blend(rgb(seen.fill), under, seen.fillOpacity * seen.opacity);
+    }, paper);
+    const [dark, bright] = [light(rgb(getComputedStyle(text).fill)), light(ground)].sort((one, other) => one - other);
+    const sizes = [text, ...text.querySelectorAll('tspan')].map((each) => parseFloat(getComputedStyle(each).fontSize));
+    return {text: text.textContent, size: scale * Math.min(...sizes), contrast: (bright + 0.05) / (dark + 0.05)};
+  });
+}"""
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 360), ("light", 768), ("dark", 1440)])
+def test_the_words_of_drawings_are_large_enough_and_stand_out(post, browser, scheme, width):
+    for address, soup in post.pages():
+        with opened(post, browser, address, color_scheme=scheme, viewport={"width": width, "height": 900}) as (page, _, _):
+            labels = page.evaluate(LABELS)
+        assert len(labels) > 40 or not soup.select("svg.drawing")
+        assert [label for label in labels if label["size"] < 11 or label["contrast"] < 4.5] == []
+
+
+def test_films_stand_still_for_readers_who_want_no_motion(post, browser):
+    with opened(post, browser, reduced_motion="reduce") as (page, messages, responses):
+        for film in page.locator("figure[data-film]").all():
+            film.scroll_into_view_if_needed()
+            film.locator(f"canvas{LAST}").wait_for()
+        assert page.locator("figure[data-film] button").count() == 0 and messages == []
+        assert not [url for url, _ in responses if url.endswith("half_cheetah.gif")], "the poses take the place of the pictures"
+
+
+def test_a_film_plays_again_to_its_end(post, browser):
+    with opened(post, browser) as (page, _, _):
+        film = page.locator(FILMS).first
+        page.locator(f"{FILMS}{LAST}").first.wait_for()
+        ended = film.evaluate("(canvas) => canvas.toDataURL()")
+        page.locator("figure[data-film] button").first.click()
+        page.locator(f"{FILMS}:not({LAST})").first.wait_for()
+        assert film.evaluate("(canvas) => canvas.toDataURL()") != ended
+        page.locator(f"{FILMS}{LAST}").first.wait_for()
+        assert film.evaluate("(canvas) => canvas.toDataURL()") == ended
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (1440, 900)])
+def test_the_first_view_is_light(post, browser, width, height):
+    """As a server that compresses would send it."""
+    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+    page, found = context.new_page(), []
+    page.on("response", lambda response: found.append(response))
+    page.goto(post.address)
+    page.locator(f"{FILMS}{LAST}").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    weights = {}
+    for response in found:
+        name, body = urlsplit(response.url).path, response.body()
+        weights[name] = len(body) if name.endswith((".woff2", ".png", ".gif")) else len(gzip.compress(body))
+    context.close()
+    assert sum(weights.values()) <= 350_000 and len(weights) <= 12, weights
+
+
+def test_text_twice_as_large_overruns_nothing_on_a_phone(post, browser):
+    for address, _ in post.pages():
+        with opened(post, browser, address, viewport={"width": 360, "height": 740}) as (page, _, _):
+            page.evaluate("document.documentElement.style.fontSize = '200%'")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_post_is_printed_on_fourteen_pages(post, browser):
+    with opened(post, browser, reduced_motion="reduce") as (page, _, _):
+        printed = page.pdf(format="A4")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 14
