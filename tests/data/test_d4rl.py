@@ -33,7 +33,7 @@ def served(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setitem(WORLDS, "HalfCheetah", SHORT)
     monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")
-    monkeypatch.setattr(recipes, "DATASETS", recipes.named(recipes.published_dataset, (run,)))
+    monkeypatch.setattr(recipes, "DATASETS", recipes.named((run,)))
     monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
     monkeypatch.setattr(records.write, "__defaults__", (tmp_path, None))
     monkeypatch.setattr(downloads, "PAUSE", 0)
@@ -107,7 +107,7 @@ def test_another_dataset_is_refused_before_its_sum_is_recorded(served, tmp_path,
     run = recipes.DATASETS[NAME].run
 
     def knowing(known) -> None:
-        monkeypatch.setattr(recipes, "DATASETS", recipes.named(recipes.published_dataset, (replace(run, known=known),)))
+        monkeypatch.setattr(recipes, "DATASETS", recipes.named((replace(run, known=known),)))
 
     knowing(replace(known, **change))
     words = ("--file", tmp_path / "some.hdf5") if own else ()
