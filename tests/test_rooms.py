@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pipeline import files
-from pipeline.evidence import fingerprints
+from pipeline.evidence import source
 from tests.conftest import LONGEST
 
 ROOMS = (
@@ -34,7 +34,7 @@ BETWEEN = {("return_conditioned_cloning", "behaviour_cloning")}  # the second, t
 
 def imports() -> list[tuple[str, str]]:
     """What every module of the pipeline imports of it, both named from below it."""
-    tree, found = fingerprints.Tree(files.ROOT), []
+    tree, found = source.Tree(files.ROOT), []
     for path in sorted((files.ROOT / "pipeline").rglob("*.py")):
         module = ".".join(path.relative_to(files.ROOT).with_suffix("").parts).removesuffix(".__init__")
         tree.digest(module)

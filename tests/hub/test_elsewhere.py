@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import PipelineError, files
 from pipeline.data import episodes
-from pipeline.evidence import fingerprints, recipes, records
+from pipeline.evidence import fingerprints, recipes, records, source
 from pipeline.graph import command
 from pipeline.hub import client, fetch_dataset
 from pipeline.learning import train
@@ -33,7 +33,7 @@ VERBS = {"dt": train, "bc": train, "td3bc": train, "tt": further}
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A small project with a dataset of each kind: one collected, one fetched as D4RL's, one of Minari's."""
-    code = fingerprints.tree(files.ROOT)
+    code = source.tree(files.ROOT)
     monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline import PipelineError, files
-from pipeline.evidence import fingerprints, recipes, records
+from pipeline.evidence import fingerprints, recipes, records, source
 from pipeline.evidence.records import Recipe
 from pipeline.learning import guards, seen
 from pipeline.measures import collect, compare, pool
@@ -18,7 +18,7 @@ from pipeline.worlds import environments
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A project that holds nothing yet."""
-    code = fingerprints.tree(files.ROOT)
+    code = source.tree(files.ROOT)
     monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(Recipe.path, "__defaults__", (tmp_path,))
