@@ -113,7 +113,7 @@ def evidence_task(recipe, needs=()):
     return {
         "name": recipe.name,
         "doc": recipe.about,
-        "actions": [[sys.executable, "-m", recipe.verb, recipe.name]],
+        "actions": [[sys.executable, "-m", "pipeline", "make", f"{recipe.kind}/{recipe.name}"]],
         "io": {"capture": False},  # progress is seen as it is made, not when a line ends
         "targets": [str(path) for path in recipe.targets()],
         "uptodate": [lambda: holds(recipe)],

@@ -16,9 +16,9 @@ import torch
 from benchmarks import machine, median, take_turns
 from pipeline.evidence import checkpoints
 from pipeline.graph import command
+from pipeline.methods.random_actions.policy import RandomPolicy
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
-from pipeline.policies.behaviour import BehaviourPolicy
-from pipeline.policies.random_actions import RandomPolicy
+from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
 from pipeline.study import runs
 from pipeline.worlds import environments
 

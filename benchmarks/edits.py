@@ -33,7 +33,7 @@ def move(folder: Path) -> None:
     (folder / "pipeline" / "search").mkdir()
     (folder / "pipeline" / "search" / "__init__.py").write_text('"""Search."""\n')
     (folder / "pipeline" / "methods/trajectory_transformer/planning.py").rename(folder / "pipeline" / "search" / "beams.py")
-    path = folder / "pipeline" / "policies" / "trajectory_transformer.py"
+    path = folder / "pipeline" / "methods" / "trajectory_transformer" / "policy.py"
     text = path.read_text(encoding="utf-8")
     text = text.replace("import discretization, planning\n", "import discretization\n")
     text = text.replace("from pipeline.methods.trajectory_transformer.planning", "from pipeline.search.beams")
@@ -97,7 +97,7 @@ REAL = (
     Edit("loaded weights scaled", "evidence/checkpoints.py", "    return model.eval()\n", "    return model.eval().float()\n"),
     Edit("a line of C", "methods/trajectory_transformer/decoding.c", "return", "  return"),
     Edit("a compiler's flag", "methods/trajectory_transformer/decoding.py", '"-O3"', '"-O2"'),
-    Edit("a package that holds code", "policies/__init__.py", "import importlib\n", "import importlib\n\nSEED = 1\n"),
+    Edit("a package that holds code", "methods/policies.py", "import importlib\n", "import importlib\n\nSEED = 1\n"),
     Edit("one thread made two", "__init__.py", '"OMP_NUM_THREADS", "1"', '"OMP_NUM_THREADS", "2"'),
     Edit("an attention pattern", "statistics/patterns.py", "ahead: int = 1", "ahead: int = 0"),
 )

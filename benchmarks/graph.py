@@ -48,7 +48,7 @@ def main() -> None:
         folder = Path(temporary)
         clone = folder / "clone"
         run(files.ROOT, "git", "clone", "--quiet", "--local", str(files.ROOT), str(clone))
-        stale = run(clone, sys.executable, "-m", "pipeline.graph.plan")
+        stale = run(clone, sys.executable, "-m", "pipeline", "plan")
         if stale:
             raise PipelineError(f"the last commit is not up to date: {stale.splitlines()[0]}")
         seconds = take_turns(

@@ -24,7 +24,7 @@ from transformers import DecisionTransformerModel
 from benchmarks import machine, median, take_turns
 from pipeline import files
 from pipeline.graph import command
-from pipeline.policies import decision_transformer
+from pipeline.methods.decision_transformer import policy as decision_transformer
 from pipeline.study import runs
 from pipeline.worlds import environments
 

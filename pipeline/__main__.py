@@ -7,10 +7,12 @@ python -m pipeline make evaluations/local_dt_halfcheetah_6000
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import runpy
 import sys
-from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,10 +20,9 @@ import typer
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes, records, source
 from pipeline.evidence.records import Recipe
-from pipeline.graph import command, plan, settings
+from pipeline.graph import command, making, plan, settings
 
 app = typer.Typer(no_args_is_help=True, help="Make, explain and check every result of the post.", rich_markup_mode=None)
-FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
 def complete(begun: str) -> list[str]:
@@ -29,32 +30,21 @@ def complete(begun: str) -> list[str]:
     return [name for name in recipes.known() if name.startswith(begun)]
 
 
-def resolve(name: str) -> Recipe:
-    """The recipe of a result, named as kind/name, by its name where only one kind has it, or as other catalogs name a dataset.
-
-    Of names, `local_` may be left out.
-
-    Raises:
-        PipelineError: there is none, or several; the sentence says which there are.
-    """
-    known = recipes.known()
-    kind, _, rest = name.partition("/")
-    of_kind = kind in {recipe.kind for recipe in known.values()}
-    plain = command.own(rest if of_kind else name)
-    wanted = [key for key in known if not of_kind or key.startswith(f"{kind}/")]
-    found = [key for key in wanted if key.partition("/")[2] in (plain, f"local_{plain}")]
-    if len(found) > 1:
-        raise PipelineError(f"{name!r} names {len(found)} results: say which, {', '.join(found[:-1])} or {found[-1]}")
-    if not found:
-        near = get_close_matches(name, [*known, *(key.partition("/")[2] for key in known)], n=1)
-        raise PipelineError(f"there is no result {name!r}; {f'did you mean {near[0]}?' if near else 'see `list`'}")
-    return known[found[0]]
-
-
 def hand_over(module: str, words: list[str]) -> None:
     """Run a module as the program, with words on its command line."""
     sys.argv = [module, *words]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def known_source(source: str) -> str:
+    """A source, which must be one of two.
+
+    Raises:
+        PipelineError: it is another.
+    """
+    if source not in recipes.SOURCES:
+        raise PipelineError(f"there is no source {source!r}; known: {', '.join(recipes.SOURCES)}")
+    return source
 
 
 def state(recipe: Recipe) -> str:
@@ -82,7 +72,7 @@ def list_results(
 @app.command()
 def explain(name: Annotated[str, typer.Argument(help="a result, as kind/name", autocompletion=complete)]) -> None:
     """Say what a result is made of, whether it holds and why not, how long it takes, and what stands on it."""
-    recipe = resolve(name)
+    recipe = command.resolve(name)
     made = records.read(recipe.path())["made"] if recipe.path().exists() else {}
     own = {f"results/{recipe.kind}/{recipe.name}.json", *recipe.outputs}
     above = [key for key, other in recipes.known().items() if own & set(other.inputs)]
@@ -105,27 +95,58 @@ def explain(name: Annotated[str, typer.Argument(help="a result, as kind/name", a
             print(f"{title:<9}{text}")
 
 
-@app.command(context_settings=FORWARDED)
+@app.command()
 def make(
-    context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="a result, as kind/name", autocompletion=complete)] = None,
+    name: Annotated[str, typer.Argument(help="a result, as kind/name", autocompletion=complete)],
     changed: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="set a field, for a throw-away run; repeatable")
     ] = None,
+    source: Annotated[str | None, typer.Option(help="local or hub: the same, trained here or published")] = None,
+    data: Annotated[str | None, typer.Option(help="the same on another dataset, under a name of its own")] = None,
+    into: Annotated[Path | None, typer.Option(help="write to results/ below this folder")] = None,
+    shards: Annotated[int | None, typer.Option(min=1, help="play only the first shards of episodes")] = None,
+    earlier: Annotated[str | None, typer.Option("--from", metavar="CHECKPOINT", help="train this one further")] = None,
+    file: Annotated[Path | None, typer.Option(help="take a dataset from this file instead of downloading it")] = None,
 ) -> None:
-    """Make one result, whether it holds or not; `make NAME --help` says what options its verb has.
+    """Make one result, whether it holds or not.
 
     With `--set` the run is a throw-away one, made apart from results/, and what moved is said: `make
     evaluations/local_dt_halfcheetah_6000 --set target_return=3000`.
+
+    Args:
+        name: which, as kind/name.
+        changed: fields set otherwise.
+        source: the run of that source.
+        data: the dataset that it is to stand on.
+        into: the folder below which it is written.
+        shards: of episodes, how many shards are played.
+        earlier: the checkpoint that is trained further.
+        file: that a dataset is taken from.
     """
-    if name in (None, "--help"):
-        print(context.get_help())
+    recipe = command.choose(name, source and known_source(source), data, changed or ())
+    told = {option: value for option, value in (("shards", shards), ("earlier", earlier), ("file", file)) if value is not None}
+    tried = settings.TRIED if changed and recipe.kind not in settings.MADE_HERE else files.ROOT
+    make_one(recipe, tried if into is None else into, told)
+    if changed and not (data or source or into):
+        say_moved(command.resolve(name), recipe)
+
+
+def make_one(recipe: Recipe, into: Path, told: dict) -> None:
+    """Make a result in this process.
+
+    Raises:
+        PipelineError: its verb takes no such option, or it fails.
+    """
+    if recipe.verb.startswith("figures."):  # scripts of their own
+        hand_over(recipe.verb, ["--into", str(into)])
         return
-    recipe = resolve(name)
-    words = [word for setting in changed or () for word in ("--set", setting)]
-    hand_over(recipe.verb, [recipe.name, *context.args, *words])
-    if changed and not {"--data", "--source", "--into"} & set(context.args):
-        say_moved(recipe, settings.change(recipe, changed))
+    takes = inspect.signature(importlib.import_module(recipe.verb).make).parameters
+    words = {"shards": "--shards", "earlier": "--from", "file": "--file"}
+    if unknown := [words[option] for option in told if option not in takes]:
+        raise PipelineError(f"{recipe.kind}/{recipe.name} takes no {unknown[0]}")
+    if recipe.kind in settings.MADE_HERE and into != files.ROOT:
+        raise PipelineError(f"{recipe.kind}/{recipe.name} lies beside the project's own: it takes no --into")
+    making.make(command.begin(recipe, into), into, **told)
 
 
 def say_moved(recipe: Recipe, changed: Recipe) -> None:
@@ -141,37 +162,54 @@ def say_plan() -> None:
     plan.announce()
 
 
-ELSEWHERE = {  # commands that are a module's own, with what they do
-    "renew": (
-        "pipeline.graph.renewal",
-        "Renew what is stale because of source alone, where today's code is shown to make the same.",
-    ),
-    "check": (
-        "pipeline.graph.check_evidence",
-        "Look for forged evidence: all that follows from something else, and a random sample made again (a minute).",
-    ),
-    "reproduce": ("pipeline.graph.reproduce", "Make all evidence again from the checkpoints, and judge each result."),
-    "attested": (
-        "pipeline.graph.record_attestation",
-        "Have the page say which results are attested, by a verdict that GitHub signed.",
-    ),
-    "lock-hub": (
-        "pipeline.hub.lock_hub",
-        "Record the commits and sums of the published models as the hub has them now, into `hub.lock`.",
-    ),
-}
+@app.command()
+def renew(names: Annotated[list[str] | None, typer.Argument(metavar="KIND/NAME", help="by default all that is stale")] = None):
+    """Renew what is stale because of source alone, where today's code is shown to make the same."""
+    from pipeline.graph import renewal
+
+    renewal.main(names or [])
 
 
-def forward(name: str, module: str, about: str) -> None:
-    """Add a command that hands all its words to a module."""
+@app.command()
+def check(
+    seconds: Annotated[float, typer.Option(help="about how long the sample may take")] = 60.0,
+    seed: Annotated[int | None, typer.Option(help="of the sample; by default another each time")] = None,
+) -> None:
+    """Look for forged evidence: all that follows from something else, and a random sample made again (a minute)."""
+    from pipeline.graph import check_evidence
 
-    @app.command(name, context_settings=FORWARDED, help=about)
-    def run(context: typer.Context) -> None:
-        hand_over(module, context.args)
+    check_evidence.main(seconds, seed)
 
 
-for name, (module, about) in ELSEWHERE.items():
-    forward(name, module, about)
+@app.command()
+def reproduce(
+    every: Annotated[bool, typer.Option("--all", help="play every shard of every evaluation")] = False,
+    source: Annotated[str, typer.Option(help="whose checkpoints: local or hub")] = "local",
+    stamp: Annotated[bool, typer.Option("--stamp", help="have identical evidence that names no machine name this")] = False,
+) -> None:
+    """Make all evidence again from the checkpoints, and judge each result."""
+    from pipeline.graph import reproduce
+
+    reproduce.main(every, known_source(source), stamp)
+
+
+@app.command()
+def attested(
+    verdict: Annotated[Path, typer.Argument(help="the file of verdicts, as the workflow uploaded it")],
+    repository: Annotated[str, typer.Option(help="OWNER/NAME of the repository whose workflow ran")],
+) -> None:
+    """Have the page say which results are attested, by a verdict that GitHub signed."""
+    from pipeline.graph import record_attestation
+
+    record_attestation.main(verdict, repository)
+
+
+@app.command("lock-hub")
+def lock_hub() -> None:
+    """Record the commits and sums of the published models as the hub has them now, into `hub.lock`."""
+    from pipeline.hub import lock_hub
+
+    lock_hub.main()
 
 
 if __name__ == "__main__":

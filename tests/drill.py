@@ -81,15 +81,15 @@ def forget(*names: str) -> Callable[[Toy], None]:
 
 SCENARIOS = {
     "collect": Scenario(
-        ("pipeline.measures.collect", "local_halfcheetah_medium"),
+        ("pipeline", "make", "datasets/local_halfcheetah_medium"),
         forget("data/local_halfcheetah_medium.hdf5", "results/datasets/local_halfcheetah_medium.json", "checkpoints/contexts"),
     ),
     "train": Scenario(
-        ("pipeline.learning.train", "local_dt_halfcheetah"),
+        ("pipeline", "make", "training/local_dt_halfcheetah"),
         forget("checkpoints/local_dt_halfcheetah", "results/training/local_dt_halfcheetah.json"),
     ),
     "train_tt": Scenario(
-        ("pipeline.methods.trajectory_transformer.further", "local_tt_halfcheetah"),
+        ("pipeline", "make", "training/local_tt_halfcheetah"),
         forget("checkpoints/local_tt_halfcheetah", "results/training/local_tt_halfcheetah.json"),
     ),
     "doit": Scenario(
@@ -102,7 +102,13 @@ SCENARIOS = {
             "_includes/tables",
         ),
     ),
-    "reproduce": Scenario(("pipeline.graph.reproduce",), lambda toy: None),
+    "reproduce": Scenario(
+        (
+            "pipeline",
+            "reproduce",
+        ),
+        lambda toy: None,
+    ),
     "real": Scenario(
         ("doit",),
         forget(
@@ -223,7 +229,7 @@ def real(folder: Path) -> Toy:
             shutil.copytree(toys.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     shutil.copy(toys.ROOT / "dodo.py", folder / "dodo.py")
     copy = Toy(folder)
-    stale = copy.run("pipeline.graph.plan")
+    stale = copy.run("pipeline", "plan")
     assert not stale.stdout and stale.returncode == 0, f"bring the project up to date first: {stale.stdout or stale.stderr}"
     return copy
 

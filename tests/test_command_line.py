@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline import PipelineError, files
-from pipeline.__main__ import app, resolve
+from pipeline.__main__ import app
 from pipeline.evidence import recipes
+from pipeline.graph.command import resolve
 from tests import warm
 
 
@@ -66,13 +67,19 @@ def test_an_explanation_names_what_a_result_reads_and_what_stands_on_it():
     rows = {line[:9].strip(): line[9:] for line in text.splitlines()}
     assert rows["reads"] == "checkpoints/local_dt_halfcheetah/config.json, checkpoints/local_dt_halfcheetah/model.safetensors"
     assert "target_return = 6000.0" in rows["run"]
-    assert "pipeline.policies.decision_transformer" in rows["code"].split(", ")
+    assert "pipeline.methods.decision_transformer.policy" in rows["code"].split(", ")
     assert {"compared/local_dt_halfcheetah_obedience", "pictures/dt_return_asked_got"} <= set(rows["below"].split(", "))
 
 
-def test_options_are_those_of_the_verb_that_makes_the_result():
-    done = warm.server().run(["pipeline", "make", "evaluations/local_random_halfcheetah", "--help"], files.ROOT)
-    assert done.returncode == 0 and "--shards" in done.stdout, done.stderr
+def test_the_options_are_told_and_one_that_a_verb_does_not_take_is_refused():
+    assert "--shards" in said("make", "--help")
+    for words, told in (
+        (("walks/local_leap_go_to_obj_maze_s7_open_blind", "--shards", "1"), "takes no --shards"),
+        (("training/local_bc_halfcheetah_s0", "--from", "local_bc_halfcheetah_s0"), "takes no --from"),
+        (("datasets/local_halfcheetah_medium", "--into", "elsewhere"), "takes no --into"),
+    ):
+        with pytest.raises(PipelineError, match=told):
+            said("make", *words)
 
 
 def test_an_error_is_one_sentence():

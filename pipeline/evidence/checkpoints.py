@@ -112,7 +112,7 @@ def cure(folder: Path) -> str:
     base, elsewhere, data = folder.name.partition(runs.ON)
     if elsewhere:
         return f"train it by the verb that trains {base}, with `--data {data}`"
-    return f"fetch it with `python -m pipeline.fetch_checkpoint {folder.name}`" if published else CURE
+    return f"fetch it with `python -m pipeline make fetched/{folder.name}`" if published else CURE
 
 
 def verify(folder: Path) -> None:

@@ -157,15 +157,9 @@ def rebuilt(source: str = "local") -> list[Recipe]:
     return [recipe for task, registry in SOURCES[source].items() if task != "train" for recipe in registry.values()]
 
 
-def learned() -> dict[str, Recipe]:
-    """What `pipeline.learning.train` makes."""
-    return {**BEHAVIOURS, **LONG_BEHAVIOURS, **TRAININGS, **VALUE_TRAININGS, **LEAP_TRAININGS, **STUDY_TRAININGS}
-
-
-def trained_by(checkpoint: str):
+def trained_by(checkpoint: str | None) -> Run | None:
     """The run that trained a checkpoint of that name, as it is now, whatever its data; None where none is known."""
-    name = checkpoint.partition(runs.ON)[0]
-    recipe = {**learned(), **TRAJECTORY_TRAININGS}.get(name)
+    recipe = {**TRAINED, **STUDIES}.get((checkpoint or "").partition(runs.ON)[0])
     return recipe and recipe.run
 
 

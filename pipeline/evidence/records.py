@@ -10,6 +10,9 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from pipeline import PipelineError, files
 from pipeline.study import runs
@@ -60,6 +63,17 @@ class Recipe:
         training = workshop(root).parent / "training"
         places = [training / f"{self.name}.safetensors", training / self.name] if self.kind == "training" else []
         return [self.work(root), *places]
+
+
+class Found(NamedTuple):
+    """What a verb found: values, arrays to be written beside them by name, what else the evidence says of its making, and files
+    that are to be removed when it is written.
+    """
+
+    values: dict
+    arrays: dict[str, np.ndarray] = {}
+    about: dict | None = None
+    left: tuple[Path, ...] = ()
 
 
 def workshop(root: Path = files.ROOT) -> Path:

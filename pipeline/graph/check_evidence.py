@@ -12,7 +12,6 @@ reproduction holds it (see `pipeline.graph.judging`). Exits with 1 where somethi
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import re
@@ -26,7 +25,7 @@ from PIL import Image
 from pipeline import PipelineError, files
 from pipeline.evidence import checkpoints, fingerprints, machines, recipes, records
 from pipeline.evidence.records import Recipe
-from pipeline.graph import command, judging
+from pipeline.graph import judging
 from pipeline.graph.sampling import ERRORS, check_piece, pieces, sample
 from pipeline.show import claims, tabulate
 from pipeline.study import runs, studies
@@ -241,20 +240,16 @@ def machines_told() -> str:
     return ", ".join(f"{count} on {name}" for name, count in told.items())
 
 
-def main() -> None:
-    """Check everything, then a sample, one line each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60.0, help="about how long the sample may take (default: 60)")
-    parser.add_argument("--seed", type=int, help="of the sample (default: another each time)")
-    arguments = parser.parse_args()
-    seed = random.SystemRandom().randrange(10**6) if arguments.seed is None else arguments.seed
+def main(seconds: float = 60.0, seed: int | None = None) -> None:
+    """Check everything, then a sample that takes about so many seconds, one line each; without a seed another each time."""
+    seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     dice, wrong = random.Random(seed), []
     for name, found in check_static():
         print(f"{'wrong' if found else 'sound':26}  {name}", flush=True)
         wrong += found
     print(f"machines, by how their arithmetic rounds: {machines_told()}; this one {machines.arithmetic()}", flush=True)
     known = pieces(dice)
-    chosen = sample(known, arguments.seconds, dice)
+    chosen = sample(known, seconds, dice)
     print(f"a sample of {len(chosen)} of {len(known)} cheap pieces, `--seed {seed}`:", flush=True)
     for piece in chosen:
         began = time.perf_counter()
@@ -265,7 +260,3 @@ def main() -> None:
         print(f"wrong: {sentence}")
     if wrong:
         raise PipelineError(f"{len(wrong)} findings, the first: {wrong[0]}")
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -1,17 +1,15 @@
-"""The verbs' command lines: a run's name, a few options, and errors as one sentence."""
+"""What a command line means: which run is wanted, whose process makes it, and errors as one sentence."""
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import fcntl
 import os
-import runpy
 import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -27,105 +25,75 @@ PARENT = "PIPELINE_PARENT"  # environment variable: the process that a verb shal
 LOCKS = {}  # open files by path, whose locks end with this process
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser of a run's name, the source whose run is meant, the dataset that it is to stand on, and fields to set."""
-
-    registry: dict[str, Recipe]
-
-    def parse_args(self, *words, **options) -> argparse.Namespace:
-        """As usual, the name ending up as a run's own: with `--source hub` that of the hub's twin, with `--data` that of the
-        same run on another dataset, with `--set` that of the same run with other fields, which is entered into the registry.
-
-        A run that another verb makes is handed to that verb: `collect d4rl-halfcheetah-medium-v2` fetches.
-        """
-        seen, _ = self.parse_known_args(*words, **options)
-        hand_over(self.registry, self.own_name(seen))
-        arguments = super().parse_args(*words, **options)
-        arguments.name = self.own_name(arguments)
-        if arguments.settings:
-            changed = settings.change(known(arguments.name, self.registry), arguments.settings)
-            self.registry[changed.name] = changed
-            arguments.name = changed.name
-            if getattr(arguments, "into", None) == files.ROOT:
-                arguments.into = settings.TRIED
-        return arguments
-
-    def own_name(self, arguments: argparse.Namespace) -> str:
-        """The name of the run that is meant; Minari's identifiers (mujoco/halfcheetah/medium-v0) are known too."""
-        name, data = own(arguments.name), getattr(arguments, "data", None)
-        if arguments.source:
-            name = f"{arguments.source}_{name.removeprefix('local_').removeprefix('hub_')}"
-        return f"{name}{runs.ON}{own(data)}" if data else name
-
-
 def identifiers() -> dict[str, str]:
     """This project's name of each of Minari's datasets that it knows, by its identifier there."""
     return {recipe.run.identifier: name for name, recipe in recipes.COLLECTIONS.items() if hasattr(recipe.run, "identifier")}
 
 
 def own(name: str) -> str:
-    """This project's name of what was asked for; an unknown identifier of Minari's, which has slashes, stays as it is."""
-    return identifiers().get(name, name if "/" in name else name.replace("-", "_"))
-
-
-def hand_over(registry: dict[str, Recipe], name: str) -> None:
-    """Run the verb that makes a run, in this one's place, where it is another one."""
-    running = getattr(sys.modules["__main__"].__spec__, "name", None)
-    verbs = {recipe.verb for recipe in registry.values()}
-    if name in registry and running in verbs - {registry[name].verb}:
-        runpy.run_module(registry[name].verb, run_name="__main__", alter_sys=True)
-        sys.exit()
-
-
-def parser(description: str, names: Iterable[str]) -> argparse.ArgumentParser:
-    """A parser that takes the name of one run and says which names there are; of recipes by name it also offers `--data`."""
-    made = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.registry = names if isinstance(names, dict) else {}
-    made.epilog = "runs:\n" + "\n".join(f"  {name}" for name in names)
-    made.add_argument("name", help="which run, by name (below)")
-    if any(map(recipes.stands_on_one_dataset, made.registry.values())):
-        known = ", ".join(recipes.COLLECTIONS)
-        made.add_argument("--data", help=f"the same on another dataset, under a name of its own: {known}")
-    made.add_argument(
-        "--set",
-        metavar="FIELD=VALUE",
-        action="append",
-        default=[],
-        dest="settings",
-        help="a field of the run, for a throw-away run of its own name, apart from results/; may be given again",
-    )
-    made.add_argument(
-        "--source", choices=recipes.SOURCES, help="the run of that source: trained here, or published (default: as named)"
-    )
-    return made
-
-
-def known(name: str, registry: dict[str, Recipe]) -> Recipe:
-    """The recipe of that name.
+    """This project's name of what was asked for.
 
     Raises:
-        PipelineError: there is none; the sentence names the nearest.
+        PipelineError: it is an identifier of Minari's, which have slashes, that is not known here.
     """
-    base, _, data = name.partition(runs.ON)
-    for each in (base, data):
-        if "/" in each:
-            raise PipelineError(f"Minari's dataset {each!r} is not known here; known: {', '.join(identifiers())}")
-    if name in registry:
-        return registry[name]
-    if base not in registry:
-        near = get_close_matches(base, registry, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(registry)}"
-        raise PipelineError(f"there is no run named {base!r}; {hint}")
-    return recipes.on_dataset(registry[base], data) if data else registry[base]
+    found = identifiers().get(name, name)
+    if "/" in found:
+        raise PipelineError(f"Minari's dataset {name!r} is not known here; known: {', '.join(identifiers())}")
+    return found.replace("-", "_")
+
+
+def resolve(name: str) -> Recipe:
+    """The recipe of a result, named as kind/name, by its name where only one kind has it, or as other catalogs name a dataset.
+
+    Of names, `local_` may be left out; a run on another dataset is named with it, as `--data` names it.
+
+    Raises:
+        PipelineError: there is none, or several; the sentence says which there are.
+    """
+    name, _, data = name.partition(runs.ON)
+    if data:
+        return recipes.on_dataset(resolve(name), own(data))
+    known = recipes.known()
+    kind, _, rest = name.partition("/")
+    of_kind = kind in {recipe.kind for recipe in known.values()}
+    plain = own(rest if of_kind else name)
+    wanted = [key for key in known if not of_kind or key.startswith(f"{kind}/")]
+    found = [key for key in wanted if key.partition("/")[2] in (plain, f"local_{plain}")]
+    if len(found) > 1:
+        raise PipelineError(f"{name!r} names {len(found)} results: say which, {', '.join(found[:-1])} or {found[-1]}")
+    if not found:
+        near = get_close_matches(name, [*known, *(key.partition("/")[2] for key in known)], n=1)
+        raise PipelineError(f"there is no result {name!r}; {f'did you mean {near[0]}?' if near else 'see `list`'}")
+    return known[found[0]]
+
+
+def choose(name: str, source: str | None = None, data: str | None = None, changed: Sequence[str] = ()) -> Recipe:
+    """The recipe that is meant: with a source, of that source's twin; on another dataset; with fields set otherwise.
+
+    Raises:
+        PipelineError: there is none.
+    """
+    recipe = resolve(name)
+    if source:
+        plain = recipe.name.removeprefix("local_").removeprefix("hub_")
+        recipe = resolve(f"{recipe.kind}/{source}_{plain}")
+    recipe = recipes.on_dataset(recipe, own(data)) if data else recipe
+    return settings.change(recipe, changed) if changed else recipe
 
 
 def find(name: str, registry: dict[str, Recipe], root: Path = files.ROOT) -> Recipe:
-    """The recipe of that name, for this process alone to make below `root`, from what its inputs and sources are now.
+    """`begin` of the recipe of that name."""
+    return begin(registry[name], root)
+
+
+def begin(recipe: Recipe, root: Path = files.ROOT) -> Recipe:
+    """A recipe for this process alone to make below `root`, from what its inputs and sources are now.
+
+    Ends this process where nothing is wrong with the evidence but what follows from what was played, which is written anew.
 
     Raises:
-        PipelineError: there is none; the sentence names the nearest.
+        PipelineError: what it is made from cannot be had.
     """
-    recipe = known(name, registry)
     fetch_published(recipe)
     claim(recipe, root)
     if fingerprints.derive_again(recipe, root):

@@ -10,7 +10,6 @@ import fcntl
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, processes, recipes, records, source
 from pipeline.evidence.records import Recipe
-from pipeline.graph import command
 
 
 def stale(source: str = "local") -> list[tuple[Recipe, str]]:
@@ -172,7 +171,3 @@ def being_made(kind: str, name: str) -> bool:
             return not processes.take_lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
-
-
-if __name__ == "__main__":
-    command.run(announce)

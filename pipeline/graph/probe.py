@@ -26,7 +26,7 @@ import coverage
 import numpy as np
 import torch
 
-from pipeline import files, policies
+from pipeline import files
 
 
 def anywhere(*places: str):
@@ -88,6 +88,12 @@ MAKERS = {  # in earlier code, what makes a recipe of a run, by the registry tha
 }
 
 
+def load_policy(run):
+    """The policy of a run, wherever policies lie in this checkout."""
+    where = run.policy if hasattr(run, "policy") else f"pipeline.policies.{run.method}"
+    return importlib.import_module(where).load(run)
+
+
 class EnoughError(Exception):
     """Ends work that has gone on for long enough."""
 
@@ -129,6 +135,12 @@ def registered(recipe, run):
 
 def call(recipe, *words: str) -> None:
     """Run a verb for a recipe in this process, as its command line would."""
+    if hasattr(importlib.import_module(recipe.verb), "make"):
+        told = dict(zip(words[::2], words[1::2], strict=True))
+        into, earlier = Path(told.get("--into", files.ROOT)), {"earlier": told["--from"]} if "--from" in told else {}
+        making = importlib.import_module("pipeline.graph.making")
+        making.make(command.begin(recipe, into), into, **earlier)
+        return
     before, sys.argv = sys.argv, [recipe.verb, recipe.name, *words]
     try:
         importlib.import_module(recipe.verb).main()
@@ -269,7 +281,7 @@ def play(recipe, salt: str, shards: int) -> str:
     count = -(-run.episodes // run.shard_episodes)
     shard = int(hashlib.sha256(f"{salt} {recipe.name}".encode()).hexdigest(), 16) % min(count, shards)
     shorten(steps_of(run))
-    watched = Watched(policies.module(run.method).load(run), steps_of(run))
+    watched = Watched(load_policy(run), steps_of(run))
     try:
         played = module.play_shard(watched, run, shard, lambda *_: None)
     except EnoughError:
@@ -283,7 +295,7 @@ def roll(recipe) -> str:
     played = recipe.holds[0] if getattr(recipe, "holds", ()) else recipes.EVALUATIONS[run.evaluation].run
     module = importlib.import_module(recipe.verb)
     steps = min(run.steps, steps_of(played))
-    states = module.roll_out(policies.module(played.method).load(played), played.environment, run.seed, steps)
+    states = module.roll_out(load_policy(played), played.environment, run.seed, steps)
     return tensors_digest({name: torch.from_numpy(np.asarray(array)) for name, array in states.items()})
 
 
@@ -371,7 +383,7 @@ def import_all(chosen: list) -> dict[str, list[int]]:
         importlib.import_module(recipe.verb)
         if method := getattr(recipe.run, "method", None):
             with contextlib.suppress(ModuleNotFoundError):
-                policies.module(method)
+                importlib.import_module(recipe.run.policy if hasattr(recipe.run, "policy") else f"pipeline.policies.{method}")
     cover = coverage.Coverage.current()
     return lines_of(cover) if cover else {}
 

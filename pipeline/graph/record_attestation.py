@@ -10,7 +10,6 @@ GitHub's. The file is kept whole, with its repository, commit and date; the page
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import re
@@ -19,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline import PipelineError, files
-from pipeline.graph import command
 from pipeline.show import provenance
 
 HOST = "https://github.com/"
@@ -101,19 +99,15 @@ def read_verdicts(path: Path) -> str:
     return text
 
 
-def main() -> None:
-    """Check one file of verdicts and keep it, with what attests it; or say what is wrong and write nothing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verdict", type=Path, help="the file of verdicts, as the workflow uploaded it")
-    parser.add_argument("--repository", required=True, help="OWNER/NAME of the repository whose workflow ran")
-    arguments = parser.parse_args()
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", arguments.repository):
-        raise AttestationError(f"a repository is named as OWNER/NAME, not {arguments.repository!r}")
-    text = read_verdicts(arguments.verdict)
-    found = attestation(verify(arguments.verdict, arguments.repository), hashlib.sha256(text.encode()).hexdigest())
+def main(verdict: Path, repository: str) -> None:
+    """Check the file of verdicts of a repository's workflow and keep it, with what attests it.
+
+    Raises:
+        AttestationError: something is wrong with it; nothing is written.
+    """
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise AttestationError(f"a repository is named as OWNER/NAME, not {repository!r}")
+    text = read_verdicts(verdict)
+    found = attestation(verify(verdict, repository), hashlib.sha256(text.encode()).hexdigest())
     files.write_json(RECORD, {**found, "verdict": text})
     print(f"{RECORD.relative_to(files.ROOT)} is written: `doit` shows it on the page; commit both")
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -16,7 +16,6 @@ is to be made again.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -131,7 +130,7 @@ def first_shard(recipe: Recipe, folder: Path) -> None:
     if recipe.kind != "evaluations":
         raise RenewalError("code in C changed: make it again")
     into = folder / "build" / "shard"
-    words = [recipe.verb, recipe.name, "--into", str(into), "--shards", "1"]
+    words = ["pipeline", "make", f"{recipe.kind}/{recipe.name}", "--into", str(into), "--shards", "1"]
     command.run_verb(words, "its first shard cannot be played", folder)
     again = records.read(recipe.path(into))["values"]["returns"]
     recorded = records.read(recipe.path())["values"]["returns"][: len(again)]
@@ -238,20 +237,13 @@ def renew(chosen: list[Recipe], place: Path) -> tuple[int, list[str]]:
 LOST = {"error": "the probe said nothing of it"}
 
 
-def main() -> None:
-    """Renew, and say what was and what was not."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="KIND/NAME", help="which results (default: all that are stale)")
-    arguments = parser.parse_args()
+def main(names: list[str]) -> None:
+    """Renew the results named, as kind/name, or all that are stale; say what was and what was not."""
     (files.ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=files.ROOT / "build") as place:
-        count, refused = renew(wanted(arguments.names), Path(place))
+        count, refused = renew(wanted(names), Path(place))
     for line in refused:
         print(f"not renewed: {line}")
     print(f"{count} results renewed, {len(refused)} not")
-    if refused and arguments.names:
+    if refused and names:
         raise RenewalError(f"{len(refused)} of {count + len(refused)} results were not renewed")
-
-
-if __name__ == "__main__":
-    command.run(main)

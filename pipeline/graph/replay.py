@@ -8,14 +8,15 @@ Prints what it found as JSON.
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import torch
 
-from pipeline import policies
 from pipeline.evidence import arrays, recipes
 from pipeline.evidence.records import Recipe
 from pipeline.graph import command
+from pipeline.methods import policies
 from pipeline.worlds import environments
 
 Steps = range | None  # of an episode; None for all
@@ -80,7 +81,7 @@ def rollout(recipe: Recipe, steps: Steps = None) -> dict:
     run = recipe.run
     evaluated = recipes.EVALUATIONS[run.evaluation].run
     states = arrays.read(recipe)
-    policy = policies.module(evaluated.method).load(evaluated)
+    policy = policies.load(evaluated)
     steps = steps or range(len(states["actions"]))
     recorded, taken = states["actions"][steps.start : steps.stop], actions(policy, run.seed, states, steps)
     return {
@@ -94,8 +95,7 @@ def rollout(recipe: Recipe, steps: Steps = None) -> dict:
 
 def main() -> None:
     """Print what is found of one rollout."""
-    parser = command.parser(__doc__, recipes.ROLLOUTS)
-    print(json.dumps(rollout(recipes.ROLLOUTS[parser.parse_args().name])))
+    print(json.dumps(rollout(recipes.ROLLOUTS[sys.argv[1]])))
 
 
 if __name__ == "__main__":

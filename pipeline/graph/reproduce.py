@@ -12,7 +12,6 @@ training could make again is marked *not run*. Pictures are drawn again, tables 
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import os
@@ -90,7 +89,7 @@ def again(recipe: Recipe, every_shard: bool) -> float:
         return 0.0
     shards = [] if in_whole(recipe, every_shard) else ["--shards", "1"]
     began = time.perf_counter()
-    words = [recipe.verb, recipe.name, "--into", str(INTO), *shards]
+    words = ["pipeline", "make", f"{recipe.kind}/{recipe.name}", "--into", str(INTO), *shards]
     command.run_verb(words, f"{recipe.kind}/{recipe.name} could not be made again")
     return time.perf_counter() - began
 
@@ -176,14 +175,14 @@ def reproduce(every_shard: bool, source: str = "local") -> list[dict]:
     return verdicts + tables() + (trained() if source == "local" else [])
 
 
-def main() -> None:
-    """Say what will be done, do it, print the verdicts, and exit with 1 where one is bad."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", action="store_true", help="play every shard of every evaluation")
-    parser.add_argument("--source", choices=recipes.SOURCES, default="local", help="whose checkpoints (default: local)")
-    parser.add_argument("--stamp", action="store_true", help="have evidence found identical, that names no machine, name this")
-    arguments = parser.parse_args()
-    every_shard, source = arguments.all, arguments.source
+def main(every_shard: bool, source: str, stamping: bool) -> None:
+    """Say what will be done, do it, print the verdicts, and raise where one is bad.
+
+    Args:
+        every_shard: whether every shard of every evaluation is played, and not the first alone.
+        source: whose checkpoints, local or hub.
+        stamping: whether evidence found identical, that names no machine, is to name this one.
+    """
     command.lock(files.ROOT / "build" / "locks" / "reproduce", "another reproduction is at work: waiting for it")
     verdict_file = INTO / "verdict.json"
     if verdict_file.exists():
@@ -198,12 +197,8 @@ def main() -> None:
     for entry in verdicts:
         print(f"{entry['result']:{width}}  {entry['verdict']:24}  {entry['detail']}")
     files.write_json(verdict_file, verdicts)
-    if arguments.stamp:
+    if stamping:
         print(f"{stamp(verdicts, source)} results now name this machine, on which they were found identical")
     bad = [entry["result"] for entry in verdicts if entry["verdict"] == judging.BAD]
     if bad:
         raise PipelineError(f"{len(bad)} of {len(verdicts)} results were not reproduced: {', '.join(bad)}")
-
-
-if __name__ == "__main__":
-    command.run(main)

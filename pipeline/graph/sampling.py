@@ -51,12 +51,12 @@ def shard(recipe: Recipe, index: int) -> judging.Verdict:
     """Play one shard of an evaluation or a solving again."""
     import torch
 
-    from pipeline import policies
     from pipeline.measures import evaluate, solve
+    from pipeline.methods import policies
 
     torch.set_num_threads(1)
     run, content = recipe.run, records.read(recipe.path())
-    policy = policies.module(run.method).load(run)
+    policy = policies.load(run)
     if recipe.kind == "evaluations":
         seeds, again = evaluate.shard_seeds(run, index), {"returns": evaluate.play_shard(policy, run, index)}
     else:
@@ -95,7 +95,8 @@ def remade(recipe: Recipe) -> judging.Verdict:
     """Make a piece of evidence or a picture again, elsewhere, and hold it against what is committed."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            command.run_verb([recipe.verb, recipe.name, "--into", folder], "it cannot be made again")
+            words = ["pipeline", "make", f"{recipe.kind}/{recipe.name}", "--into", folder]
+            command.run_verb(words, "it cannot be made again")
         except PipelineError as error:
             return judging.BAD, str(error)
         return judging.judge(recipe, Path(folder))
@@ -110,12 +111,12 @@ def timed(recipe: Recipe) -> judging.Verdict:
     import numpy as np
     import torch
 
-    from pipeline import policies
     from pipeline.measures import time_actions, time_plans
+    from pipeline.methods import policies
 
     torch.set_num_threads(1)
     run, values = recipe.run, records.read(recipe.path())["values"]
-    policy = policies.module(run.method).load(run)
+    policy = policies.load(run)
     count = "plans" if isinstance(run, runs.PlanLatency) else "actions"
     fewer = replace(run, **{count: TRIED_ACTIONS // (4 if isinstance(run, runs.PlannedLatency) else 1)})
     times = (time_plans.time_plans if count == "plans" else time_actions.time_actions)(policy, fewer)
@@ -134,7 +135,7 @@ def contexts(recipe: Recipe) -> judging.Verdict:
 
     from pipeline.measures import collect
     from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
-    from pipeline.policies.behaviour import BehaviourPolicy
+    from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
 
     torch.set_num_threads(1)
     run, values = recipe.run, records.read(recipe.path())["values"]

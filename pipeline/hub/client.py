@@ -19,7 +19,7 @@ from huggingface_hub import HfApi, constants, errors, hf_hub_download
 from pipeline import PipelineError, files
 
 LOCK = files.ROOT / "hub.lock"
-FILL = "python -m pipeline.fetch_checkpoint"
+FILL = "python -m pipeline make fetched"
 RELOCK = "`make lock-hub` records what is there now"
 AGAIN = "give the same command again"
 BRANCH = "main"
@@ -190,7 +190,7 @@ def one_reason(error: BaseException, name: str) -> str | None:
     if isinstance(error, OSError) and str(error.filename or "").startswith((constants.HF_HOME, constants.HF_HUB_CACHE)):
         return f"the hub client's folder cannot be used ({error.filename}: {error.strerror}); set HF_HOME to one that can"
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return f"HF_HUB_OFFLINE is set and the cache does not hold it; `{FILL} {name}` fills it where the hub can be reached"
+        return f"HF_HUB_OFFLINE is set and the cache does not hold it; `{FILL}/{name}` fills it where the hub can be reached"
     if isinstance(error, errors.RevisionNotFoundError):
         return f"the hub no longer has this commit, so the repository was rewritten; {RELOCK}"
     if isinstance(error, errors.HfHubHTTPError):

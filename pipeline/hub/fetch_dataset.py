@@ -20,8 +20,7 @@ from pipeline import PipelineError, files
 from pipeline.data import d4rl, downloads, episodes, minari_files
 from pipeline.data.episodes import Episodes, EpisodesError
 from pipeline.data.normalisation import observation_statistics
-from pipeline.evidence import recipes, records
-from pipeline.graph import command
+from pipeline.evidence.records import Found, Recipe
 from pipeline.hub import client
 from pipeline.study import runs
 from pipeline.worlds.world import World, find_world
@@ -132,23 +131,15 @@ def statistics(whole: Episodes, world: World) -> dict:
     }
 
 
-def main() -> None:
-    """Fetch or take one dataset, check it, record it, and write it and its statistics."""
-    parser = command.parser(__doc__, recipes.DATASETS)
-    parser.add_argument("--file", type=Path, help="take this file instead of downloading it")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.DATASETS)
+def make(recipe: Recipe, into: Path = files.ROOT, file: Path | None = None) -> Found:
+    """One dataset, fetched or taken from `file`, checked, recorded and written; its statistics."""
     run = recipe.run
-    if arguments.file and not arguments.file.is_file():
-        raise PipelineError(f"{arguments.file} is no file")
-    path, own = (arguments.file, True) if arguments.file else obtain(run)
+    if file and not file.is_file():
+        raise PipelineError(f"{file} is no file")
+    path, own = (file, True) if file else obtain(run)
     whole, entry = take(run, path, own)
     if run.name not in client.read_lock()["datasets"]:
         client.record("datasets", run.name, entry)
         print(f"seen for the first time: {run.name} has sha256 {entry['sha256']}, now in hub.lock; commit it")
     episodes.write(files.ROOT / "data" / f"{run.name}.hdf5", whole, {"name": run.name, "environment": run.environment})
-    records.write(recipe, statistics(whole, find_world(run.environment)))
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return Found(statistics(whole, find_world(run.environment)))

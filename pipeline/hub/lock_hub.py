@@ -8,10 +8,7 @@ named, old and new. Look at the change, and commit hub.lock.
 
 from __future__ import annotations
 
-import argparse
-
 from pipeline import files
-from pipeline.graph import command
 from pipeline.hub import client, published
 from pipeline.hub.client import HubError
 from pipeline.study import runs
@@ -51,14 +48,9 @@ def say(run, before: dict | None, after: dict) -> str:
 
 def main() -> None:
     """Look up, check and record every published checkpoint; all of them or none."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     before = client.read_lock()["checkpoints"]
     after = {run.repository: resolve(run) for run in runs.PUBLISHED_CHECKPOINTS}
     for run in runs.PUBLISHED_CHECKPOINTS:
         client.record("checkpoints", run.repository, after[run.repository])
         print(say(run, before.get(run.repository), after[run.repository]))
     print("hub.lock is written: look at what changed in it, and commit it")
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -12,7 +12,7 @@ import torch
 
 from pipeline import files
 from pipeline.evidence import checkpoints
-from pipeline.evidence.records import Recipe
+from pipeline.evidence.records import Found, Recipe
 from pipeline.learning import loop
 from pipeline.learning.loop import Training
 
@@ -43,9 +43,9 @@ def about() -> dict[str, str]:
     return {"Trained on": device(), "Weights": "trained in float32, kept in float16"}
 
 
-def finish(recipe: Recipe, training: Training, values: dict, facts: dict[str, str]) -> None:
+def finish(recipe: Recipe, training: Training, values: dict, facts: dict[str, str]) -> Found:
     """As `loop.finish`; the figures on held-out data, measured again, are those of one loss, or of several by kind."""
     halved(training.model())
     again = {key.removeprefix("held_out_"): value for key, value in training.measure().items()}
     stored = {"held_out_loss_in_float16": again["loss"]} if "loss" in again else {"held_out_in_float16": again}
-    loop.finish(recipe, training, {**values, **stored}, {**facts, **about()}, write_halved, {"device": device()})
+    return loop.finish(recipe, training, {**values, **stored}, {**facts, **about()}, write_halved, {"device": device()})

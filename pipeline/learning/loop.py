@@ -18,7 +18,7 @@ from tqdm import tqdm
 from pipeline import PipelineError, files
 from pipeline.evidence import checkpoints, records
 from pipeline.evidence.checkpoints import Tensors
-from pipeline.evidence.records import Recipe
+from pipeline.evidence.records import Found, Recipe
 
 Tick = Callable[[int], object]  # told how many updates, or steps, were taken
 Curve = list[dict]  # a point an interval: what was done by then, losses, figures on held-out data
@@ -141,8 +141,8 @@ def check_finite(name: str, model: torch.nn.Module) -> None:
 
 def finish(
     recipe: Recipe, training: Training, values: dict, facts: dict, write=checkpoints.write_model, about: dict | None = None
-) -> None:
-    """Write the checkpoint, then its evidence, then forget the working state.
+) -> Found:
+    """Write the checkpoint; what its evidence tells.
 
     Args:
         recipe: whose evidence it is.
@@ -159,6 +159,4 @@ def finish(
     check_finite(recipe.name, model)
     training.beside(folder)
     write(folder, model, card(recipe.name, facts, training, values["curve"]))
-    records.write(recipe, values, about=about)
-    for left in recipe.progress():
-        files.remove(left)
+    return Found(values, about=about)

@@ -12,25 +12,17 @@ what the loop does for it (`learning.loop.Training`), `facts(run, values)` what 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
-import torch
-
-from pipeline.evidence import recipes
-from pipeline.graph import command
+from pipeline import files
+from pipeline.evidence.records import Found, Recipe
 from pipeline.learning import loop, seen
 
 
-def main() -> None:
-    """Train, write the checkpoint, then its evidence, then forget the working state."""
-    known = recipes.learned()
-    recipe = command.find(command.parser(__doc__, known).parse_args().name, known)
-    run, method, written = recipe.run, *map(importlib.import_module, recipe.modules[:2])
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """A trained model's curve; the checkpoint is written."""
+    run, method, writer = recipe.run, *map(importlib.import_module, recipe.modules[:2])
     seen.refuse_lesser_training(recipe)
-    torch.set_num_threads(1)
     training = method.prepare(run, method.read(run))
     values = loop.values(training, loop.train(run, training, loop.progress(run.name)))
-    written.finish(recipe, training, values, method.facts(run, values))
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return writer.finish(recipe, training, values, method.facts(run, values))

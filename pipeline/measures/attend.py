@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline import files, policies
-from pipeline.evidence import arrays, checkpoints, recipes
-from pipeline.graph import command
+from pipeline import files
+from pipeline.evidence import checkpoints, recipes
+from pipeline.evidence.records import Found, Recipe
+from pipeline.methods import policies
 from pipeline.statistics import patterns
 from pipeline.statistics.intervals import interval
 
@@ -159,19 +160,9 @@ def summarise_transitions(policy, twin, contexts: dict[str, torch.Tensor]) -> tu
 SUMMARIES = {"decision_transformer": summarise, "trajectory_transformer": summarise_transitions}
 
 
-def main() -> None:
-    """Write one attention run's evidence, and its arrays beside it."""
-    parser = command.parser(__doc__, recipes.ATTENTIONS)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.ATTENTIONS, arguments.into)
-    torch.set_num_threads(1)
-    module = policies.module(recipe.run.method)
-    contexts, _ = checkpoints.read_tensors(files.ROOT / recipes.contexts_file(recipe.run.contexts))
-    policy = module.load(recipe.run)
-    values, maps = SUMMARIES[recipe.run.method](policy, module.untrained(policy, recipe.run.seed), contexts)
-    arrays.write(recipe, values, maps, arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """One run's values and maps."""
+    run = recipe.run
+    contexts, _ = checkpoints.read_tensors(files.ROOT / recipes.contexts_file(run.contexts))
+    policy = policies.load(run)
+    return Found(*SUMMARIES[run.method](policy, policies.module(run).untrained(policy, run.seed), contexts))

@@ -9,7 +9,6 @@ nothing is written, and the same name with `_here` at its end collects it beside
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import fields
 from pathlib import Path
 
@@ -22,11 +21,11 @@ from pipeline.data import episodes
 from pipeline.data.episodes import Episodes
 from pipeline.data.normalisation import observation_statistics
 from pipeline.data.returns import returns_to_go
-from pipeline.evidence import checkpoints, recipes, records
-from pipeline.graph import command
+from pipeline.evidence import checkpoints, recipes
+from pipeline.evidence.records import Found, Recipe
 from pipeline.learning import guards
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
-from pipeline.policies.behaviour import BehaviourPolicy
+from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
 from pipeline.study import runs
 from pipeline.worlds import environments
 from pipeline.worlds.world import World, find_world
@@ -126,22 +125,23 @@ def draw_contexts(whole: Episodes, run: runs.Collection) -> dict[str, torch.Tens
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def main() -> None:
-    """Collect the dataset; write it, the contexts drawn from it, and its statistics as evidence."""
-    parser = command.parser(__doc__, recipes.COLLECTIONS)
-    recipe = command.find(parser.parse_args().name, recipes.COLLECTIONS)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """A dataset and the contexts drawn from it, written; its statistics."""
     run = recipe.run
-    torch.set_num_threads(1)
     policy = BehaviourPolicy(checkpoints.load(run.behaviour, GaussianPolicyModel))
-    work = recipe.work()
-    whole = collect(run, policy, work)
+    whole = collect(run, policy, recipe.work())
+    write(recipe, whole, {})
+    return Found(statistics(whole, find_world(run.environment)))
+
+
+def write(recipe: Recipe, whole: Episodes, labels: dict) -> None:
+    """Write a dataset, with labels of its episodes, and the contexts drawn from it.
+
+    Raises:
+        PipelineError: evidence and models stand on another dataset of that name.
+    """
+    run = recipe.run
     guards.refuse_other_dataset(recipe, episodes.sha256(whole))
-    about = {"name": run.name, "environment": run.environment, "first_seed": run.first_seed}
+    about = {"name": run.name, "environment": run.environment, "first_seed": run.first_seed, **labels}
     episodes.write(files.ROOT / "data" / f"{run.name}.hdf5", whole, about)
     checkpoints.write_tensors(files.ROOT / recipes.contexts_file(run.contexts_name), draw_contexts(whole, run))
-    records.write(recipe, statistics(whole, find_world(run.environment)))
-    shutil.rmtree(work)
-
-
-if __name__ == "__main__":
-    command.run(main)

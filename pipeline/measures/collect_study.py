@@ -9,22 +9,20 @@ which no model sees: the factor on its torques, or the steps its policy had been
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from pipeline import PipelineError, files
-from pipeline.data import episodes
 from pipeline.data.episodes import Episodes
-from pipeline.evidence import checkpoints, recipes, records
-from pipeline.graph import command
-from pipeline.learning import guards
-from pipeline.measures.collect import collect, draw_contexts, statistics
+from pipeline.evidence import checkpoints
+from pipeline.evidence.records import Found, Recipe
+from pipeline.measures.collect import collect, statistics, write
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
+from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
 from pipeline.methods.soft_actor_critic.train_long import kept_policy, read_policy
-from pipeline.policies.behaviour import BehaviourPolicy
 from pipeline.worlds.world import find_world
 
 QUANTILES = (1, 25, 50, 75, 99)  # percent
@@ -115,21 +113,9 @@ def play(run, work) -> tuple[Episodes, str, np.ndarray]:
     return whole[order], "trained_steps", (order // run.shard_episodes + 1) * run.interval_steps
 
 
-def main() -> None:
-    """Collect the dataset; write it, the contexts drawn from it, and its statistics as evidence."""
-    parser = command.parser(__doc__, recipes.STUDY_RECORDINGS)
-    recipe = command.find(parser.parse_args().name, recipes.STUDY_RECORDINGS)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """A dataset and the contexts drawn from it, written; its statistics, every return, and every episode's label."""
     run = recipe.run
-    torch.set_num_threads(1)
-    path, work = files.ROOT / "data" / f"{run.name}.hdf5", recipe.work()
-    whole, label, labels = play(run, work)
-    guards.refuse_other_dataset(recipe, episodes.sha256(whole))
-    attributes = {"name": run.name, "environment": run.environment, "first_seed": run.first_seed, label: labels}
-    episodes.write(path, whole, attributes)
-    checkpoints.write_tensors(files.ROOT / recipes.contexts_file(run.contexts_name), draw_contexts(whole, run))
-    records.write(recipe, {**statistics(whole, find_world(run.environment)), **coverage(whole.returns), label: labels})
-    shutil.rmtree(work)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    whole, label, labels = play(run, recipe.work())
+    write(recipe, whole, {label: labels})
+    return Found({**statistics(whole, find_world(run.environment)), **coverage(whole.returns), label: labels})

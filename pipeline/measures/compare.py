@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline import files
-from pipeline.evidence import recipes, records
-from pipeline.graph import command
+from pipeline.evidence import recipes
+from pipeline.evidence.records import Found, Recipe
 from pipeline.learning import guards
 from pipeline.statistics import summaries
 from pipeline.study import runs, studies
@@ -28,15 +28,7 @@ def played(run) -> tuple[str, ...]:
     return recipes.POOLS[run.one].run.members + recipes.POOLS[run.other].run.members
 
 
-def main() -> None:
-    """Make one comparison from the evidence it reads."""
-    parser = command.parser(__doc__, recipes.COMPARISONS)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="read and write results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.COMPARISONS, arguments.into)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """One comparison from the evidence it reads."""
     guards.refuse_mixed_data(played(recipe.run))
-    records.write(recipe, summaries.derived(recipe, {}, arguments.into), arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return Found(summaries.derived(recipe, {}, into))

@@ -10,7 +10,6 @@ killed collection resumes, and ends at the same demonstrations.
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
@@ -22,8 +21,7 @@ from tqdm import tqdm
 from pipeline import files
 from pipeline.data import demonstrations
 from pipeline.data.demonstrations import Demonstrations
-from pipeline.evidence import recipes, records
-from pipeline.graph import command
+from pipeline.evidence.records import Found, Recipe
 from pipeline.learning import guards
 from pipeline.worlds import levels
 
@@ -101,20 +99,12 @@ def statistics(whole: Demonstrations) -> dict:
     }
 
 
-def main() -> None:
-    """Collect one level's demonstrations; write them, and their statistics as evidence."""
-    parser = command.parser(__doc__, recipes.DEMONSTRATIONS)
-    recipe = command.find(parser.parse_args().name, recipes.DEMONSTRATIONS)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """One level's demonstrations, written; their statistics."""
     run = recipe.run
     levels.find(run.level)
-    work = recipe.work()
-    whole = collect(run, work)
+    whole = collect(run, recipe.work())
     guards.refuse_other_dataset(recipe, demonstrations.sha256(whole))
     about = {"name": run.name, "first_seed": run.first_seed}
     demonstrations.write(files.ROOT / "data" / f"{run.name}.hdf5", whole, about)
-    records.write(recipe, statistics(whole))
-    shutil.rmtree(work)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return Found(statistics(whole))

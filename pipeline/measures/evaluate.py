@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from pipeline import PipelineError, files, policies
-from pipeline.evidence import recipes, records
-from pipeline.graph import command
+from pipeline import PipelineError, files
+from pipeline.evidence import records
+from pipeline.evidence.records import Found, Recipe
+from pipeline.methods import policies
 from pipeline.statistics import summaries
 from pipeline.worlds import environments
 from pipeline.worlds.world import find_world
@@ -78,22 +77,7 @@ def read_shard(kept: Path, episodes: int) -> list[float] | None:
     return found if sound and all(isinstance(value, float) and math.isfinite(value) for value in found) else None
 
 
-def main() -> None:
-    """Evaluate one run into `results/`, or below the folder that `--into` names."""
-    parser = command.parser(__doc__, recipes.EVALUATIONS)
-    parser.add_argument("--shards", type=int, help="play only the first shards (default: all)")
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.EVALUATIONS, arguments.into)
-    if arguments.shards is not None and arguments.shards < 1:
-        raise PipelineError(f"--shards takes 1 or more, not {arguments.shards}")
-    torch.set_num_threads(1)
-    policy = policies.module(recipe.run.method).load(recipe.run)
-    work = recipe.work(arguments.into)
-    returns = evaluate(recipe.run, policy, work, arguments.shards)
-    records.write(recipe, summaries.derived(recipe, {"returns": returns}, arguments.into), arguments.into)
-    shutil.rmtree(work)
-
-
-if __name__ == "__main__":
-    command.run(main)
+def make(recipe: Recipe, into: Path = files.ROOT, shards: int | None = None) -> Found:
+    """The returns of a run's episodes, or of its first shards."""
+    returns = evaluate(recipe.run, policies.load(recipe.run), recipe.work(into), shards)
+    return Found(summaries.derived(recipe, {"returns": returns}, into))

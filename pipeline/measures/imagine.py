@@ -13,12 +13,12 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from pipeline import files, policies
+from pipeline import files
 from pipeline.evidence import arrays, recipes, records
-from pipeline.graph import command
+from pipeline.evidence.records import Found, Recipe
+from pipeline.methods import policies
 from pipeline.statistics.intervals import interval
 from pipeline.worlds import environments
 
@@ -113,20 +113,9 @@ def draw_beams(simulator, beams: np.ndarray, real: np.ndarray, scores: np.ndarra
     }
 
 
-def main() -> None:
-    """Write one run's evidence, and the beams of one of its plans beside it."""
-    parser = command.parser(__doc__, recipes.IMAGINATIONS)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.IMAGINATIONS, arguments.into)
-    torch.set_num_threads(1)
-    rolled = recipes.ROLLOUTS[recipe.run.rollout]
-    played = recipes.EVALUATIONS[rolled.run.evaluation].run
-    records.read(rolled.path())
-    policy = policies.module(played.method).load(played)
-    values, drawn = summarise(policy, arrays.read(rolled), recipe.run, played.environment, rolled.run.seed)
-    arrays.write(recipe, values, drawn, arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """One run's values, and the beams of one of its plans."""
+    run, (rolled, played) = recipe.run, recipe.holds
+    source = recipes.ROLLOUTS[rolled.name]
+    records.read(source.path())
+    return Found(*summarise(policies.load(played), arrays.read(source), run, played.environment, rolled.seed))

@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline import PipelineError, files, policies
+from pipeline import PipelineError, files
 from pipeline.evidence import arrays, recipes, records
-from pipeline.graph import command
+from pipeline.evidence.records import Found, Recipe
 from pipeline.measures import refine
+from pipeline.methods import policies
 from pipeline.methods.leap.model import ACTIONS, MASK, LeapModel
 from pipeline.worlds import levels
 
@@ -61,26 +62,16 @@ def summarise(listed: np.ndarray, history: np.ndarray) -> dict:
     }
 
 
-def main() -> None:
-    """Write one run's lists and what they say."""
-    parser = command.parser(__doc__, recipes.CONDITIONALS)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.CONDITIONALS, arguments.into)
-    torch.set_num_threads(1)
-    source = recipes.REFININGS[recipe.run.refining]
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """One run's lists and what they say."""
+    (run,), source = recipe.holds, recipes.REFININGS[recipe.run.refining]
     refined, shown = records.read(source.path())["values"], arrays.read(source)
-    policy = policies.module(source.run.method).load(source.run)
-    seed = refined["shown_seed"]
-    views = levels.observe(refine.begin(source.run.level, range(seed, seed + 1)))
+    policy, seed = policies.load(run), refined["shown_seed"]
+    views = levels.observe(refine.begin(run.level, range(seed, seed + 1)))
     if not np.array_equal(views.images[0], shown["image"]) or not np.array_equal(views.poses[0], shown["pose"]):
-        raise PipelineError(f"episode {seed} of {source.run.level} does not begin as {source.path()} says")
+        raise PipelineError(f"episode {seed} of {run.level} does not begin as {source.path()} says")
     with torch.inference_mode():
         context = policy.model.encode(views)
     listed = costs(policy.model, context, policy.horizon)
     values = {"seed": seed, "mission": refined["shown_mission"], **summarise(listed, shown["history"])}
-    arrays.write(recipe, values, {"costs": listed}, arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return Found(values, {"costs": listed})

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline import PipelineError, files
 from pipeline.data import episodes
 from pipeline.evidence import recipes, records
-from pipeline.graph import command
+from pipeline.evidence.records import Found, Recipe
 from pipeline.measures.collect_study import coverage
 from pipeline.worlds.world import World, find_world
 
@@ -32,18 +32,9 @@ def returns_of(path: Path, world: World, digest: str) -> np.ndarray:
     return whole.returns
 
 
-def main() -> None:
-    """Write one dataset's returns."""
-    parser = command.parser(__doc__, recipes.LOGGED_RETURNS)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.LOGGED_RETURNS, arguments.into)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """One dataset's returns."""
     dataset = recipes.COLLECTIONS[recipe.name]
     digest = records.read(dataset.path())["values"]["arrays_sha256_of_dataset"]
-    path = files.ROOT / "data" / f"{recipe.name}.hdf5"
-    returns = returns_of(path, find_world(dataset.run.environment), digest)
-    records.write(recipe, {"episodes": len(returns), **coverage(returns)}, arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    returns = returns_of(files.ROOT / "data" / f"{recipe.name}.hdf5", find_world(dataset.run.environment), digest)
+    return Found({"episodes": len(returns), **coverage(returns)})

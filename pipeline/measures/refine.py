@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pipeline import PipelineError, files, policies
-from pipeline.evidence import arrays, recipes
-from pipeline.graph import command
+from pipeline import PipelineError, files
+from pipeline.evidence.records import Found, Recipe
+from pipeline.methods import policies
 from pipeline.methods.leap import refinement
 from pipeline.methods.leap.model import ACTIONS, MASK, LeapModel, conditional_logits
 from pipeline.statistics import proportions
@@ -236,19 +236,9 @@ def check(run) -> None:
         raise PipelineError(f"{run.name} lists all plans of {run.listed} episodes, and has {run.episodes}")
 
 
-def main() -> None:
-    """Write one run's evidence, and its arrays beside it."""
-    parser = command.parser(__doc__, recipes.REFININGS)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.REFININGS, arguments.into)
-    check(recipe.run)
-    torch.set_num_threads(1)
-    module = policies.module(recipe.run.method)
-    policy, twin = module.load(recipe.run), module.untrained(module.load(recipe.run), recipe.run.seed)
-    values, maps = summarise(policy.model, twin.model, recipe.run, policy.horizon)
-    arrays.write(recipe, values, maps, arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """One run's values and maps."""
+    run = recipe.run
+    check(run)
+    policy, twin = policies.load(run), policies.module(run).untrained(policies.load(run), run.seed)
+    return Found(*summarise(policy.model, twin.model, run, policy.horizon))

@@ -10,12 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from pipeline import files, policies
-from pipeline.evidence import arrays, recipes
-from pipeline.graph import command
+from pipeline import files
+from pipeline.evidence.records import Found, Recipe
+from pipeline.methods import policies
 from pipeline.statistics import summaries
 from pipeline.worlds import environments
 
@@ -43,18 +42,8 @@ def roll_out(policy, environment: str, seed: int, steps: int) -> dict[str, np.nd
     return {name: np.asarray(values) for name, values in kept.items()}
 
 
-def main() -> None:
-    """Roll one run out and write its states."""
-    parser = command.parser(__doc__, recipes.ROLLOUTS)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.ROLLOUTS, arguments.into)
-    run = recipe.run
-    torch.set_num_threads(1)
-    played = recipes.EVALUATIONS[run.evaluation].run
-    states = roll_out(policies.module(played.method).load(played), played.environment, run.seed, run.steps)
-    arrays.write(recipe, summaries.rolled_out(states), states, arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """The states of one run."""
+    run, (played,) = recipe.run, recipe.holds
+    states = roll_out(policies.load(played), played.environment, run.seed, run.steps)
+    return Found(summaries.rolled_out(states), states)

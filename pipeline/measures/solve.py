@@ -10,15 +10,13 @@ sizes.
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
-from pipeline import PipelineError, files, policies
-from pipeline.evidence import recipes, records
-from pipeline.graph import command
+from pipeline import files
+from pipeline.evidence.records import Found, Recipe
+from pipeline.methods import policies
 from pipeline.statistics import summaries
 from pipeline.worlds import levels
 
@@ -65,23 +63,8 @@ def read_shard(kept: Path, episodes: int) -> dict[str, list] | None:
         return None
 
 
-def main() -> None:
-    """Play one run into `results/`, or below the folder that `--into` names."""
-    parser = command.parser(__doc__, recipes.SOLVINGS)
-    parser.add_argument("--shards", type=int, help="play only the first shards (default: all)")
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.SOLVINGS, arguments.into)
-    if arguments.shards is not None and arguments.shards < 1:
-        raise PipelineError(f"--shards takes 1 or more, not {arguments.shards}")
+def make(recipe: Recipe, into: Path = files.ROOT, shards: int | None = None) -> Found:
+    """What became of a run's episodes, or of its first shards."""
     levels.find(recipe.run.level)
-    torch.set_num_threads(1)
-    policy = policies.module(recipe.run.method).load(recipe.run)
-    work = recipe.work(arguments.into)
-    played = solve(recipe.run, policy, work, arguments.shards)
-    records.write(recipe, summaries.derived(recipe, played, arguments.into), arguments.into)
-    shutil.rmtree(work)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    played = solve(recipe.run, policies.load(recipe.run), recipe.work(into), shards)
+    return Found(summaries.derived(recipe, played, into))

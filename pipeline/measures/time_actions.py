@@ -11,12 +11,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from pipeline import files, policies
-from pipeline.evidence import recipes, records
-from pipeline.graph import command
+from pipeline import files
+from pipeline.evidence.records import Found, Recipe
+from pipeline.methods import policies
 from pipeline.worlds import environments
 
 
@@ -39,22 +38,12 @@ def time_actions(policy, run) -> np.ndarray:
     return np.asarray(milliseconds[run.warmup_actions :])
 
 
-def main() -> None:
-    """Time one run and write its median, 95th percentile and machine."""
-    parser = command.parser(__doc__, recipes.LATENCIES)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.LATENCIES, arguments.into)
-    torch.set_num_threads(1)
-    milliseconds = time_actions(policies.module(recipe.run.method).load(recipe.run), recipe.run)
-    values = {
-        "actions": len(milliseconds),
-        "threads": 1,
-        "median_ms": float(np.median(milliseconds)),
-        "p95_ms": float(np.percentile(milliseconds, 95)),
-    }
-    records.write(recipe, values, arguments.into)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """Median and 95th percentile of one run's actions."""
+    milliseconds = time_actions(policies.load(recipe.run), recipe.run)
+    return Found({"actions": len(milliseconds), "threads": 1, **quantiles(milliseconds)})
 
 
-if __name__ == "__main__":
-    command.run(main)
+def quantiles(milliseconds: np.ndarray) -> dict[str, float]:
+    """Median and 95th percentile."""
+    return {"median_ms": float(np.median(milliseconds)), "p95_ms": float(np.percentile(milliseconds, 95))}

@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from pipeline import files, policies
-from pipeline.evidence import recipes, records
-from pipeline.graph import command
+from pipeline import files
+from pipeline.evidence.records import Found, Recipe
+from pipeline.measures.time_actions import quantiles
+from pipeline.methods import policies
 from pipeline.worlds import levels
 
 
@@ -33,22 +33,7 @@ def time_plans(policy, run) -> np.ndarray:
     return np.asarray(milliseconds[run.warmup_plans :])
 
 
-def main() -> None:
-    """Time one run and write its median, 95th percentile and machine."""
-    parser = command.parser(__doc__, recipes.PLAN_LATENCIES)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.PLAN_LATENCIES, arguments.into)
-    torch.set_num_threads(1)
-    milliseconds = time_plans(policies.module(recipe.run.method).load(recipe.run), recipe.run)
-    values = {
-        "plans": len(milliseconds),
-        "threads": 1,
-        "median_ms": float(np.median(milliseconds)),
-        "p95_ms": float(np.percentile(milliseconds, 95)),
-    }
-    records.write(recipe, values, arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """Median and 95th percentile of one run's plans."""
+    milliseconds = time_plans(policies.load(recipe.run), recipe.run)
+    return Found({"plans": len(milliseconds), "threads": 1, **quantiles(milliseconds)})

@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from pipeline import files, policies
-from pipeline.evidence import arrays, recipes
-from pipeline.graph import command
+from pipeline import files
+from pipeline.evidence.records import Found, Recipe
+from pipeline.methods import policies
 from pipeline.worlds import levels
 
 
@@ -46,22 +45,12 @@ class Recorder:
         return {name: np.stack(getattr(self, name)) for name in ("images", "poses", "actions", "plans")}
 
 
-def main() -> None:
-    """Walk one run and write what was seen."""
-    parser = command.parser(__doc__, recipes.WALKS)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.WALKS, arguments.into)
-    run = recipe.run
-    torch.set_num_threads(1)
-    played = recipes.SOLVINGS[run.solving].run
-    recorder = Recorder(policies.module(played.method).load(played))
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """What was seen on one run."""
+    run, (played,) = recipe.run, recipe.holds
+    recorder = Recorder(policies.load(played))
     result = levels.play(recorder, played.level, [run.seed])
     simulator = levels.make(played.level)
     levels.reset(simulator, run.seed)
     values = {"steps": int(result["length"][0]), "success": bool(result["success"][0]), "mission": simulator.mission}
-    arrays.write(recipe, values, recorder.record(), arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return Found(values, recorder.record())

@@ -11,12 +11,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch.profiler import ProfilerActivity, profile
 
-from pipeline import files, policies
-from pipeline.evidence import recipes, records
-from pipeline.graph import command
+from pipeline import files
+from pipeline.evidence.records import Found, Recipe
+from pipeline.methods import policies
 from pipeline.methods.trajectory_transformer.decoding import Cache, Decoder
 from pipeline.worlds import environments, levels
 
@@ -54,7 +53,7 @@ def weigh(policy, act, moments: int) -> dict:
 
 def of_actions(run, warmup: int, moments: int) -> dict:
     """What actions of one episode take, after so many that fill the context."""
-    policy = policies.module(run.method).load(run)
+    policy = policies.load(run)
     simulators = environments.make_many(run.environment, 1)
     policy.reset([0])
     state = {"observation": simulators.reset(seed=[0])[0], "reward": np.zeros(1)}
@@ -72,7 +71,7 @@ def of_actions(run, warmup: int, moments: int) -> dict:
 
 def of_plans(run, moments: int) -> dict:
     """What plans take, each for the first view of another episode."""
-    policy, simulator = policies.module(run.method).load(run), levels.make(run.level)
+    policy, simulator = policies.load(run), levels.make(run.level)
     seeds = iter(range(run.first_seed, run.first_seed + moments))
 
     def act() -> None:
@@ -84,17 +83,8 @@ def of_plans(run, moments: int) -> dict:
     return weigh(policy, act, moments)
 
 
-def main() -> None:
-    """Weigh one run."""
-    parser = command.parser(__doc__, recipes.MEMORIES)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.MEMORIES, arguments.into)
-    torch.set_num_threads(1)
-    run, timed = recipe.run, recipes.timed(recipe.run)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """What the actions, or plans, of one run take."""
+    run, (timed,) = recipe.run, recipe.holds
     values = of_plans(timed, run.moments) if hasattr(timed, "level") else of_actions(timed, run.warmup, run.moments)
-    records.write(recipe, {"moments": run.moments, "threads": 1, **values}, arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return Found({"moments": run.moments, "threads": 1, **values})

@@ -1,1 +1,1 @@
-"""A folder a method."""
+"""A folder a method: `settings` says how it is trained, `model` what it is, `policy` how it acts."""

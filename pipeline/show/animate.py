@@ -19,9 +19,8 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from pipeline import PipelineError, files
-from pipeline.evidence import arrays, recipes, records
-from pipeline.evidence.records import Recipe
-from pipeline.graph import command
+from pipeline.evidence import arrays, recipes
+from pipeline.evidence.records import Found, Recipe
 from pipeline.worlds.world import World, find_world
 
 COLORS = 32
@@ -204,8 +203,8 @@ def poses(run) -> bytes:
     return f"export default {json.dumps(film, separators=(',', ':'))};\n".encode()
 
 
-def keep(recipe: Recipe, frames: list[np.ndarray], pictures: list[bytes], milliseconds: int, into: Path) -> None:
-    """Write an animation's or a still's files, and what they were made from.
+def keep(recipe: Recipe, frames: list[np.ndarray], pictures: list[bytes], milliseconds: int, into: Path) -> Found:
+    """Write an animation's or a still's files; their size and duration.
 
     Args:
         frames: pixels (height, width, 3) uint8 of each. pictures: the files' bytes, as many as the recipe has outputs; a third
@@ -217,22 +216,14 @@ def keep(recipe: Recipe, frames: list[np.ndarray], pictures: list[bytes], millis
     height, width, _ = frames[0].shape
     facts = {"width": width, "height": height, "bytes": len(pictures[0]), "frames": len(frames)}
     drawn = {"runners": len(recipe.run.rollouts)} if pictures[2:] else {}
-    records.write(recipe, {**facts, "seconds": len(frames) * milliseconds / 1000, **drawn}, into)
+    return Found({**facts, "seconds": len(frames) * milliseconds / 1000, **drawn})
 
 
-def main() -> None:
-    """Draw one animation or still, then write down what it was made from."""
-    parser = command.parser(__doc__, recipes.ANIMATIONS)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.ANIMATIONS, arguments.into)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """One animation or still, written; its size and duration."""
     run = recipe.run
     with tqdm(total=run.frames * len(run.rollouts), unit="frame", desc=run.name) as bar:
         frames = panels(run, bar.update)
     milliseconds = 1000 // world_of(run.rollouts[0]).control_rate
     pictures = [png(frames[0])] if run.frames == 1 else [gif(frames, milliseconds), png(frames[-1]), poses(run)]
-    keep(recipe, frames, pictures, milliseconds, arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return keep(recipe, frames, pictures, milliseconds, into)

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline import files
 from pipeline.evidence import arrays, recipes, records
-from pipeline.graph import command
+from pipeline.evidence.records import Found, Recipe
 from pipeline.show import animate
 from pipeline.worlds import grids
 
@@ -56,20 +56,11 @@ def frame(image: np.ndarray, pose: np.ndarray, plan: np.ndarray, tile: int, miss
     return np.asarray(framed)
 
 
-def main() -> None:
-    """Draw one walk, then write down what it was made from."""
-    parser = command.parser(__doc__, recipes.GRID_ANIMATIONS)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.GRID_ANIMATIONS, arguments.into)
-    run = recipe.run
-    walk = arrays.read(recipes.WALKS[run.walk])
-    mission = records.read(recipes.WALKS[run.walk].path())["values"]["mission"]
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """One walk as a moving picture, written; its size and duration."""
+    run, source = recipe.run, recipes.WALKS[recipe.run.walk]
+    walk, mission = arrays.read(source), records.read(source.path())["values"]["mission"]
     seen = [*zip(walk["images"], walk["poses"], walk["plans"], strict=True), end(walk)]
     frames = [frame(*step, run.tile, mission) for step in seen]
     pictures = [animate.gif(frames, milliseconds=MILLISECONDS), animate.png(frames[0])]
-    animate.keep(recipe, frames, pictures, MILLISECONDS, arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return animate.keep(recipe, frames, pictures, MILLISECONDS, into)

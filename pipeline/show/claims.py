@@ -1,7 +1,5 @@
 """The claims of the post and their verdicts: data and pure predicates over evidence.
 
-    python -m pipeline.show.claims
-
 A claim names the values that decide it, each a mean with its 95 % interval, and a predicate over them alone. The verdicts lie
 in `_includes/claims.json`; a sentence of the post that asserts one names the claim and the verdict it states, and the page does
 not build where that is no longer the verdict.
@@ -12,7 +10,6 @@ from __future__ import annotations
 import json
 
 from pipeline import files
-from pipeline.graph import command
 from pipeline.show import tabulate
 from pipeline.show.attention_claims import ATTENTION
 from pipeline.show.plan_claims import PLANS
@@ -129,7 +126,3 @@ def write() -> None:
     """Judge every claim and write the verdicts whole."""
     tabulate.results.cache_clear()
     files.write_text(tabulate.VERDICTS, text(tabulate.results()))
-
-
-if __name__ == "__main__":
-    command.run(write)

@@ -1,7 +1,5 @@
 """Fill the tables: Jinja2 templates over `results/`, into `_includes/tables/`.
 
-    python -m pipeline.show.tabulate scores
-
 A template sees what the page sees: `evaluations.local_dt_halfcheetah_6000.values.return_mean`. A name that does not
 exist is an error.
 """
@@ -18,7 +16,6 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline import PipelineError, files
-from pipeline.graph import command
 from pipeline.show import provenance
 from pipeline.statistics import verdicts as verdicts_of
 from pipeline.study import runs, studies
@@ -196,13 +193,3 @@ def write(name: str) -> None:
     """Fill one table and write it whole."""
     results.cache_clear()
     files.write_text(target(name), filled(name, results()))
-
-
-def main() -> None:
-    """Fill one table."""
-    parser = command.parser(__doc__, NAMES)
-    write(parser.parse_args().name)
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -15,6 +15,18 @@ ENVIRONMENT = "HalfCheetah-v4"  # in `pipeline.worlds.world`, as all that is pla
 ON = "_on_"  # parts a run's name from the dataset that it, or its checkpoint, learned from in place of its own (`--data`)
 FURTHER = "further_"  # begins the names of what a training is told when it goes on with a checkpoint
 
+POLICIES = {  # where those are that runs call otherwise than their method's folder
+    "behaviour": "soft_actor_critic.policy",
+    "behaviour_mode": "soft_actor_critic.mode",
+    "decision_transformer_ablated": "decision_transformer.ablated",
+    "deterministic": "perceptron.policy",
+    "grid_cloning": "leap.cloned",
+    "leap_causal": "leap.causal",
+    "leap_drafts": "leap.drafted",
+    "return_conditioned": "return_conditioned_cloning.policy",
+    "trajectory_transformer_scored": "trajectory_transformer.policy",
+}
+WRITER = "pipeline.graph.making"  # writes what a verb found
 TRAIN = "pipeline.learning.train"
 FLOAT32, FLOAT16 = "pipeline.learning.loop", "pipeline.learning.float16"  # which write results, weights kept as that
 
@@ -64,10 +76,15 @@ class Run:
         """The run whose policy acts."""
         return (self, *self.holds(find))[-1]
 
+    @property
+    def policy(self) -> str:
+        """The module of the policy that acts, in its method's folder."""
+        return f"pipeline.methods.{POLICIES.get(self.method, f'{self.method}.policy')}"
+
     def modules(self, find: Find) -> tuple[str, ...]:
-        """Where the source that matters begins: at the verb, and at the policy that acts."""
-        method = getattr(self.played(find), "method", None)
-        return (self.verb, f"pipeline.policies.{method}") if method else (self.verb,)
+        """Where the source that matters begins: at the verb, at the policy that acts, and at what writes the result."""
+        played = self.played(find)
+        return (self.verb, played.policy, WRITER) if hasattr(played, "method") else (self.verb, WRITER)
 
     def inputs(self, find: Find) -> tuple[str, ...]:
         """The files, from the repository's folder, whose bytes matter."""

@@ -131,7 +131,7 @@ class PublishedCheckpoint(Run):
     """A checkpoint on the Hugging Face hub; `hub.lock` says at which commit and with which bytes."""
 
     kind: ClassVar[str] = "fetched"
-    verb: ClassVar[str] = "pipeline.fetch_checkpoint"
+    verb: ClassVar[str] = "pipeline.hub.fetch_checkpoint"
     also_reads: ClassVar[tuple[str, ...]] = ("hub.lock",)
     cost: ClassVar[float] = 10
     says: ClassVar[str] = "{run.repository} at the commit in hub.lock"

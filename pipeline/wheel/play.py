@@ -1,6 +1,6 @@
 """Play whole episodes by the files that run in the reader's browser, and keep every return.
 
-    python -m pipeline.wheel.play local_dt_halfcheetah_6000
+    python -m pipeline make wheel/local_dt_halfcheetah_6000
 
 Node runs the same JavaScript and WebAssembly as a browser does, which rounds alike everywhere; so the returns repeat to the
 last digit, whatever the machine. They are not the evaluation's of the same seeds, though the start states are: models and
@@ -15,8 +15,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pipeline import PipelineError, files
-from pipeline.evidence import recipes, records
-from pipeline.graph import command
+from pipeline.evidence import records
+from pipeline.evidence.records import Found, Recipe
 from pipeline.statistics import summaries
 
 
@@ -39,15 +39,7 @@ def play(driver: str, episodes: int) -> list[float]:
     return returns
 
 
-def main() -> None:
-    """Play one run into `results/`, or below the folder that `--into` names."""
-    parser = command.parser(__doc__, recipes.BROWSER_EVALUATIONS)
-    parser.add_argument("--into", type=Path, default=files.ROOT, help="write to results/ below this folder")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.BROWSER_EVALUATIONS, arguments.into)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """The returns of one driver's episodes."""
     returns = records.plain(play(recipe.run.driver, recipe.run.episodes))  # as they are kept, for what follows from them
-    records.write(recipe, summaries.derived(recipe, {"returns": returns}, arguments.into), arguments.into)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return Found(summaries.derived(recipe, {"returns": returns}, into))

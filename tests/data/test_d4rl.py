@@ -33,8 +33,7 @@ def served(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setitem(WORLDS, "HalfCheetah", SHORT)
     monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")
-    monkeypatch.setattr(recipes, "DATASETS", recipes.named((run,)))
-    monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
+    monkeypatch.setitem(recipes.DATASETS, run.name, recipes.recipe_of(run))
     monkeypatch.setattr(records.write, "__defaults__", (tmp_path, None))
     monkeypatch.setattr(downloads, "PAUSE", 0)
     client.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
@@ -42,9 +41,9 @@ def served(tmp_path, monkeypatch):
     serving.stop()
 
 
-def fetch(monkeypatch, *words) -> episodes.Episodes:
-    monkeypatch.setattr("sys.argv", ["fetch_dataset", NAME.replace("_", "-"), *map(str, words)])
-    fetch_dataset.main()
+def fetch(file=None) -> episodes.Episodes:
+    recipe = recipes.DATASETS[NAME]
+    records.write(recipe, fetch_dataset.make(recipe, file=file).values)
     return episodes.read(files.ROOT / "data" / f"{NAME}.hdf5", SHORT)
 
 
@@ -57,7 +56,7 @@ def record() -> dict:
 
 
 def test_a_dataset_is_fetched_once_recorded_at_first_sight_and_described(served, monkeypatch, capsys):
-    whole = fetch(monkeypatch)
+    whole = fetch()
     assert "seen for the first time" in capsys.readouterr().out
     assert whole.observations.shape == (3, 50, 17) and whole.actions.shape == (3, 50, 6)
     content = served.plain[PLACE]
@@ -67,14 +66,14 @@ def test_a_dataset_is_fetched_once_recorded_at_first_sight_and_described(served,
     values = json.loads((files.ROOT / "results" / "datasets" / f"{NAME}.json").read_text(encoding="utf-8"))["values"]
     assert values["episodes"] == 3 and values["arrays_sha256_of_dataset"] == episodes.sha256(whole)
     served.requests.clear()
-    fetch(monkeypatch)
+    fetch()
     assert served.requests == [] and "seen" not in capsys.readouterr().out
     assert [path.name for path in original().parent.iterdir()] == [original().name]
 
 
 def test_a_file_without_timeouts_gives_the_same_episodes(served, tmp_path, monkeypatch):
     (tmp_path / "old.hdf5").write_bytes(small_hub.d4rl(steps=50, timeouts=False))
-    assert episodes.sha256(fetch(monkeypatch, "--file", tmp_path / "old.hdf5")) == episodes.sha256(
+    assert episodes.sha256(fetch(tmp_path / "old.hdf5")) == episodes.sha256(
         d4rl.read(write(tmp_path, small_hub.d4rl(steps=50)), SHORT)[0]
     )
     assert served.requests == []
@@ -86,17 +85,17 @@ def write(folder, content) -> object:
 
 
 def test_a_file_with_another_sum_than_the_recorded_one_is_refused(served, tmp_path, monkeypatch):
-    fetch(monkeypatch)
+    fetch()
     before = record()
     other = write(tmp_path, small_hub.d4rl(steps=50, seed=1))
     with pytest.raises(PipelineError, match="hub.lock records .*: it was not taken"):
-        fetch(monkeypatch, "--file", other)
+        fetch(other)
     assert other.exists()
     original().write_bytes(other.read_bytes())
     with pytest.raises(PipelineError, match="was removed; give the same command again"):
-        fetch(monkeypatch)
+        fetch()
     assert not original().exists() and record() == before
-    fetch(monkeypatch)
+    fetch()
 
 
 @pytest.mark.parametrize("change", [{"episodes": 4}, {"mean": 240.0}, {"sd": 9.0}, {"minimum": 0.0}])
@@ -107,15 +106,15 @@ def test_another_dataset_is_refused_before_its_sum_is_recorded(served, tmp_path,
     run = recipes.DATASETS[NAME].run
 
     def knowing(known) -> None:
-        monkeypatch.setattr(recipes, "DATASETS", recipes.named((replace(run, known=known),)))
+        monkeypatch.setitem(recipes.DATASETS, NAME, recipes.recipe_of(replace(run, known=known)))
 
     knowing(replace(known, **change))
-    words = ("--file", tmp_path / "some.hdf5") if own else ()
+    file = tmp_path / "some.hdf5" if own else None
     with pytest.raises(EpisodesError, match=f"is not {NAME}: it holds 3 episodes of 50 steps.*are known"):
-        fetch(monkeypatch, *words)
+        fetch(file)
     assert record() == {} and not original().exists() and (tmp_path / "some.hdf5").exists()
     knowing(known)
-    fetch(monkeypatch, *words)
+    fetch(file)
     assert NAME in record()
 
 
@@ -136,7 +135,7 @@ def test_what_is_known_of_d4rls_medium_dataset_is_what_others_print_of_it():
 
 def test_a_connection_that_breaks_is_taken_up_where_it_broke(served, monkeypatch):
     served.fail("GET", PLACE, "truncate", 3)
-    fetch(monkeypatch)
+    fetch()
     assert len(served.requests) == 4
 
 
@@ -147,7 +146,7 @@ def test_a_download_that_its_process_did_not_survive_is_taken_up_by_the_next(ser
     downloads.tag(original()).write_text(f'"{small_hub.digest(content)[:32]}"')
     real = urllib.request.urlopen
     monkeypatch.setattr(urllib.request, "urlopen", lambda request, **more: asked.append(request) or real(request, **more))
-    fetch(monkeypatch)
+    fetch()
     assert asked[0].headers["Range"] == "bytes=1000-" and original().read_bytes() == content
 
 
@@ -157,14 +156,14 @@ def test_the_beginning_of_another_file_is_not_taken_up(served, monkeypatch, arri
     downloads.arrived(original()).parent.mkdir(parents=True)
     downloads.arrived(original()).write_bytes(arrived)
     downloads.tag(original()).write_text(known)
-    fetch(monkeypatch)
+    fetch()
     assert original().read_bytes() == served.plain[PLACE]
 
 
 def test_a_server_that_knows_no_ranges_sends_everything_anew(served, monkeypatch):
     served.ignore_ranges = True
     served.fail("GET", PLACE, "truncate", 2)
-    fetch(monkeypatch)
+    fetch()
     assert original().read_bytes() == served.plain[PLACE]
 
 
@@ -180,16 +179,16 @@ def test_a_server_that_knows_no_ranges_sends_everything_anew(served, monkeypatch
 def test_a_server_that_fails_is_one_sentence_and_the_next_try_works(served, monkeypatch, how, times, said):
     served.fail("GET", PLACE, how, times)
     with pytest.raises(DownloadError, match=said) as error:
-        fetch(monkeypatch)
+        fetch()
     assert "\n" not in str(error.value) and not original().exists() and record() == {}
     served.faults.clear()
-    fetch(monkeypatch)
+    fetch()
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 503])
 def test_a_server_out_of_order_for_a_moment_is_asked_again(served, monkeypatch, status):
     served.fail("GET", PLACE, status, 3)
-    fetch(monkeypatch)
+    fetch()
     assert len(served.requests) == 4
 
 
@@ -227,9 +226,9 @@ def test_a_full_disk_keeps_what_arrived_and_the_next_try_goes_on(served, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(downloads, "append", fail)
         with pytest.raises(OSError, match="No space left"):
-            fetch(monkeypatch)
+            fetch()
     assert not original().exists() and record() == {}
-    fetch(monkeypatch)
+    fetch()
 
 
 @pytest.mark.parametrize(
@@ -248,10 +247,10 @@ def test_what_is_no_such_dataset_is_refused_and_not_recorded(served, monkeypatch
     good = served.plain[PLACE]
     served.plain[PLACE] = content
     with pytest.raises(EpisodesError, match=f"{said}.*it was removed") as error:
-        fetch(monkeypatch)
+        fetch()
     assert "\n" not in str(error.value) and record() == {} and not original().exists()
     served.plain[PLACE] = good
-    fetch(monkeypatch)
+    fetch()
 
 
 def test_an_unfinished_episode_at_the_end_is_left_out_and_counted(tmp_path):

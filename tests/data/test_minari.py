@@ -31,22 +31,21 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setitem(WORLDS, "HalfCheetah", SHORT)
     monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")
-    monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
     monkeypatch.setattr(records.write, "__defaults__", (tmp_path, None))
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
     client.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
     return tmp_path / "minari" / RUN.identifier
 
 
-def fetch(monkeypatch) -> episodes.Episodes:
-    monkeypatch.setattr("sys.argv", ["fetch_dataset", RUN.identifier])
-    fetch_dataset.main()
+def fetch() -> episodes.Episodes:
+    recipe = command.resolve(f"datasets/{RUN.identifier}")
+    records.write(recipe, fetch_dataset.make(recipe).values)
     return episodes.read(files.ROOT / "data" / f"{RUN.name}.hdf5", SHORT)
 
 
 def test_a_dataset_is_had_by_its_name_there_and_said_not_to_be_d4rls(house, monkeypatch, capsys):
     path = small_hub.minari(house, steps=STEPS)
-    whole = fetch(monkeypatch)
+    whole = fetch()
     said = capsys.readouterr()
     assert f"{RUN.identifier} is Minari's, not D4RL's: recorded in HalfCheetah-v5" in said.err
     assert "seen for the first time" in said.out
@@ -70,10 +69,10 @@ def test_episodes_come_in_the_order_of_their_numbers(house):
 
 def test_a_dataset_that_changed_is_refused_and_left_where_it_is(house, monkeypatch):
     small_hub.minari(house, steps=STEPS)
-    fetch(monkeypatch)
+    fetch()
     other = small_hub.minari(house, steps=STEPS, seed=1)
     with pytest.raises(PipelineError, match="hub.lock records .*: it was not taken"):
-        fetch(monkeypatch)
+        fetch()
     assert other.exists()
 
 
@@ -95,7 +94,7 @@ def test_a_dataset_that_changed_is_refused_and_left_where_it_is(house, monkeypat
 def test_what_is_no_such_dataset_is_one_sentence_and_not_recorded(house, monkeypatch, changes, said):
     path = small_hub.minari(house, steps=STEPS, **changes)
     with pytest.raises(EpisodesError, match=said) as error:
-        fetch(monkeypatch)
+        fetch()
     assert (
         "\n" not in str(error.value) and path.exists() and json.loads(client.LOCK.read_text(encoding="utf-8"))["datasets"] == {}
     )
@@ -141,7 +140,7 @@ def test_the_library_is_asked_for_what_is_not_here(house, monkeypatch):
             small_hub.minari(house, steps=STEPS)
 
     monkeypatch.setitem(sys.modules, "minari", Library)
-    assert len(fetch(monkeypatch)) == 3
+    assert len(fetch()) == 3
 
 
 def test_a_library_that_fails_is_one_sentence(house, monkeypatch):
@@ -152,27 +151,25 @@ def test_a_library_that_fails_is_one_sentence(house, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "minari", Library)
     with pytest.raises(PipelineError, match=r"cannot be had from Minari \(nobody answers\)"):
-        fetch(monkeypatch)
+        fetch()
 
 
 def test_collect_hands_over_to_the_verb_that_fetches_and_says_what_to_install(tmp_path):
     """The one word of the command line, with Minari's library hidden."""
     (tmp_path / "minari.py").write_text("raise ImportError\n")
     surroundings = {**os.environ, "MINARI_DATASETS_PATH": str(tmp_path), "PYTHONPATH": str(tmp_path)}
-    done = warm.server().run(["pipeline.measures.collect", RUN.identifier], files.ROOT, surroundings)
+    done = warm.server().run(["pipeline", "make", f"datasets/{RUN.identifier}"], files.ROOT, surroundings)
     assert done.returncode == 1 and "`pip install minari` and give the same command again" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_version_or_dataset_that_this_project_does_not_know_is_named_beside_those_that_it_does(monkeypatch):
+def test_a_version_or_dataset_that_this_project_does_not_know_is_named_beside_those_that_it_does():
     known = "mujoco/halfcheetah/simple-v0, mujoco/halfcheetah/medium-v0, mujoco/halfcheetah/expert-v0"
-    monkeypatch.setattr("sys.argv", ["fetch_dataset", "mujoco/halfcheetah/medium-v9"])
     with pytest.raises(PipelineError) as error:
-        fetch_dataset.main()
+        command.resolve("datasets/mujoco/halfcheetah/medium-v9")
     assert str(error.value) == f"Minari's dataset 'mujoco/halfcheetah/medium-v9' is not known here; known: {known}"
 
 
 def test_names_are_asked_for_as_this_project_or_as_minari_writes_them():
     asked = ("minari-halfcheetah-medium-v0", "minari_halfcheetah_medium_v0", "mujoco/halfcheetah/medium-v0")
     assert [command.own(name) for name in asked] == ["minari_halfcheetah_medium_v0"] * 3
-    assert command.own("mujoco/hopper/medium-v0") == "mujoco/hopper/medium-v0"

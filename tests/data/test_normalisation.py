@@ -11,13 +11,13 @@ import torch
 
 from pipeline.data import normalisation
 from pipeline.data.episodes import Episodes
-from pipeline.methods import deterministic_policy
 from pipeline.methods.behaviour_cloning import model as behaviour_cloning
 from pipeline.methods.decision_transformer import model as decision_transformer
+from pipeline.methods.decision_transformer.policy import DecisionTransformerPolicy
+from pipeline.methods.perceptron import model as deterministic_policy
+from pipeline.methods.perceptron.policy import DeterministicPolicy
 from pipeline.methods.td3_bc import model as td3_bc
 from pipeline.methods.td3_bc import train as train_td3_bc
-from pipeline.policies.decision_transformer import DecisionTransformerPolicy
-from pipeline.policies.deterministic import DeterministicPolicy
 from pipeline.study import runs
 
 MEAN, STD = [3.0, 10.0], [2.000001, 1e-6]
@@ -79,8 +79,8 @@ def test_held_out_episodes_are_all_normalised_by_what_was_learnt_from(fraction):
 def test_the_decision_transformers_windows_are_normalised_and_their_returns_scaled():
     batches = decision_transformer.Batches(WHOLE, TRANSFORMER)
     assert batches.observations == close([[[-1, 0], [1, 0]]] * 2)
-    assert batches.returns == close([[0.3, 0.2], [1.2, 0.7]])  # 1 + 2, 2 and 5 + 7, 7 over 10
-    assert batches.returns.dtype == np.float32 and batches.actions is WHOLE.actions and batches.run is TRANSFORMER
+    assert batches.told_returns == close([[0.3, 0.2], [1.2, 0.7]])  # 1 + 2, 2 and 5 + 7, 7 over 10
+    assert batches.told_returns.dtype == np.float32 and batches.actions is WHOLE.actions and batches.run is TRANSFORMER
     config = decision_transformer.build(TRANSFORMER, WHOLE).config
     assert config.observation_mean == MEAN and config.observation_std == close(STD)
 

@@ -161,7 +161,7 @@ def test_the_behaviour_policy_matches_its_card():
 
 def test_each_kind_of_checkpoint_has_a_cure_of_its_own(tmp_path):
     assert "git checkout" in checkpoints.cure(tmp_path / "local_dt")
-    assert "fetch_checkpoint hub_dt" in checkpoints.cure(tmp_path / "hub_dt")
+    assert "make fetched/hub_dt" in checkpoints.cure(tmp_path / "hub_dt")
     assert "trains local_dt, with `--data d4rl_x`" in checkpoints.cure(tmp_path / "local_dt_on_d4rl_x")
 
 

@@ -276,12 +276,12 @@ def test_only_named_modules_are_left_out_and_no_other_is_imported_by_a_name_made
         f"pipeline/{name}.py"
         for name in (
             "__main__",
-            "graph/command",
+            "graph/making",
             "graph/probe",
             "learning/steady",
             "learning/supervised",
             "learning/train",
-            "policies/__init__",
+            "methods/policies",
         )
     ]
 

@@ -134,7 +134,7 @@ def test_training_on_another_dataset_than_its_evidence_describes_is_one_sentence
     episodes.write(path, replace(whole, rewards=whole.rewards + 1), {})
     forget(own_toy, "results/training/local_dt_halfcheetah.json")
     before = own_toy.snapshot()
-    assert_one_sentence(own_toy.run("pipeline.learning.train", "local_dt_halfcheetah"), "is not the dataset")
+    assert_one_sentence(own_toy.run("pipeline", "make", "training/local_dt_halfcheetah"), "is not the dataset")
     assert own_toy.snapshot() == before
 
 
@@ -407,10 +407,14 @@ def full_disk(size: int):
 @pytest.mark.parametrize(
     ("words", "undo", "size"),
     [
-        (("pipeline.measures.evaluate", "local_random_halfcheetah"), "results/evaluations/local_random_halfcheetah.json", 500),
+        (
+            ("pipeline", "make", "evaluations/local_random_halfcheetah"),
+            "results/evaluations/local_random_halfcheetah.json",
+            500,
+        ),
         (("figures.loss_dt",), "images/loss_dt.svg", 4000),
-        (("pipeline.measures.collect", "local_halfcheetah_medium"), "data/local_halfcheetah_medium.hdf5", 9000),
-        (("pipeline.learning.train", "local_dt_halfcheetah"), "checkpoints/local_dt_halfcheetah/model.safetensors", 30_000),
+        (("pipeline", "make", "datasets/local_halfcheetah_medium"), "data/local_halfcheetah_medium.hdf5", 9000),
+        (("pipeline", "make", "training/local_dt_halfcheetah"), "checkpoints/local_dt_halfcheetah/model.safetensors", 30_000),
     ],
     ids=["evidence", "image", "dataset", "checkpoint"],
 )
@@ -446,7 +450,7 @@ def test_read_only_results_are_one_sentence_and_stay_as_they_are(own_toy):
     locked = own_toy.root / "results/evaluations"
     locked.chmod(0o555)
     try:
-        done = own_toy.run("pipeline.measures.evaluate", "local_random_halfcheetah", preexec_fn=without_privilege)
+        done = own_toy.run("pipeline", "make", "evaluations/local_random_halfcheetah", preexec_fn=without_privilege)
     finally:
         locked.chmod(0o755)
     assert_one_sentence(done, "results/evaluations", "Permission denied")
@@ -487,7 +491,7 @@ def test_a_second_maker_of_the_same_evidence_waits_and_then_finds_it_made(own_to
     locked.parent.mkdir(parents=True, exist_ok=True)
     with locked.open("a") as held:  # by a third one, so that both come while it is being made, however short that takes
         fcntl.flock(held, fcntl.LOCK_EX)
-        both = [own_toy.start("pipeline.measures.evaluate", "local_random_halfcheetah") for _ in range(2)]
+        both = [own_toy.start("pipeline", "make", "evaluations/local_random_halfcheetah") for _ in range(2)]
         told = [running.stderr.readline() for running in both]
         assert all("is being made by another process: waiting for it" in line for line in told), told
     ends = [running.communicate() for running in both]

@@ -99,11 +99,11 @@ def works(python: str) -> bool:
 
 
 def test_sources_follow_imports_and_leave_out_what_computes_nothing():
-    found = source.tree(files.ROOT).sources(("pipeline.measures.evaluate", "pipeline.policies.decision_transformer"))
+    found = source.tree(files.ROOT).sources(("pipeline.measures.evaluate", "pipeline.methods.decision_transformer.policy"))
     wanted = {
         "measures.evaluate",
         "worlds.environments",
-        "policies.decision_transformer",
+        "methods.decision_transformer.policy",
         "evidence.checkpoints",
         "evidence.records",
     }

@@ -79,9 +79,8 @@ def test_a_finding_ends_the_check_with_1_and_is_named(monkeypatch, capsys):
     pieces = [Piece("pictures/one", 1.0, lambda: (judging.BAD, "painted over"))]
     monkeypatch.setattr(check_evidence, "check_static", lambda: iter([("files", [])]))
     monkeypatch.setattr(check_evidence, "pieces", lambda dice: pieces)
-    monkeypatch.setattr("sys.argv", ["check_evidence", "--seed", "3"])
     with pytest.raises(PipelineError, match="pictures/one: painted over"):
-        check_evidence.main()
+        check_evidence.main(seed=3)
     said = capsys.readouterr().out
     assert "--seed 3" in said and "wrong: pictures/one: painted over" in said
 

@@ -63,8 +63,7 @@ def put_gh(place, answer: str, code: int = 0, complaint: str = "") -> None:
 
 
 def record(place, monkeypatch, repository: str = REPOSITORY) -> dict:
-    monkeypatch.setattr("sys.argv", ["record", str(place / "verdict.json"), "--repository", repository])
-    record_attestation.main()
+    record_attestation.main(place / "verdict.json", repository)
     return json.loads(record_attestation.RECORD.read_text(encoding="utf-8"))
 
 
@@ -143,9 +142,8 @@ def test_a_file_that_holds_no_verdicts_is_refused_before_gh_is_asked(place, monk
 
 @pytest.mark.parametrize("repository", ["name", "--bundle", "some/name/more", "https://github.com/some/name"])
 def test_a_repository_is_named_by_owner_and_name(place, monkeypatch, repository):
-    monkeypatch.setattr("sys.argv", ["record", str(place / "verdict.json"), f"--repository={repository}"])
     with pytest.raises(AttestationError, match=f"OWNER/NAME, not '{re.escape(repository)}'"):
-        record_attestation.main()
+        record_attestation.main(place / "verdict.json", repository)
 
 
 def test_the_earliest_moment_of_the_first_attestation_counts_as_a_date_in_universal_time():

@@ -251,11 +251,11 @@ def test_code_that_says_the_same_in_other_words_renews_a_result_of_every_kind_an
         "pipeline/worlds/levels.py", "rewards, lengths = np.zeros(len(seeds))", "rewards, lengths = np.zeros((len(seeds),))"
     )
     commit()
-    assert "3 results renewed, 0 not" in toy.run("pipeline.graph.renewal", *NAMES).stdout
+    assert "3 results renewed, 0 not" in toy.run("pipeline", "renew", *NAMES).stdout
     for name in NAMES:
         made = json.loads((toy.root / "results" / f"{name}.json").read_text())["made"]
         assert "toy size to the end" in made["renewed"][0]["ran"] and made["renewed"][0]["made_by"]
-        assert f"stale: {name}:" not in toy.run("pipeline.graph.plan").stdout
+        assert f"stale: {name}:" not in toy.run("pipeline", "plan").stdout
     changed = {name for name, digest in toy.snapshot().items() if before[name] != digest}
     assert changed == {f"results/{name}.json" for name in NAMES}
 
@@ -274,9 +274,7 @@ def test_other_values_in_a_late_step_and_a_branch_that_did_not_run_are_refused(h
         "    if len(seeds) > 1000:\n        seeds = seeds[::-1]\n    rewards, lengths = np",
     )
     commit()
-    done = toy.run(
-        "pipeline.graph.renewal", "rollouts/local_dt_halfcheetah_6000", "datasets/local_halfcheetah_medium", NAMES[2]
-    )
+    done = toy.run("pipeline", "renew", "rollouts/local_dt_halfcheetah_6000", "datasets/local_halfcheetah_medium", NAMES[2])
     assert done.returncode == 1 and "2 of 3 results were not renewed" in done.stderr
     assert "datasets/local_halfcheetah_medium: today's code gives other bytes at full size" in done.stdout
     assert f"{NAMES[2]}: changed and did not run: pipeline/worlds/levels.py:" in done.stdout

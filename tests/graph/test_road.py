@@ -82,7 +82,7 @@ def test_a_table_edited_by_hand_is_filled_again(own_toy):
 
 def test_a_missing_model_is_one_sentence(own_toy):
     (own_toy.root / "checkpoints/local_dt_halfcheetah/model.safetensors").unlink()
-    done = own_toy.run("pipeline.measures.evaluate", "local_dt_halfcheetah_6000")
+    done = own_toy.run("pipeline", "make", "evaluations/local_dt_halfcheetah_6000")
     toys.assert_one_sentence(done, "model.safetensors is missing", "git checkout")
 
 

@@ -103,10 +103,6 @@ def test_a_throw_away_run_is_made_apart_from_the_evidence_and_says_what_moved(tm
     monkeypatch.setitem(WORLDS, "HalfCheetah", replace(HALFCHEETAH, episode_steps=5))
     monkeypatch.setattr(settings, "TRIED", tmp_path / "tried")
     before = {path: path.stat().st_mtime_ns for path in (PLAYED.path().parent).iterdir()}
-    from pipeline.measures import evaluate
-
-    monkeypatch.setattr(__main__, "hand_over", lambda module, words: call(monkeypatch, evaluate.main, module, words))
-    monkeypatch.setattr(recipes, "EVALUATIONS", dict(recipes.EVALUATIONS))
     monkeypatch.setattr(command, "claim", lambda *_: None)
     __main__.app(
         ["make", "evaluations/random_halfcheetah", "--set", "episodes=2", "--set", "shard_episodes=2"], standalone_mode=False
@@ -117,11 +113,6 @@ def test_a_throw_away_run_is_made_apart_from_the_evidence_and_says_what_moved(tm
     printed = capsys.readouterr().out
     assert f"tried/results/evaluations/{name}.json" in printed and "episodes: 2 (was 10)" in printed
     assert before == {path: path.stat().st_mtime_ns for path in (PLAYED.path().parent).iterdir()}
-
-
-def call(monkeypatch, main, module, words):
-    monkeypatch.setattr("sys.argv", [module, *words])
-    main()
 
 
 def test_a_shell_completes_the_names_of_results():

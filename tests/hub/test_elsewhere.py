@@ -9,11 +9,9 @@ import pytest
 from pipeline import PipelineError, files
 from pipeline.data import episodes
 from pipeline.evidence import fingerprints, recipes, records, source
-from pipeline.graph import command
-from pipeline.hub import client, fetch_dataset
-from pipeline.learning import train
+from pipeline.graph import command, making
+from pipeline.hub import client
 from pipeline.measures import evaluate
-from pipeline.methods.trajectory_transformer import further
 from pipeline.study import runs
 from pipeline.worlds.world import HALFCHEETAH, WORLDS
 from tests import small_hub
@@ -27,7 +25,6 @@ TRAININGS = {
     "td3bc": replace(runs.TD3_BC, hidden_sizes=(8,), **SMALL),
     "tt": replace(runs.TRAJECTORY_TRANSFORMER, bins=10, transitions=3, layers=1, heads=2, width=8, warmup_updates=1, **SMALL),
 }
-VERBS = {"dt": train, "bc": train, "td3bc": train, "tt": further}
 
 
 @pytest.fixture
@@ -40,18 +37,17 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(records.Recipe.path, "__defaults__", (tmp_path,))
     monkeypatch.setattr(records.write, "__defaults__", (tmp_path, None))
     monkeypatch.setattr(command, "claim", lambda recipe, root: None)
-    monkeypatch.setattr(recipes, "TRAININGS", recipes.named((TRAININGS["dt"], TRAININGS["bc"])))
-    monkeypatch.setattr(recipes, "VALUE_TRAININGS", recipes.named((TRAININGS["td3bc"],)))
-    monkeypatch.setattr(recipes, "TRAJECTORY_TRAININGS", recipes.named((TRAININGS["tt"],)))
+    for run in TRAININGS.values():
+        monkeypatch.setitem(recipes.TRAINED, run.name, recipes.recipe_of(run))
     random_numbers = recipes.recipe_of(replace(runs.D4RL_MEDIUM, known=None))
-    for registry in (recipes.DATASETS, recipes.COLLECTIONS):
+    for registry in (recipes.DATASETS, recipes.COLLECTIONS, recipes.EVIDENCE["fetch"]):
         monkeypatch.setitem(registry, random_numbers.name, random_numbers)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
     client.LOCK.write_text('{"checkpoints": {}, "datasets": {}}')
     small_hub.minari(tmp_path / "minari" / runs.MINARI[1].identifier, steps=STEPS)
     (tmp_path / "d4rl.hdf5").write_bytes(small_hub.d4rl(steps=STEPS))
-    call(monkeypatch, fetch_dataset, runs.MINARI[1].identifier)
-    call(monkeypatch, fetch_dataset, runs.D4RL_MEDIUM.name, "--file", str(tmp_path / "d4rl.hdf5"))
+    make(f"datasets/{runs.MINARI[1].identifier}", tmp_path)
+    make(f"datasets/{runs.D4RL_MEDIUM.name}", tmp_path, file=tmp_path / "d4rl.hdf5")
     collected(tmp_path)
     return tmp_path
 
@@ -67,16 +63,16 @@ def collected(root) -> None:
     )
 
 
-def call(monkeypatch, verb, *words: str) -> None:
-    monkeypatch.setattr("sys.argv", [verb.__name__, *words])
-    verb.main()
+def make(name: str, root, data: str | None = None, **told) -> None:
+    """What `python -m pipeline make` does."""
+    making.make(command.begin(command.choose(name, data=data), root), root, **told)
 
 
 @pytest.mark.parametrize("kind", DATASETS)
 @pytest.mark.parametrize("method", TRAININGS)
 def test_every_training_learns_from_every_kind_of_dataset(house, monkeypatch, method, kind):
     name, data = TRAININGS[method].name, DATASETS[kind]
-    call(monkeypatch, VERBS[method], name, "--data", data)
+    make(f"training/{name}", house, data)
     made = json.loads((house / "results" / "training" / f"{name}_on_{data}.json").read_text(encoding="utf-8"))
     assert made["run"] == records.fields(replace(TRAININGS[method], name=f"{name}_on_{data}", data=data))
     described = f"results/datasets/{data}.json"
@@ -91,12 +87,12 @@ def test_what_was_trained_elsewhere_plays_under_a_name_of_its_own(house, monkeyp
     played = replace(
         played, episodes=1, shard_episodes=1, **({"beams": 1, "horizon": 1, "context": 1} if method == "tt" else {})
     )
-    monkeypatch.setattr(recipes, "EVALUATIONS", recipes.named((played,)))
+    monkeypatch.setitem(recipes.EVALUATIONS, played.name, recipes.recipe_of(played))
     monkeypatch.setitem(WORLDS, "HalfCheetah", replace(HALFCHEETAH, episode_steps=5))
-    call(monkeypatch, VERBS[method], run.name, "--data", data)
-    load = evaluate.policies.module(played.method).checkpoints.load
-    monkeypatch.setattr(evaluate.policies.module(played.method).checkpoints, "load", lambda *a, **o: load(*a, root=house, **o))
-    call(monkeypatch, evaluate, played.name, "--data", data, "--into", str(house))
+    make(f"training/{run.name}", house, data)
+    load = evaluate.policies.module(played).checkpoints.load
+    monkeypatch.setattr(evaluate.policies.module(played).checkpoints, "load", lambda *a, **o: load(*a, root=house, **o))
+    make(f"evaluations/{played.name}", house, data)
     made = json.loads((house / "results" / "evaluations" / f"{played.name}_on_{data}.json").read_text(encoding="utf-8"))
     assert made["run"]["checkpoint"] == f"{run.name}_on_{data}" and "missing" not in made["made"]["inputs"].values()
 
@@ -104,22 +100,22 @@ def test_what_was_trained_elsewhere_plays_under_a_name_of_its_own(house, monkeyp
 def test_a_dataset_that_was_not_fetched_is_named_with_the_command_that_fetches_it(house):
     (house / "data" / f"{DATASETS['d4rl']}.hdf5").unlink()
     with pytest.raises(PipelineError, match="python -m pipeline make datasets/d4rl_halfcheetah_medium_v2"):
-        command.find(f"{TRAININGS['dt'].name}_on_{DATASETS['d4rl']}", recipes.TRAININGS)
+        command.begin(command.choose(f"training/{TRAININGS['dt'].name}", data=DATASETS["d4rl"]))
 
 
 @pytest.mark.parametrize(
-    ("name", "registry", "said"),
+    ("name", "kind", "said"),
     [
-        ("local_dt_halfcheetah_on_moon", "TRAININGS", "no dataset named 'moon'; known: local_halfcheetah_medium, "),
-        ("local_random_halfcheetah_on_d4rl_halfcheetah_medium_v2", "EVALUATIONS", "does not stand on one dataset"),
-        ("hub_dt_halfcheetah_6000_on_d4rl_halfcheetah_medium_v2", "EVALUATIONS", "does not stand on one dataset"),
-        ("local_dt_halfcheetah_on_mujoco/halfcheetah/medium-v9", "TRAININGS", "medium-v9' is not known here; known: mujoco/"),
-        ("local_df_halfcheetah_on_d4rl_halfcheetah_medium_v2", "TRAININGS", "did you mean local_dt_halfcheetah"),
+        ("local_dt_halfcheetah_on_moon", "training", "no dataset named 'moon'; known: local_halfcheetah_medium, "),
+        ("local_random_halfcheetah_on_d4rl_halfcheetah_medium_v2", "evaluations", "does not stand on one dataset"),
+        ("hub_dt_halfcheetah_6000_on_d4rl_halfcheetah_medium_v2", "evaluations", "does not stand on one dataset"),
+        ("local_dt_halfcheetah_on_mujoco/halfcheetah/medium-v9", "training", "medium-v9' is not known here; known: mujoco/"),
+        ("local_df_halfcheetah_on_d4rl_halfcheetah_medium_v2", "training", "did you mean training/local_dt_halfcheetah"),
     ],
 )
-def test_what_cannot_be_put_on_another_dataset_is_one_sentence(name, registry, said):
+def test_what_cannot_be_put_on_another_dataset_is_one_sentence(name, kind, said):
     with pytest.raises(PipelineError, match=said) as error:
-        command.find(name, getattr(recipes, registry))
+        command.resolve(f"{kind}/{name}")
     assert "\n" not in str(error.value)
 
 

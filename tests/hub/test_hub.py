@@ -273,7 +273,7 @@ def test_offline_with_a_filled_cache_works_without_a_packet(served, tmp_path, mo
 
 def test_offline_with_an_empty_cache_names_the_command_that_fills_it(served, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(HubError, match="HF_HUB_OFFLINE is set.*`python -m pipeline.fetch_checkpoint hub_dt_halfcheetah`") as e:
+    with pytest.raises(HubError, match="HF_HUB_OFFLINE is set.*`python -m pipeline make fetched/hub_dt_halfcheetah`") as e:
         client.download(DT)
     one_sentence(e)
     assert served.requests == []
@@ -312,7 +312,6 @@ def test_a_pickle_that_would_run_code_is_never_recorded(served, tmp_path):
 
 
 def lock_all(monkeypatch, capsys) -> str:
-    monkeypatch.setattr("sys.argv", ["lock_hub"])
     lock_hub.main()
     return capsys.readouterr().out
 

@@ -86,11 +86,11 @@ def sha256(toy, checkpoint: str) -> str:
 
 def test_one_word_leads_from_an_empty_lock_to_a_table_row(road, served, online, nowhere):
     toys.assert_one_sentence(
-        online("pipeline.measures.evaluate", "dt-halfcheetah-6000", "--source", "hub"), "hub.lock", "`make lock-hub`"
+        online("pipeline", "make", "evaluations/dt-halfcheetah-6000", "--source", "hub"), "hub.lock", "`make lock-hub`"
     )
     done = online("doit", "source=hub")
     assert done.returncode and "`make lock-hub`" in done.stdout + done.stderr and served.requests == []
-    done = online("pipeline.hub.lock_hub")
+    done = online("pipeline", "lock-hub")
     assert done.returncode == 0, done.stderr
     lock = json.loads((road.root / "hub.lock").read_text(encoding="utf-8"))
     assert lock["checkpoints"] == {name: served.entry(name) for name in (DT.repository, TT.repository)}
@@ -130,14 +130,14 @@ def test_offline_with_an_empty_cache_says_which_command_fills_it(road, served, n
     for path in (road.root / "checkpoints" / "hub_dt_halfcheetah").iterdir():
         path.unlink()
     offline = surroundings(road, nowhere, HF_HUB_OFFLINE="1") | {"HF_HOME": str(road.root / "nothing")}
-    done = road.run("pipeline.measures.evaluate", "hub_dt_halfcheetah_6000", env=offline)
-    toys.assert_one_sentence(done, "HF_HUB_OFFLINE is set", "`python -m pipeline.fetch_checkpoint hub_dt_halfcheetah`")
+    done = road.run("pipeline", "make", "evaluations/hub_dt_halfcheetah_6000", env=offline)
+    toys.assert_one_sentence(done, "HF_HUB_OFFLINE is set", "`python -m pipeline make fetched/hub_dt_halfcheetah`")
 
 
 def test_offline_with_a_filled_cache_a_lost_checkpoint_comes_back(road, served, nowhere):
     offline = surroundings(road, nowhere, HF_HUB_OFFLINE="1")
     served.requests.clear()
-    done = road.run("pipeline.measures.evaluate", "hub_dt_halfcheetah_6000", env=offline)
+    done = road.run("pipeline", "make", "evaluations/hub_dt_halfcheetah_6000", env=offline)
     assert done.returncode == 0, done.stderr
     assert served.requests == []
 
@@ -149,7 +149,7 @@ def test_an_unknown_source_is_one_sentence(road):
 
 
 def test_reproduction_from_the_hub_makes_its_evidence_again(road, online):
-    done = online("pipeline.graph.reproduce", "--source", "hub")
+    done = online("pipeline", "reproduce", "--source", "hub")
     assert done.returncode == 0, done.stdout + done.stderr
     verdicts = json.loads((road.root / "build/reproduce/verdict.json").read_text(encoding="utf-8"))
     found = {entry["result"]: entry["verdict"] for entry in verdicts}
@@ -165,10 +165,10 @@ def test_reproduction_from_the_hub_makes_its_evidence_again(road, online):
 
 
 def test_results_made_by_other_code_are_announced(road):
-    assert "published checkpoints" not in road.run("pipeline.graph.plan").stdout
+    assert "published checkpoints" not in road.run("pipeline", "plan").stdout
     with open(road.root / "pipeline" / "measures" / "evaluate.py", "a", encoding="utf-8") as file:
         file.write("\n\nMOVED = 1\n")
-    said = road.run("pipeline.graph.plan").stdout
+    said = road.run("pipeline", "plan").stdout
     assert "2 results of published checkpoints were made by other code, such as evaluations/hub_dt_halfcheetah_6000" in said
 
 

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import files, policies
+from pipeline import files
 from pipeline.data import episodes
 from pipeline.data.episodes import Episodes
 from pipeline.evidence import checkpoints
 from pipeline.hub import client, published
 from pipeline.hub.client import HubError
+from pipeline.methods import policies
+from pipeline.methods.decision_transformer.policy import DecisionTransformerPolicy
 from pipeline.methods.trajectory_transformer import discretization
 from pipeline.methods.trajectory_transformer.planning import Search
-from pipeline.policies.decision_transformer import DecisionTransformerPolicy
 from pipeline.study import runs
 from pipeline.worlds import environments
 from tests import small_hub
@@ -167,7 +168,7 @@ def test_a_fetched_checkpoint_is_a_checkpoint_like_any_other_and_is_fetched_once
     checkpoints.verify(published.folder(DT))
     card = (published.folder(DT) / "README.md").read_text(encoding="utf-8")
     assert card.startswith(f"# {DT.name}\n") and client.pin(DT).commit in card and "861,080 parameters" in card
-    policy = policies.module("decision_transformer").load(runs.HUB_EVALUATIONS[0])
+    policy = policies.load(runs.HUB_EVALUATIONS[0])
     assert policy.context_length == 20 and policy.return_scale == 1000 and policy.target_return == runs.TARGETS[0]
     for name, tensor in dt.state_dict().items():
         assert torch.equal(policy.model.state_dict()[name], tensor)
@@ -189,7 +190,7 @@ def test_a_fetched_checkpoint_that_was_damaged_is_fetched_again(house):
     published.ensure(DT.name)
     path = published.folder(DT) / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(checkpoints.CheckpointError, match="python -m pipeline.fetch_checkpoint hub_dt_halfcheetah"):
+    with pytest.raises(checkpoints.CheckpointError, match="python -m pipeline make fetched/hub_dt_halfcheetah"):
         checkpoints.verify(published.folder(DT))
     published.ensure(DT.name)
     assert house.requests == [DT.name] * 2
@@ -204,7 +205,7 @@ def test_the_bins_of_the_trajectory_transformer_are_made_from_the_dataset_it_was
     found = discretization.read(published.folder(TT) / discretization.FILE, 100, 25)
     assert np.array_equal(found.thresholds, discretization.fit(published.learned_columns(whole)).thresholds)
     run = next(run for run in runs.HUB_EVALUATIONS if run.name == "hub_tt_halfcheetah_k1")
-    policy = policies.module("trajectory_transformer").load(run)
+    policy = policies.load(run)
     assert policy.search == Search(beams=1)
     policy.reset([0])
     actions = policy.act(whole.observations[0, :1], np.zeros(1))
@@ -271,7 +272,7 @@ def example_loop(model, observations, rewards) -> np.ndarray:
 
 
 def test_the_policy_acts_as_the_published_example_does_over_200_steps_of_halfcheetah(dt):
-    player = policies.module("random_actions").load(runs.EVALUATIONS[0])
+    player = policies.load(runs.EVALUATIONS[0])
     recorded = environments.play(player, "HalfCheetah-v4", [100], steps=STEPS)
     observations, rewards = recorded["observations"][0], recorded["rewards"][0]
     policy = DecisionTransformerPolicy(dt, TARGET)

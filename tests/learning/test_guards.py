@@ -32,16 +32,14 @@ def record(monkeypatch, name: str, offset: float) -> None:
     run = replace(
         recipes.COLLECTIONS[name].run, episodes=2, shard_episodes=1, contexts=1, context_length=2, contexts_from_last=2
     )
-    registry = {name: replace(recipes.recipe_of(run), outputs=())}
-    monkeypatch.setattr(recipes, "COLLECTIONS", recipes.COLLECTIONS | registry)
-    monkeypatch.setattr(collect.command, "find", lambda name, known: known[name])
+    recipe = replace(recipes.recipe_of(run), outputs=())
+    monkeypatch.setattr(recipes, "COLLECTIONS", recipes.COLLECTIONS | {name: recipe})
     monkeypatch.setattr(collect.checkpoints, "load", lambda *words: None)
     monkeypatch.setattr(collect, "BehaviourPolicy", lambda model: None)
     shapes = {"observations": (1, 3, 17), "actions": (1, 3, 6), "rewards": (1, 3)}
     played = {key: np.full(shape, offset, np.float32) for key, shape in shapes.items()}
     monkeypatch.setattr(environments, "play", lambda policy, environment, seeds, tick: played)
-    monkeypatch.setattr("sys.argv", ["collect", name])
-    collect.main()
+    records.write(recipe, collect.make(recipe).values)
 
 
 def snapshot(root) -> dict:
@@ -149,11 +147,9 @@ def test_what_learned_from_different_datasets_is_neither_pooled_nor_compared(fam
     monkeypatch.setattr(
         recipes, "COMPARISONS", {"difference": recipes.recipe_of(runs.Difference("difference", "sound", "mixed"))}
     )
-    monkeypatch.setattr(pool.command, "find", lambda name, registry, root: registry[name])
-    for verb, name in ((pool, "mixed"), (compare, "difference")):
-        monkeypatch.setattr("sys.argv", [verb.__name__, name])
+    for verb, recipe in ((pool, recipes.POOLS["mixed"]), (compare, recipes.COMPARISONS["difference"])):
         with pytest.raises(PipelineError, match="learned from datasets that differ"):
-            verb.main()
+            verb.make(recipe)
 
 
 def test_every_comparison_of_the_post_stands_on_models_that_read_one_dataset():

@@ -13,12 +13,12 @@ from pipeline.evidence import checkpoints, fingerprints, recipes, records
 from pipeline.learning import descent, float16, loop, shuffled, steady, supervised
 from pipeline.measures import collect_study
 from pipeline.measures.collect_study import AlongTraining, Throttled
-from pipeline.methods.deterministic_policy import DeterministicPolicyConfig, DeterministicPolicyModel
+from pipeline.methods.perceptron.model import DeterministicPolicyConfig, DeterministicPolicyModel
 from pipeline.methods.return_conditioned_cloning import model as return_conditioned_cloning
+from pipeline.methods.return_conditioned_cloning.policy import ReturnConditionedPolicy
 from pipeline.methods.soft_actor_critic import train as train_behaviour
 from pipeline.methods.soft_actor_critic import train_long
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
-from pipeline.policies.return_conditioned import ReturnConditionedPolicy
 from pipeline.study import runs, studies
 from pipeline.worlds.world import HALFCHEETAH, WORLDS
 

@@ -321,10 +321,8 @@ def test_every_training_asks_whether_its_dataset_leaves_something(registry, monk
     monkeypatch.setattr(datasets.records, "read", lambda path: known)
     monkeypatch.setattr(train.seen, "refuse_lesser_training", lambda *words: None)
     recipe = next(iter(getattr(recipes, registry).values()))
-    monkeypatch.setattr(train.command, "find", lambda name, known: recipe)
-    monkeypatch.setattr("sys.argv", [recipe.verb, recipe.name])
     with pytest.raises(PipelineError, match="has 3 episodes and .* holds out 50"):
-        importlib.import_module(recipe.verb).main()
+        importlib.import_module(recipe.verb).make(recipe)
 
 
 def test_no_demonstrations_at_all_and_empty_ones_are_each_one_sentence():

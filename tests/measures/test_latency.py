@@ -91,13 +91,8 @@ def test_each_plan_after_the_warm_up_counts_and_each_is_for_the_first_view_of_an
 
 @pytest.mark.parametrize(("verb", "counted", "run"), [(time_actions, "actions", ACTIONS), (time_plans, "plans", PLANS)])
 def test_what_is_written_is_the_median_and_the_95th_percentile(verb, counted, run, monkeypatch):
-    written = {}
-    recipe = SimpleNamespace(run=replace(run), name=run.name)
-    monkeypatch.setattr("sys.argv", ["verb", run.name])
-    monkeypatch.setattr(verb.command, "find", lambda *arguments: recipe)
-    monkeypatch.setattr(verb.policies, "module", lambda method: SimpleNamespace(load=lambda run: None))
+    monkeypatch.setattr(verb.policies, "load", lambda run: None)
     monkeypatch.setattr(verb, f"time_{counted}", lambda policy, run: np.array([4.0, 1.0, 2.0, 10.0]))
-    monkeypatch.setattr(verb.records, "write", lambda recipe, values, root: written.update(values))
-    verb.main()
+    written = verb.make(SimpleNamespace(run=replace(run), name=run.name)).values
     # sorted 1, 2, 4, 10: half way between 2 and 4; 95 % of the way along three gaps is 2.85: 4 + 0.85 · 6
     assert written == {counted: 4, "threads": 1, "median_ms": 3.0, "p95_ms": pytest.approx(9.1)}

@@ -11,8 +11,8 @@ from pipeline import PipelineError
 from pipeline.measures import refine, walk
 from pipeline.methods.leap import model as leap
 from pipeline.methods.leap.model import ACTIONS, MASK
+from pipeline.methods.leap.policy import LeapPolicy
 from pipeline.methods.leap.refinement import Refinement
-from pipeline.policies.leap import LeapPolicy
 from pipeline.study import runs
 from pipeline.worlds import grids, levels
 from tests.methods.test_leap import make_model, make_views

@@ -43,15 +43,9 @@ def test_a_rollout_ends_with_its_episode(monkeypatch):
 
 
 def test_the_evidence_tells_the_return_and_how_far_the_root_came(monkeypatch):
-    written = {}
-    played = SimpleNamespace(run=SimpleNamespace(method="follower", environment=WORLD))
-    recipe = SimpleNamespace(run=SimpleNamespace(evaluation="toy", seed=100, steps=3), name="toy")
-    monkeypatch.setattr("sys.argv", ["roll_out", "toy"])
-    monkeypatch.setattr(roll_out.command, "find", lambda *arguments: recipe)
-    monkeypatch.setattr(roll_out.recipes, "EVALUATIONS", {"toy": played})
-    monkeypatch.setattr(roll_out.policies, "module", lambda method: SimpleNamespace(load=lambda run: Follower()))
-    monkeypatch.setattr(roll_out.arrays, "write", lambda recipe, values, states, root: written.update(values, kept=states))
-    roll_out.main()
-    assert written.pop("kept")["positions"].tolist() == [[100], [101], [102]]
+    recipe = SimpleNamespace(run=SimpleNamespace(seed=100, steps=3), holds=(SimpleNamespace(environment=WORLD),))
+    monkeypatch.setattr(roll_out.policies, "load", lambda run: Follower())
+    found = roll_out.make(recipe)
+    assert found.arrays["positions"].tolist() == [[100], [101], [102]]
     # 11 + 21.01 + 31.02; from where the first action was taken to where the last one was
-    assert written == {"steps": 3, "return": pytest.approx(63.03), "distance_m": 2.0}
+    assert found.values == {"steps": 3, "return": pytest.approx(63.03), "distance_m": 2.0}

@@ -10,12 +10,12 @@ import torch
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes, records
 from pipeline.measures import evaluate, solve
+from pipeline.methods.leap.causal import CausalPolicy
+from pipeline.methods.leap.cloned import GridCloning
 from pipeline.methods.leap.grid_cloning import GridCloningModel
 from pipeline.methods.leap.model import LeapConfig, LeapModel
-from pipeline.policies.grid_cloning import GridCloning
-from pipeline.policies.leap import LeapPolicy, untrained
-from pipeline.policies.leap_causal import CausalPolicy
-from pipeline.policies.random_steps import RandomSteps
+from pipeline.methods.leap.policy import LeapPolicy, untrained
+from pipeline.methods.random_steps.policy import RandomSteps
 from pipeline.statistics import summaries
 from pipeline.study import runs, studies
 from pipeline.worlds import levels

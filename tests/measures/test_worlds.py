@@ -13,15 +13,15 @@ from pipeline.data import episodes
 from pipeline.evidence import checkpoints
 from pipeline.learning import loop, supervised
 from pipeline.measures import collect, evaluate
+from pipeline.methods.decision_transformer.policy import DecisionTransformerPolicy
+from pipeline.methods.perceptron.policy import DeterministicPolicy
 from pipeline.methods.soft_actor_critic import train as train_behaviour
+from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
 from pipeline.methods.td3_bc import train as train_td3_bc
 from pipeline.methods.trajectory_transformer import discretization
 from pipeline.methods.trajectory_transformer import train as train_trajectory_transformer
 from pipeline.methods.trajectory_transformer.planning import Search
-from pipeline.policies.behaviour import BehaviourPolicy
-from pipeline.policies.decision_transformer import DecisionTransformerPolicy
-from pipeline.policies.deterministic import DeterministicPolicy
-from pipeline.policies.trajectory_transformer import TrajectoryTransformerPolicy
+from pipeline.methods.trajectory_transformer.policy import TrajectoryTransformerPolicy
 from pipeline.statistics import summaries
 from pipeline.study import runs
 from pipeline.worlds import environments

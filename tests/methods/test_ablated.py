@@ -8,8 +8,8 @@ import torch
 from transformers import DecisionTransformerConfig, DecisionTransformerModel
 
 from pipeline import PipelineError
-from pipeline.policies import decision_transformer_ablated
-from pipeline.policies.decision_transformer import DecisionTransformerPolicy
+from pipeline.methods.decision_transformer import ablated as decision_transformer_ablated
+from pipeline.methods.decision_transformer.policy import DecisionTransformerPolicy
 from pipeline.study import studies
 
 RUN = replace(studies.ABLATIONS[1], name="toy", checkpoint="toy")

@@ -13,11 +13,11 @@ from pipeline import PipelineError
 from pipeline.data.episodes import Episodes
 from pipeline.evidence import checkpoints
 from pipeline.learning import loop, supervised
-from pipeline.methods import deterministic_policy
 from pipeline.methods.behaviour_cloning import model as behaviour_cloning
+from pipeline.methods.perceptron import model as deterministic_policy
+from pipeline.methods.perceptron.policy import DeterministicPolicy
 from pipeline.methods.td3_bc import model as td3_bc
 from pipeline.methods.td3_bc import train as train_td3_bc
-from pipeline.policies.deterministic import DeterministicPolicy
 from pipeline.study import runs
 
 CLONING = replace(

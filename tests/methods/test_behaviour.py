@@ -9,9 +9,9 @@ import torch
 from pipeline import PipelineError
 from pipeline.learning import loop
 from pipeline.methods.soft_actor_critic import train as train_behaviour
+from pipeline.methods.soft_actor_critic.mode import BehaviourMode
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
-from pipeline.policies.behaviour import BehaviourPolicy
-from pipeline.policies.behaviour_mode import BehaviourMode
+from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
 from pipeline.study import runs
 from pipeline.worlds import environments
 

@@ -11,7 +11,7 @@ from pipeline import PipelineError
 from pipeline.data import normalisation
 from pipeline.data.episodes import Episodes
 from pipeline.methods.decision_transformer.model import Batches
-from pipeline.policies.decision_transformer import DecisionTransformerPolicy
+from pipeline.methods.decision_transformer.policy import DecisionTransformerPolicy
 from pipeline.study.runs import DECISION_TRANSFORMER
 
 STEPS, TARGET = 30, 6000.0

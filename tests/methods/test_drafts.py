@@ -9,12 +9,12 @@ import torch
 from torch.nn import functional
 
 from pipeline import files
-from pipeline.methods.leap import drafts
+from pipeline.methods.drawn_steps import policy as drawn_steps
+from pipeline.methods.drawn_steps.policy import DrawnSteps
+from pipeline.methods.leap import drafted, drafts
 from pipeline.methods.leap.model import ACTIONS, MASK
+from pipeline.methods.leap.policy import LeapPolicy
 from pipeline.methods.leap.refinement import RefinementError
-from pipeline.policies import drawn_steps, leap_drafts
-from pipeline.policies.drawn_steps import DrawnSteps
-from pipeline.policies.leap import LeapPolicy
 from pipeline.study import studies
 from pipeline.worlds.levels import ACTIONS as NAMES
 from tests.methods.test_leap import make_model, make_views
@@ -98,7 +98,7 @@ def test_plans_that_cannot_be_made_are_refused(draft, sweeps, horizon, message):
 
 def test_the_policy_plans_by_its_draft_and_sweeps_from_the_episode_s_seed_and_step(monkeypatch):
     model, asked = make_model(), []
-    monkeypatch.setattr(leap_drafts.leap, "load", lambda run: LeapPolicy(model, horizon=4, iterations=3))
+    monkeypatch.setattr(drafted.leap, "load", lambda run: LeapPolicy(model, horizon=4, iterations=3))
     plan = drafts.plan
 
     def watched(*words):
@@ -106,7 +106,7 @@ def test_the_policy_plans_by_its_draft_and_sweeps_from_the_episode_s_seed_and_st
         return plan(*words)
 
     monkeypatch.setattr(drafts, "plan", watched)
-    policy = leap_drafts.load(replace(studies.DRAFTED[0], draft="left_to_right", sweeps=3))
+    policy = drafted.load(replace(studies.DRAFTED[0], draft="left_to_right", sweeps=3))
     policy.reset([11, 12, 13])
     views, alive = make_views(3), np.arange(3)
     acted = np.stack([policy.act(views, alive) for _ in range(4)], axis=1)

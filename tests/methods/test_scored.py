@@ -1,7 +1,5 @@
 """A search whose score is taken apart: what each part of it chooses, and that nothing else of the policy changes."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -10,10 +8,7 @@ from pipeline.methods.trajectory_transformer import planning
 from pipeline.methods.trajectory_transformer.discretization import QuantileDiscretizer
 from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, TrajectoryTransformerModel
 from pipeline.methods.trajectory_transformer.planning import Search
-from pipeline.policies import trajectory_transformer_scored as scored
-from pipeline.policies.trajectory_transformer import TrajectoryTransformerPolicy
-from pipeline.policies.trajectory_transformer_scored import WeightedDiscretizer
-from pipeline.study import studies
+from pipeline.methods.trajectory_transformer.policy import TrajectoryTransformerPolicy
 
 THRESHOLDS = np.sort(np.random.default_rng(1).uniform(-1, 1, (101, 25)), axis=0)
 
@@ -27,15 +22,16 @@ def model():
 
 
 @pytest.fixture
-def play(model, monkeypatch):
+def play(model):
     """Actions (step, episode, action) of two episodes by a search with such weights, or by the plain one."""
 
-    def play(rewards=None, value=None):
-        plain = TrajectoryTransformerPolicy(model, QuantileDiscretizer(THRESHOLDS), Search(beams=4, horizon=3, context=2))
-        monkeypatch.setattr(scored.trajectory_transformer, "load", lambda run: plain)
-        run = replace(studies.SCORED[0], reward_weight=rewards, value_weight=value)
-        policy = plain if rewards is None else scored.load(run)
-        generator = np.random.default_rng(0)
+    def play(*weights):
+        told = dict(zip(("reward_weight", "value_weight"), weights, strict=False))
+        search = Search(beams=4, horizon=3, context=2, **told)
+        policy, generator = (
+            TrajectoryTransformerPolicy(model, QuantileDiscretizer(THRESHOLDS), search),
+            np.random.default_rng(0),
+        )
         policy.reset([11, 12])
         return np.stack([policy.act(generator.uniform(-1, 1, (2, 17)), generator.uniform(-1, 1, 2)) for _ in range(4)])
 
@@ -54,18 +50,15 @@ def test_each_part_of_the_score_chooses_for_itself(play):
 
 
 def test_only_what_rewards_and_values_count_for_is_weighted():
-    plain, weighted = QuantileDiscretizer(THRESHOLDS), WeightedDiscretizer(THRESHOLDS, reward_weight=2.0, value_weight=0.0)
-    assert np.array_equal(weighted.midpoints[:, :23], plain.midpoints[:, :23])
-    assert np.array_equal(weighted.midpoints[:, 23], 2 * plain.midpoints[:, 23]) and not weighted.midpoints[:, 24].any()
-    values = np.random.default_rng(2).uniform(-1, 1, (50, 25))
-    assert np.array_equal(weighted.encode(values), plain.encode(values))  # rewards of the context among them
-    tokens = plain.encode(values)[:, :23]
-    assert np.array_equal(weighted.decode(tokens), plain.decode(tokens))
+    plain = QuantileDiscretizer(THRESHOLDS).midpoints
+    found = planning.weighted(plain, Search(reward_weight=2.0, value_weight=0.0))
+    assert np.array_equal(found[:, :23], plain[:, :23])
+    assert np.array_equal(found[:, 23], 2 * plain[:, 23]) and not found[:, 24].any()
 
 
 @pytest.mark.parametrize(("rewards", "value", "best"), [(1.0, 1.0, 1), (1.0, 0.0, 0), (0.0, 1.0, 1), (1.0, 0.1, 0)])
 def test_the_score_is_the_weighted_sum_as_found_by_hand(monkeypatch, rewards, value, best):
-    bins = WeightedDiscretizer(np.array([[0.0] * 4, [1.0] * 4, [1.0, 1.0, 1.0, 9.0]]), rewards, value)
+    bins = QuantileDiscretizer(np.array([[0.0] * 4, [1.0] * 4, [1.0, 1.0, 1.0, 9.0]]))
     # midpoints of rewards 0.5 and 1, of values 0.5 and 5
 
     def act(decoder, cache, logits, uniform, search, midpoints):
@@ -75,9 +68,9 @@ def test_the_score_is_the_weighted_sum_as_found_by_hand(monkeypatch, rewards, va
 
     monkeypatch.setattr(planning, "begin", lambda *words: (None, None))
     monkeypatch.setattr(planning, "act", act)
-    search = Search(beams=1, horizon=1, expansion=2, context=0)
+    search = Search(beams=1, horizon=1, expansion=2, context=0, reward_weight=rewards, value_weight=value)
     decoder = type("Decoder", (), {"config": type("Config", (), {"observation_dim": 1, "transition_dim": 4})})
-    midpoints = torch.from_numpy(bins.midpoints)
+    midpoints = torch.from_numpy(planning.weighted(bins.midpoints, search))
     found = planning.plan_together(decoder, midpoints, torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1), search)
     by_hand = [rewards * 1.0 + 0.99 * value * 0.5, rewards * 0.5 + 0.99 * value * 5.0]
     assert int(found.tokens[0, 0, 0, 1]) == best == int(np.argmax(by_hand))
@@ -86,7 +79,8 @@ def test_the_score_is_the_weighted_sum_as_found_by_hand(monkeypatch, rewards, va
 
 def test_where_nothing_counts_the_choice_is_blind_to_what_candidates_are(model):
     """All scores tie, and candidates of other contents are kept by the same places."""
-    bins, search = WeightedDiscretizer(THRESHOLDS, 0.0, 0.0), Search(beams=4, horizon=1, context=0)
+    bins = QuantileDiscretizer(THRESHOLDS)
+    search = Search(beams=4, horizon=1, context=0, reward_weight=0.0, value_weight=0.0)
     policy = TrajectoryTransformerPolicy(model, bins, search)
     kept = []
     for seed in range(3):

@@ -10,10 +10,10 @@ from pipeline import PipelineError
 from pipeline.evidence import arrays, recipes
 from pipeline.measures import imagine
 from pipeline.methods.trajectory_transformer import planning
+from pipeline.methods.trajectory_transformer import policy as policies
 from pipeline.methods.trajectory_transformer.discretization import QuantileDiscretizer
 from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, TrajectoryTransformerModel
 from pipeline.methods.trajectory_transformer.planning import Search
-from pipeline.policies import trajectory_transformer as policies
 from pipeline.study import runs
 from pipeline.worlds import environments
 from tests.toy import assert_one_sentence
@@ -94,13 +94,13 @@ def test_a_search_that_does_not_fit_is_refused_when_the_policy_is_loaded(policy)
 )
 def test_a_bad_search_ends_an_evaluation_before_it_begins(own_toy, old, new, parts):
     own_toy.edit("pipeline/study/runs.py", old, new)
-    assert_one_sentence(own_toy.run("pipeline.measures.evaluate", "local_tt_halfcheetah_k32"), *parts)
+    assert_one_sentence(own_toy.run("pipeline", "make", "evaluations/local_tt_halfcheetah_k32"), *parts)
 
 
 def test_missing_bins_end_an_evaluation_before_it_begins(own_toy):
     (own_toy.root / "checkpoints" / "local_tt_halfcheetah" / "discretizer.safetensors").unlink()
     assert_one_sentence(
-        own_toy.run("pipeline.measures.evaluate", "local_tt_halfcheetah_k32"), "discretizer.safetensors", "missing"
+        own_toy.run("pipeline", "make", "evaluations/local_tt_halfcheetah_k32"), "discretizer.safetensors", "missing"
     )
 
 

@@ -221,7 +221,7 @@ def test_a_checkpoint_is_trained_further_and_its_tokens_add_up(own_toy):
     evidence = own_toy.root / "results" / "training" / "local_tt_halfcheetah.json"
     bins = (card.parent / "discretizer.safetensors").read_bytes()
     once = json.loads(evidence.read_text(encoding="utf-8"))["values"]
-    words = ("pipeline.methods.trajectory_transformer.further", "local_tt_halfcheetah", "--from", "local_tt_halfcheetah")
+    words = ("pipeline", "make", "training/local_tt_halfcheetah", "--from", "local_tt_halfcheetah")
     done = own_toy.run(*words)
     assert done.returncode == 0, done.stderr
     twice = json.loads(evidence.read_text(encoding="utf-8"))["values"]
@@ -237,7 +237,7 @@ def test_a_checkpoint_is_trained_further_and_its_tokens_add_up(own_toy):
     own_toy.edit(
         "pipeline/study/runs.py", "further_updates=2", "further_updates=3"
     )  # says nothing of a checkpoint that is there
-    assert own_toy.run("pipeline.measures.attend", "local_tt_halfcheetah").returncode == 0
+    assert own_toy.run("pipeline", "make", "attention/local_tt_halfcheetah").returncode == 0
     assert own_toy.leftovers() == [] and not list((own_toy.root / "build" / "further").glob("*"))
 
 
@@ -247,7 +247,7 @@ def test_further_training_has_its_own_rate_and_number_of_updates():
 
 
 def test_a_checkpoint_of_another_architecture_is_not_trained_further(own_toy):
-    words = ("pipeline.methods.trajectory_transformer.further", "local_tt_halfcheetah", "--from")
+    words = ("pipeline", "make", "training/local_tt_halfcheetah", "--from")
     before = own_toy.snapshot()
     assert_one_sentence(own_toy.run(*words, "local_dt_halfcheetah"), "local_dt_halfcheetah", "missing keys")
     assert_one_sentence(own_toy.run(*words, "nothing"), "nothing holds no checkpoint")

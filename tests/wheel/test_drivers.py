@@ -14,9 +14,10 @@ import pytest
 from safetensors.torch import load_file
 from scipy import stats
 
-from pipeline import PipelineError, policies
+from pipeline import PipelineError
 from pipeline.evidence import recipes, records
 from pipeline.measures import imagine
+from pipeline.methods import policies
 from pipeline.methods.trajectory_transformer import discretization, planning
 from pipeline.study import runs
 from pipeline.wheel import kernels, starts
@@ -105,7 +106,7 @@ def contexts():
 
 
 def test_a_decision_transformers_torques_and_attention_on_64_contexts_are_pythons(contexts):
-    policy = policies.module("decision_transformer").load(evaluation("local_dt_halfcheetah_6000"))
+    policy = policies.load(evaluation("local_dt_halfcheetah_6000"))
     inputs = policy.inputs(contexts)
     told = [
         {
@@ -134,7 +135,7 @@ def test_a_decision_transformers_torques_and_attention_on_64_contexts_are_python
 def test_a_drivers_torques_over_300_steps_are_pythons(driver, name):
     states = np.load(ROOT / "results" / "rollouts" / "local_dt_halfcheetah_6000.npz")
     run = evaluation(name)
-    policy = policies.module(run.method).load(run)
+    policy = policies.load(run)
     policy.reset([100])
     earned = np.concatenate([[0.0], states["rewards"][:-1]])
     expected = [
@@ -208,7 +209,7 @@ def test_bins_are_pythons():
 
 def test_a_planner_acts_on_what_it_saw_did_and_earned_as_pythons_does():
     states = np.load(ROOT / "results" / "rollouts" / "local_dt_halfcheetah_6000.npz")
-    policy = policies.module("trajectory_transformer").load(evaluation("local_tt_halfcheetah_greedy"))
+    policy = policies.load(evaluation("local_tt_halfcheetah_greedy"))
     policy.reset([100])
     observations, earned = states["observations"][:12], np.concatenate([[0.0], states["rewards"][:11]])
     expected = [
@@ -244,7 +245,7 @@ def test_uniform_numbers_are_uniform_and_of_their_seed():
     [("tt_greedy", "local_tt_halfcheetah_greedy"), ("tt_1", "local_tt_halfcheetah_k1"), ("tt_8", "local_tt_halfcheetah_k8")],
 )
 def test_a_trajectory_transformers_plans_are_pythons_token_for_token(driver, name, contexts):
-    policy = policies.module("trajectory_transformer").load(evaluation(name))
+    policy = policies.load(evaluation(name))
     search, told, expected = policy.search, [], []
     returns = contexts["returns_to_go"].double().numpy()
     for past in range(search.context + 1):  # as many transitions as an episode's first steps have, and as all later ones

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import PipelineError, files
 from pipeline.evidence import arrays, recipes
-from pipeline.policies.random_actions import RandomPolicy
+from pipeline.methods.random_actions.policy import RandomPolicy
 from pipeline.worlds import environments
 from pipeline.worlds.world import HOPPER, WALKER2D, World
 

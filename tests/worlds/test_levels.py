@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from minigrid.utils.baby_ai_bot import BabyAIBot
 
 from pipeline import PipelineError
-from pipeline.policies.random_steps import RandomSteps
+from pipeline.methods.random_steps.policy import RandomSteps
 from pipeline.study import runs
 from pipeline.worlds import levels
 

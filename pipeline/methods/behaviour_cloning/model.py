@@ -11,8 +11,8 @@ from torch import Tensor
 
 from pipeline.data import normalisation
 from pipeline.data.episodes import Episodes
-from pipeline.methods import deterministic_policy
-from pipeline.methods.deterministic_policy import DeterministicPolicyModel
+from pipeline.methods.perceptron import model as deterministic_policy
+from pipeline.methods.perceptron.model import DeterministicPolicyModel
 
 
 def best(episodes: Episodes, fraction: float) -> Episodes:

@@ -60,7 +60,7 @@ class Batches:
         self.lengths = episodes.lengths
         self.observations = (episodes.observations - mean) / std
         self.actions = episodes.actions
-        self.returns = (returns_to_go(episodes.rewards) / run.return_scale).astype(np.float32)
+        self.told_returns = (returns_to_go(episodes.rewards) / run.return_scale).astype(np.float32)
 
     def draw(self, generator: np.random.Generator, size: int) -> dict[str, Tensor]:
         """`size` windows: states (batch, time, observation), actions, returns_to_go (batch, time, 1), timesteps,
@@ -73,7 +73,7 @@ class Batches:
         return {
             "states": torch.from_numpy(self.observations[episode, step] * mask[..., None]),
             "actions": torch.from_numpy(self.actions[episode, step] * mask[..., None]),
-            "returns_to_go": torch.from_numpy((self.returns[episode, step] * mask)[..., None]),
+            "returns_to_go": torch.from_numpy((self.told_returns[episode, step] * mask)[..., None]),
             "timesteps": torch.from_numpy(step),
             "attention_mask": torch.from_numpy(mask.astype(np.float32)),
         }

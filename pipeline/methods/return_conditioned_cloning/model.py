@@ -13,9 +13,9 @@ from torch import Tensor
 from pipeline.data import normalisation
 from pipeline.data.episodes import Episodes
 from pipeline.data.returns import returns_to_go
-from pipeline.methods import deterministic_policy
 from pipeline.methods.behaviour_cloning.model import loss as loss
-from pipeline.methods.deterministic_policy import DeterministicPolicyModel
+from pipeline.methods.perceptron import model as deterministic_policy
+from pipeline.methods.perceptron.model import DeterministicPolicyModel
 
 
 def told(episodes: Episodes) -> np.ndarray:

@@ -17,7 +17,7 @@ from pipeline.evidence.checkpoints import Tensors
 from pipeline.learning import loop
 from pipeline.learning.loop import Curve, Tick, Training
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
-from pipeline.policies.behaviour import BehaviourPolicy
+from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
 from pipeline.study import runs
 from pipeline.worlds import environments
 from pipeline.worlds.world import find_world

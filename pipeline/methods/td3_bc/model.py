@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from pipeline.data import normalisation
 from pipeline.data.episodes import Episodes
-from pipeline.methods import deterministic_policy
-from pipeline.methods.deterministic_policy import perceptron
+from pipeline.methods.perceptron import model as deterministic_policy
+from pipeline.methods.perceptron.model import perceptron
 
 
 class TwinCritics(nn.Module):

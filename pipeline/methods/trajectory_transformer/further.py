@@ -13,11 +13,9 @@ from __future__ import annotations
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-import torch
-
 from pipeline import files
 from pipeline.evidence import checkpoints, recipes, records
-from pipeline.graph import command
+from pipeline.evidence.records import Found, Recipe
 from pipeline.learning import loop, seen
 from pipeline.methods.trajectory_transformer.train import facts, prepare, read
 from pipeline.study import runs
@@ -49,15 +47,9 @@ def curve_before(earlier: str | None, tokens_seen: int) -> list[dict]:
     return values["curve"] if values["tokens_seen"] == tokens_seen else []
 
 
-def main() -> None:
-    """Train, write bins and checkpoint, then the evidence, then forget the working state."""
-    parser = command.parser(__doc__, recipes.TRAJECTORY_TRAININGS)
-    parser.add_argument("--from", dest="earlier", metavar="CHECKPOINT", help="train this one further (default: from nothing)")
-    arguments = parser.parse_args()
-    recipe = command.find(arguments.name, recipes.TRAJECTORY_TRAININGS)
-    earlier = arguments.earlier
+def make(recipe: Recipe, into: Path = files.ROOT, earlier: str | None = None) -> Found:
+    """The curve of a model trained from nothing, or on from the checkpoint `earlier`; bins and checkpoint are written."""
     run = going_on(recipe.run) if earlier else recipe.run
-    torch.set_num_threads(1)
     begun_from, saved = beginning(recipe, earlier)
     training = prepare(run, read(run), earlier)
     seen.refuse_lesser_training(replace(recipe, run=run), earlier)  # now that another architecture was refused
@@ -67,9 +59,4 @@ def main() -> None:
     before = config.tokens_seen - run.updates * run.batch_size * config.block_size
     curve = curve_before(earlier, before) + values["curve"]
     values |= {"tokens_seen_before": before, "begun_from": begun_from, "curve": curve}
-    loop.finish(recipe, training, values, facts(recipe.run, values))
-    files.remove(saved)
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return loop.finish(recipe, training, values, facts(recipe.run, values))._replace(left=(saved,))

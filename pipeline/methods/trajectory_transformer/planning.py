@@ -42,7 +42,8 @@ class Search:
     transitions of the past the model may see. action_cdf: tokens of an action are dropped while their probabilities,
     summed from the smallest, stay below this; 0 drops none and 1 all but the likeliest, which makes actions greedy.
     discount: per transition. window: `growing` never drops a token; `published` drops whole transitions from the front
-    wherever there are more than 25 · context - 1 tokens.
+    wherever there are more than 25 · context - 1 tokens. reward_weight, value_weight: how often expected rewards, and
+    the value at their end, count in a score; with 0 of both all candidates tie, and which go on is blind to what they are.
     """
 
     beams: int = 32
@@ -52,6 +53,8 @@ class Search:
     action_cdf: float = 0.6
     discount: float = DISCOUNT
     window: str = "growing"
+    reward_weight: float = 1.0
+    value_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,13 @@ def expected(logits: Tensor, midpoints: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
+def weighted(midpoints: np.ndarray, search: Search) -> np.ndarray:
+    """What each bin counts, (bins, dimension): rewards and values, the last two dimensions, as often as the search says."""
+    weights = np.ones(midpoints.shape[1])
+    weights[-2:] = search.reward_weight, search.value_weight
+    return midpoints * weights
+
+
 def plan(decoder: Decoder, discretizer: QuantileDiscretizer, contexts: Tensor, search: Search, seeds: Sequence) -> Plans:
     """Search from each episode's context.
 
@@ -168,7 +178,7 @@ def plan(decoder: Decoder, discretizer: QuantileDiscretizer, contexts: Tensor, s
         PlanningError: before any work, see `check`; or the model's logits are not finite.
     """
     check(decoder.config, discretizer, contexts, search, seeds)
-    midpoints = torch.from_numpy(discretizer.midpoints).to(decoder.positions)
+    midpoints = torch.from_numpy(weighted(discretizer.midpoints, search)).to(decoder.positions)
     uniform = torch.from_numpy(draws(seeds, search, decoder.config.action_dim)).transpose(-1, -2).contiguous()
     together = max(1, BEAMS_TOGETHER // search.beams)
     groups = zip(contexts.split(together), uniform.split(together, dim=2), strict=True)

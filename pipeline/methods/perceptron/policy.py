@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pipeline.evidence import checkpoints
-from pipeline.methods.deterministic_policy import DeterministicPolicyModel
-from pipeline.study import runs
+from pipeline.evidence import checkpoints, recipes
+from pipeline.methods.perceptron.model import DeterministicPolicyModel
 
 
 class DeterministicPolicy:
@@ -35,5 +34,4 @@ def load(run) -> DeterministicPolicy:
     Raises:
         CheckpointError: the checkpoint cannot be used, or was trained by another recipe.
     """
-    trainings = {training.name: training for training in (*runs.TRAININGS, *runs.VALUE_TRAININGS)}
-    return DeterministicPolicy(checkpoints.load(run.checkpoint, DeterministicPolicyModel, trainings.get(run.checkpoint)))
+    return DeterministicPolicy(checkpoints.load(run.checkpoint, DeterministicPolicyModel, recipes.trained_by(run.checkpoint)))

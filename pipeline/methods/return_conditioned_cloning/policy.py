@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.evidence import checkpoints
-from pipeline.methods.deterministic_policy import DeterministicPolicyModel
-from pipeline.policies.deterministic import DeterministicPolicy
+from pipeline.methods.perceptron.model import DeterministicPolicyModel
+from pipeline.methods.perceptron.policy import DeterministicPolicy
 from pipeline.worlds.world import find_world
 
 

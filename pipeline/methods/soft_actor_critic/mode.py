@@ -7,7 +7,7 @@ import torch
 
 from pipeline.evidence import checkpoints
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
-from pipeline.policies.behaviour import BehaviourPolicy
+from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
 
 
 class BehaviourMode(BehaviourPolicy):

@@ -10,8 +10,8 @@ import torch
 from transformers import DecisionTransformerModel
 
 from pipeline import PipelineError
-from pipeline.policies import decision_transformer
-from pipeline.policies.decision_transformer import DecisionTransformerPolicy
+from pipeline.methods.decision_transformer import policy as decision_transformer
+from pipeline.methods.decision_transformer.policy import DecisionTransformerPolicy
 
 SUBLAYERS = {"attention": "attn", "perceptrons": "mlp"}
 

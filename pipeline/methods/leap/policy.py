@@ -14,10 +14,9 @@ import numpy as np
 import torch
 
 from pipeline import PipelineError
-from pipeline.evidence import checkpoints
+from pipeline.evidence import checkpoints, recipes
 from pipeline.methods.leap import refinement
 from pipeline.methods.leap.model import LeapModel
-from pipeline.study import runs
 from pipeline.worlds import levels
 from pipeline.worlds.levels import Views
 
@@ -75,8 +74,7 @@ def load(run) -> LeapPolicy:
         PipelineError: plans cannot be made as the run asks, or its level is unknown.
     """
     level = levels.find(run.level)
-    training = next((known for known in runs.LEAP_TRAININGS if known.name == run.checkpoint), None)
-    model = checkpoints.load(run.checkpoint, LeapModel, training)
+    model = checkpoints.load(run.checkpoint, LeapModel, recipes.trained_by(run.checkpoint))
     horizon = level.horizon if run.horizon is None else run.horizon
     iterations = level.iterations if run.iterations is None else run.iterations
     policy = LeapPolicy(model, horizon, iterations, run.sampler, run.replan)

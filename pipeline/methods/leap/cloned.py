@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pipeline.evidence import checkpoints
+from pipeline.evidence import checkpoints, recipes
 from pipeline.methods.leap.grid_cloning import GridCloningModel
-from pipeline.study import runs
 from pipeline.worlds.levels import Views
 
 
@@ -34,5 +33,4 @@ def load(run) -> GridCloning:
     Raises:
         CheckpointError: the checkpoint cannot be used, or was trained by another recipe.
     """
-    training = next((known for known in runs.LEAP_TRAININGS if known.name == run.checkpoint), None)
-    return GridCloning(checkpoints.load(run.checkpoint, GridCloningModel, training))
+    return GridCloning(checkpoints.load(run.checkpoint, GridCloningModel, recipes.trained_by(run.checkpoint)))

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from pipeline.methods.leap import drafts
-from pipeline.policies import leap
-from pipeline.policies.leap import LeapPolicy
+from pipeline.methods.leap import policy as leap
+from pipeline.methods.leap.policy import LeapPolicy
 from pipeline.worlds.levels import Views
 
 

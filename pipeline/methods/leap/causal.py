@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from pipeline import PipelineError
-from pipeline.evidence import checkpoints
+from pipeline.evidence import checkpoints, recipes
 from pipeline.methods.leap.model import MASK, LeapModel
-from pipeline.study import runs
 from pipeline.worlds.levels import Views
 
 
@@ -60,5 +59,4 @@ def load(run) -> CausalPolicy:
         CheckpointError: the checkpoint cannot be used, or was trained by another recipe.
         PipelineError: the checkpoint is LEAP's own, which looks both ways.
     """
-    training = next((known for known in runs.LEAP_TRAININGS if known.name == run.checkpoint), None)
-    return CausalPolicy(checkpoints.load(run.checkpoint, LeapModel, training))
+    return CausalPolicy(checkpoints.load(run.checkpoint, LeapModel, recipes.trained_by(run.checkpoint)))

@@ -1,6 +1,6 @@
 """Fetch a published checkpoint from the Hugging Face hub, at the commit and with the bytes that `hub.lock` records.
 
-    python -m pipeline.fetch_checkpoint hub_dt_halfcheetah
+    python -m pipeline make fetched/hub_dt_halfcheetah
 
 Downloads lie in the hub client's cache; the checkpoint, in this project's own form, in `checkpoints/`, which git ignores. The
 evidence says what it is and where it comes from.
@@ -9,10 +9,10 @@ evidence says what it is and where it comes from.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from pipeline import files
-from pipeline.evidence import recipes, records
-from pipeline.graph import command
+from pipeline.evidence.records import Found, Recipe
 from pipeline.hub import published
 
 
@@ -31,13 +31,7 @@ def describe(run) -> dict:
     }
 
 
-def main() -> None:
-    """Fetch one checkpoint, unless it is here, and write down what it is."""
-    parser = command.parser(__doc__, recipes.FETCHES)
-    recipe = command.find(parser.parse_args().name, recipes.FETCHES)
+def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
+    """One checkpoint, fetched unless it is here; what it is."""
     published.ensure(recipe.name)
-    records.write(recipe, describe(recipe.run))
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return Found(describe(recipe.run))

@@ -18,8 +18,7 @@ from torch import Tensor
 from transformers import DecisionTransformerModel
 
 from pipeline import PipelineError
-from pipeline.evidence import checkpoints
-from pipeline.study import runs
+from pipeline.evidence import checkpoints, recipes
 
 TOKEN_TYPES = ("return", "state", "action")
 
@@ -117,8 +116,9 @@ def load(run) -> DecisionTransformerPolicy:
     Raises:
         CheckpointError: the checkpoint cannot be used.
     """
-    training = next((known for known in runs.TRAININGS if known.name == run.checkpoint), None)
-    model = checkpoints.load(run.checkpoint, DecisionTransformerModel, training, attn_implementation="eager")
+    model = checkpoints.load(
+        run.checkpoint, DecisionTransformerModel, recipes.trained_by(run.checkpoint), attn_implementation="eager"
+    )
     policy = DecisionTransformerPolicy(model, getattr(run, "target_return", None))
     return policy if getattr(run, "trained", True) else untrained(policy)
 

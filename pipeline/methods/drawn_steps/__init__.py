@@ -1,0 +1,1 @@
+"""Actions drawn as often as demonstrations take them."""

@@ -1,0 +1,1 @@
+"""Perceptrons that look at the present observation alone: what several methods train."""

@@ -1,0 +1,1 @@
+"""Uniform actions on a level."""
