@@ -66,12 +66,17 @@ HARMLESS = (
     ),
     Edit(
         "a help text reworded",
-        "measures/evaluate.py",
-        "play only the first shards (default: all)",
-        "how many shards (default: all)",
+        "__main__.py",
+        "play only the first shards of episodes",
+        "how many shards of episodes",
     ),
     Edit("a verb's description reworded", "measures/solve.py", "count those solved", "count how many are solved"),
-    Edit("imports in another order", "measures/solve.py", "import json\nimport shutil", "import shutil\nimport json"),
+    Edit(
+        "imports in another order",
+        "measures/collect.py",
+        "import numpy as np\nimport torch",
+        "import torch\nimport numpy as np",
+    ),
     Edit("a test for what a plan says reworded", "graph/plan.py", "results to make again", "results to be made again"),
     Edit(
         "what follows computed otherwise",

@@ -51,7 +51,7 @@ TRAJECTORY_TRANSFORMER = replace(
     TRAJECTORY_TRANSFORMER, bins=10, transitions=3, layers=1, heads=2, width=8, batch_size=2, held_out_episodes=1,
     updates=4, warmup_updates=1, interval_updates=2, further_updates=2,
 )
-TRAININGS, VALUE_TRAININGS = (DECISION_TRANSFORMER,), ()
+TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS = (DECISION_TRANSFORMER,), (), (TRAJECTORY_TRANSFORMER,)
 TARGETS = (6000,)
 WIDEST_SEARCH = replace(WIDEST_SEARCH, beams=2, horizon=2, context=1, episodes=2, shard_episodes=1)
 EVALUATIONS = (

@@ -190,7 +190,6 @@ def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
     if run is not None and (changed := records.trained_otherwise(trained, run)):
         key, then, now = changed[0]
         raise CheckpointError(
-            f"{folder} was trained with {key} = {then!r} and pipeline/study/runs.py says {now!r}: "
-            f"train it again with `doit train:{name}`"
+            f"{folder} was trained with {key} = {then!r} and its run says {now!r}: train it again with `doit train:{name}`"
         )
     return model.eval()

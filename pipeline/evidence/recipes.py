@@ -74,7 +74,7 @@ HERE = named([replace(runs.MEDIUM, name=f"{runs.MEDIUM.name}_here", contexts_nam
 COLLECTIONS = {**RECORDINGS, **STUDY_RECORDINGS, **DATASETS, **HERE}  # what trainings learn from, whoever collected it
 TRAININGS = named(runs.TRAININGS)
 VALUE_TRAININGS = named(runs.VALUE_TRAININGS)
-TRAJECTORY_TRAININGS = named((runs.TRAJECTORY_TRANSFORMER,))
+TRAJECTORY_TRAININGS = named(runs.TRAJECTORY_TRAININGS)
 STUDY_TRAININGS = named(studies.TRAININGS)
 LOGGED_RETURNS = named(studies.LOGGED_RETURNS)
 # hours, or made from a dataset that is not in git; made by their verbs, one at a time, alone

@@ -26,6 +26,7 @@ BEHAVIOUR_CLONING = BehaviourCloningTraining("local_bc_halfcheetah_s0", MEDIUM.n
 # what return conditioning must beat
 BEST_TENTH_CLONING = replace(BEHAVIOUR_CLONING, name="local_bc10_halfcheetah_s0", best_fraction=0.1)
 TRAJECTORY_TRANSFORMER = TrajectoryTransformerTraining("local_tt_halfcheetah", MEDIUM.name)
+TRAJECTORY_TRAININGS = (TRAJECTORY_TRANSFORMER,)
 TD3_BC = TD3BCTraining("local_td3bc_halfcheetah_s0", MEDIUM.name)
 # a fifth of the updates, so that three seeds fit a CPU; the rate decays to its tenth within them
 SHORT_DECISION_TRANSFORMER = replace(

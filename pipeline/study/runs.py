@@ -45,6 +45,7 @@ from pipeline.study.halfcheetah import (
     TARGETS,
     TD3_BC,
     TRAININGS,
+    TRAJECTORY_TRAININGS,
     TRAJECTORY_TRANSFORMER,
     VALUE_TRAININGS,
     WIDEST_SEARCH,
