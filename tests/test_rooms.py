@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from pipeline import files
@@ -67,6 +68,42 @@ def test_no_method_imports_another():
         if one.startswith("methods.") and other.startswith("methods.")
     ]
     assert {(one, other) for one, other in methods if one != other and other not in SHARED} == BETWEEN.keys()
+
+
+NAMED = {  # methods named outside their folder and their runs, each with its reason
+    "graph.sampling": "how long a shard takes, and the recorder of the log",
+    "hub.published": "reads what others published of two methods",
+    "measures.attend": "what attention is summarized by",
+    "measures.collect": "the recorder of the log",
+    "measures.collect_study": "the recorder of the log",
+    "measures.list_conditionals": "what LEAP alone can say",
+    "measures.refine": "what LEAP alone does",
+    "measures.weigh_actions": "the planner's cache",
+    "wheel.kernels": "what runs in the browser",
+}
+
+
+def names_a_method(path) -> bool:
+    """Whether a module imports from a method's folder, or holds its name as a string."""
+    names = {folder.parent.name for folder in (files.ROOT / "pipeline" / "methods").glob("*/__init__.py")}
+    names -= {"random_steps"}  # a setting has that name, too
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    imported = {node.module.split(".")[2] for node in nodes if method_module(node)}
+    return bool(names & (imported | {node.value for node in nodes if isinstance(node, ast.Constant)}))
+
+
+def method_module(node: ast.AST) -> bool:
+    """Whether a node imports from a method's folder."""
+    return isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline.methods.")
+
+
+def test_a_method_is_named_in_its_folder_its_runs_and_claims_and_where_it_alone_is_meant():
+    found = set()
+    for path in (files.ROOT / "pipeline").rglob("*.py"):
+        module = ".".join(path.relative_to(files.ROOT / "pipeline").with_suffix("").parts)
+        if not module.startswith(("methods.", "study.", "show.")) and names_a_method(path):
+            found.add(module)
+    assert found == NAMED.keys()
 
 
 def test_what_is_run_imports_nothing_of_the_pipeline_and_no_library():
