@@ -19,14 +19,12 @@ def path(recipe: Recipe, root: Path = files.ROOT) -> Path:
     return Path(root) / output
 
 
-def write(
-    recipe: Recipe, values: dict, arrays: dict[str, np.ndarray], root: Path = files.ROOT, about: dict | None = None
-) -> Path:
+def write(recipe: Recipe, values: dict, arrays: dict[str, np.ndarray], root: Path = files.ROOT) -> Path:
     """Write the arrays, then the evidence that names their sha256, each whole. Returns the evidence's path."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     files.write_bytes(path(recipe, root), buffer.getvalue())
-    return records.write(recipe, values, root, about)
+    return records.write(recipe, values, root)
 
 
 def read(recipe: Recipe, root: Path = files.ROOT) -> dict[str, np.ndarray]:

@@ -28,7 +28,8 @@ def make(recipe: Recipe, into: Path = files.ROOT, **told) -> None:
     set_threads = getattr(sys.modules.get("torch"), "set_num_threads", int)  # where the verb imports it
     set_threads(1)
     found: Found = verb.make(recipe, into, **told)
-    write = functools.partial(arrays.write, arrays=found.arrays) if found.arrays else records.write
-    write(recipe, found.values, root=into, about=found.about)
+    beside, about = {"arrays": found.arrays}, {"about": found.about}
+    write = functools.partial(arrays.write, **beside) if found.arrays else functools.partial(records.write, **about)
+    write(recipe, found.values, root=into)
     for left in (*recipe.progress(into), *found.left):
         files.remove(left)
