@@ -75,7 +75,7 @@ def play(policy, environment: str, seeds: Sequence[int], steps: int | None = Non
     hang on who else has fallen, but from then on its observations and rewards are shown as zeros and its actions are dropped.
 
     Args:
-        policy: anything with `reset(seeds)` and `act(observations, rewards) -> actions` (see `pipeline.policies`).
+        policy: anything with `reset(seeds)` and `act(observations, rewards) -> actions` (see `pipeline.methods.policies`).
         environment: a gymnasium id.
         seeds: one per episode; each seeds its simulator and its policy's own randomness.
         steps: steps an episode takes at most; the world's own limit by default.
