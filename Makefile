@@ -20,7 +20,7 @@ define fail
     *"DO NOT MATCH THE HASHES"*|*EINTEGRITY*|*"Hash Sum mismatch"*) why="$(2) gave a file with other bytes than the lock file names, and it was refused" ;; \
     *"Could not get lock"*) why="another program is installing packages: wait for it, then give the same command again" ;; \
     *"ermission denied"*|*EACCES*) why="a place named above cannot be written" ;; \
-    *"connection broken"*|*"Could not resolve"*|*"Could not connect"*|*"Failed to fetch"*|*"timed out"*|*ECONNREFUSED*|*ECONNRESET*|*ENOTFOUND*|*EAI_AGAIN*|*ETIMEDOUT*) \
+    *"connection broken"*|*"Could not resolve"*|*"Could not connect"*|*"Could not reach"*|*"Could not fetch"*|*"Network error"*|*"Failed to fetch"*|*"timed out"*|*ECONNREFUSED*|*ECONNRESET*|*ENOTFOUND*|*EAI_AGAIN*|*ETIMEDOUT*) \
       why="give the same command again once $(2) can be reached$$proxy" ;; \
     *"No matching distribution"*) why="$(2) has no such file for $$($(PYTHON) -V) on this machine, or pip's settings forbid to ask" ;; \
     *) why="the reason is above" ;; \
@@ -93,7 +93,9 @@ sbom: setup build/tools/installed ## all that is installed, as CycloneDX: build/
 	npm sbom --sbom-format cyclonedx --package-lock-only --omit=dev > build/sbom.npm.part && mv build/sbom.npm.part build/sbom.npm.json
 
 setup: system python .venv/installed node_modules/installed
-	@bundle check > /dev/null 2>&1 || bundle install
+	@bundle check > /dev/null 2>&1 || { mkdir -p build; \
+	  { [ "$$(id -u)" = 0 ] || bundle config set --local path vendor/bundle; } && bundle install < /dev/null > $(LOG) 2>&1; } || \
+	  { $(call fail,the gems,RubyGems); }
 
 python: # an environment whose Python is gone or too old is made anew, and one whose folder was renamed finds itself again
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || rm -f .venv/installed

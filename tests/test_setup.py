@@ -167,6 +167,17 @@ def test_a_folder_and_a_system_of_any_letters_are_set_up_alike(tmp_path):
     assert log(folder) == MADE_ANEW and (folder / "node_modules" / "installed").exists()
 
 
+def test_gems_that_are_missing_go_into_the_checkout_unless_root_asks_and_a_network_that_is_missing_is_named(tmp_path):
+    installed(tmp_path)
+    script(tmp_path / ".venv" / "bin" / "python", "")
+    bundle = (
+        '[ "$1" != check ] || exit 1; echo "bundle $*" >> log; [ "$1" != install ] || { echo Could not reach host; exit 1; }'
+    )
+    done = make(tmp_path, "setup", PATH=stand_ins(tmp_path, bundle=bundle, id="echo 1000"))
+    assert "error: the gems could not be installed: give the same command again once RubyGems can be reached\n" in done.stderr
+    assert log(tmp_path) == ["bundle config set --local path vendor/bundle", "bundle install"]
+
+
 def test_where_pip_finds_no_build_of_torch_for_cpus_it_takes_pypis(tmp_path):
     fails = MAKE_ENVIRONMENT.replace(
         "\\necho", '\\n[[ "$*" != *-cpu.lock ]] || { echo No matching distribution found; exit 1; }\\necho'
