@@ -77,6 +77,23 @@ class ScoredEvaluation(runs.PlannedEvaluation):
 
 
 @dataclass(frozen=True)
+class AveragedEvaluation(runs.Evaluation):
+    """Episodes of a Decision Transformer of which one attention head says the same to every token."""
+
+    layer: int = 0
+    head: int = 0
+    said: str = "mean"  # its mean output on the contexts; or random, a direction of the same norm
+    contexts: str = "halfcheetah"
+
+
+@dataclass(frozen=True)
+class ListenedEvaluation(runs.Evaluation):
+    """Episodes of the recorder's mode, moved as its dice fell in episodes of the return that is asked for."""
+
+    listener: str = "local_listener_halfcheetah"
+
+
+@dataclass(frozen=True)
 class DraftedSolving(runs.Solving):
     """Episodes of a level whose plans begin with a draft of some kind and are then swept, every position once a sweep."""
 
@@ -134,6 +151,47 @@ class LoggedReturns:
     name: str  # of the dataset
 
 
+@dataclass(frozen=True)
+class Listener:
+    """What the returns of a log tell of its recorder's dice."""
+
+    name: str
+    data: str
+
+
+@dataclass(frozen=True)
+class AttentionByTraining:
+    """Where several trainings of one recipe look, on fixed contexts, each beside an untrained twin."""
+
+    name: str
+    method: str
+    checkpoints: tuple[str, ...]
+    contexts: str = "halfcheetah"
+
+
+@dataclass(frozen=True)
+class HiddenKeys:
+    """What it costs trainings of one recipe of the Trajectory Transformer that keys are hidden from their attention."""
+
+    name: str
+    checkpoints: tuple[str, ...]
+    contexts: str = "halfcheetah"
+    method: str = "trajectory_transformer"
+
+
+@dataclass(frozen=True)
+class SwappedReturns:
+    """How far a Decision Transformer's actions move when contexts swap returns, at steps of the last episodes of a log."""
+
+    name: str
+    checkpoint: str
+    control: str  # a training that was told other episodes' returns
+    data: str
+    steps: tuple[int, ...] = (0, 200, 500)
+    contexts: int = 64
+    method: str = "decision_transformer"
+
+
 LONG = LongBehaviour("local_sac_halfcheetah_long")
 THROTTLED = ThrottledCollection("local_halfcheetah_throttled", runs.BEHAVIOUR.name)
 REPLAY = ReplayCollection("local_halfcheetah_replay", runs.BEHAVIOUR.name)
@@ -164,9 +222,22 @@ CLONINGS = tuple(
 TRAJECTORY_TRANSFORMERS = runs.seeds(replace(runs.TRAJECTORY_TRANSFORMER, name="local_tt_halfcheetah_short_s0"), 3)
 TRAININGS = (*DECISION_TRANSFORMERS, *CLONINGS, *TRAJECTORY_TRANSFORMERS)
 
+LISTENERS = (Listener("local_listener_halfcheetah", runs.MEDIUM.name),)
+ATTENTION_BY_TRAINING = (
+    AttentionByTraining("local_dt_halfcheetah_short", "decision_transformer", tuple(run.name for run in runs.seeds(_short, 5))),
+    AttentionByTraining(
+        "local_tt_halfcheetah_short", "trajectory_transformer", tuple(run.name for run in TRAJECTORY_TRANSFORMERS)
+    ),
+)
+HIDDEN_KEYS = (HiddenKeys("local_tt_halfcheetah_short", tuple(run.name for run in TRAJECTORY_TRANSFORMERS)),)
+SWAPPED_RETURNS = (
+    SwappedReturns(_throttled.name.removesuffix("_short_s0"), _throttled.name, DECISION_TRANSFORMERS[1].name, THROTTLED.name),
+)
+
 LOGS = {"throttled": THROTTLED.name, "replay": REPLAY.name}  # by how names end
 PERCENTILES = (1, 25, 50, 75, 99)  # of a log's returns, which are asked for
 QUANTILES = {  # those returns; a check holds them against the log's evidence
+    runs.MEDIUM.name: (4267.2, 4477.6, 4550.0, 4628.7, 4802.0),
     THROTTLED.name: (-6.7, -0.4, 1349.1, 3134.9, 4714.2),
     REPLAY.name: (-252.3, 1135.7, 3113.4, 4065.7, 4575.5),
 }
@@ -198,6 +269,10 @@ def asking() -> Iterable[tuple[tuple[runs.Evaluation, ...], Asked]]:
     # not without attention: then no return reaches an action
     base = ablated(replace(_asked, checkpoint=f"{wide}_short_s0"), "history")
     yield asked(f"{wide}_without_history", base, THROTTLED.name)
+    # on the post's own log, and what an ideal listener makes of that
+    yield asked("local_dt_halfcheetah_narrow", replace(_asked, checkpoint=runs.DECISION_TRANSFORMER.name), runs.MEDIUM.name)
+    ideal = ListenedEvaluation(**{**vars(_asked), "method": "listener", "checkpoint": runs.BEHAVIOUR.name})
+    yield asked(LISTENERS[0].name, ideal, runs.MEDIUM.name)
 
 
 ASKING = tuple(asking())
@@ -210,6 +285,15 @@ _intact = replace(
 ABLATIONS = (
     _intact,
     *(replace(ablated(_intact, part), name=f"local_dt_halfcheetah_without_{part}") for part in ("attention", "perceptrons")),
+)
+AVERAGED = tuple(
+    AveragedEvaluation(
+        **{**vars(_intact), "name": f"local_dt_halfcheetah_layer_{layer}_{said}", "method": "decision_transformer_averaged"},
+        layer=layer,
+        said=said,
+    )
+    for layer in range(runs.DECISION_TRANSFORMER.layers)
+    for said in ("mean", "random")
 )
 UNASKED = tuple(
     replace(_asked, name=name, method="deterministic", checkpoint=f"{name}_s0")
@@ -239,6 +323,7 @@ CHANCE = replace(_asked, name="local_random_halfcheetah_wide", method="random_ac
 EVALUATIONS = (
     *(each for evaluations, _ in ASKING for each in evaluations),
     *ABLATIONS,
+    *AVERAGED,
     *UNASKED,
     CHANCE,
     *SCORED,
@@ -273,6 +358,7 @@ COMPARISONS = (
     *(comparison for _, comparison in ASKING),
     Effect("local_dt_halfcheetah_attention", "local_dt_halfcheetah_without_attention", _intact.name),
     Effect("local_dt_halfcheetah_perceptrons", "local_dt_halfcheetah_without_perceptrons", _intact.name, smallest=5.0),
+    *(Effect(f"{run.name}_effect", run.name, _intact.name) for run in AVERAGED),
     *(
         Effect(f"local_asking_over_{rival}", f"local_dt_halfcheetah_{log}_q99", f"local_{rival}")
         for kind in ("bc", "bc10")
@@ -323,7 +409,7 @@ FIGURES = (
     runs.Figure(
         "dt_return_asked_wide",
         (
-            *(f"datasets/{data}" for data in QUANTILES),
+            *(f"datasets/{data}" for data in LOGS.values()),
             *(
                 f"evaluations/local_dt_halfcheetah_{told}_q{percent:02}"
                 for told in (*LOGS, "shuffled")
