@@ -5,7 +5,7 @@
 The recorder draws its actions: a normal number for each torque at each step, before the tanh, from a generator that the seed of
 the episode begins. In a given state these dice alone tell one action from another, so that whoever heeds returns can only have
 learned how they fell. They are regressed on the return to go, less its mean at that step, over all steps and episodes: carried
-out by `pipeline.policies.listener`, that is as obedient as a linear listener can be on this log, which lies below `data/` and not
+out by `pipeline.policies.listener`, that is as obedient as a linear listener can be on this log. It lies below `data/`, and not
 in git.
 """
 

@@ -1,7 +1,7 @@
 """An ideal listener: the behavior policy's mode, moved as its dice fell in episodes of the return that is asked for.
 
-How much that is, `pipeline.measures.regress_dice` says. A model that heeds returns can have learned no more than this from a log
-in which nothing but dice tells episodes apart, as far as it is linear.
+How much that is, `pipeline.measures.regress_dice` says. A model that heeds returns can have learned no more than this from a
+log in which nothing but dice tells episodes apart, as far as it is linear.
 """
 
 from __future__ import annotations
