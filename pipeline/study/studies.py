@@ -417,6 +417,7 @@ FIGURES = (
             ),
         ),
     ),
+    runs.Figure("tt_hidden_keys", tuple(f"hidden_keys/{run.name}" for run in HIDDEN_KEYS)),
     runs.Figure("tt_scored", tuple(f"evaluations/{run.name}" for run in (*SCORED, UNSEARCHED, ONE_BEAM))),
     runs.Figure("leap_drafts", tuple(f"solved/{run.name}" for run in (*DRAFTED, DRAWN))),
 )

@@ -25,7 +25,9 @@ def test_the_dice_are_those_that_the_recorder_throws(model):
     dice = regress_dice.thrown(seeds, 4, 3)
     with torch.inference_mode():
         mean, log_std = model(torch.from_numpy(observations))
-    assert np.arctanh(played) == pytest.approx((mean[:, None] + log_std.exp()[:, None] * torch.from_numpy(dice)).numpy(), abs=1e-4)
+    assert np.arctanh(played) == pytest.approx(
+        (mean[:, None] + log_std.exp()[:, None] * torch.from_numpy(dice)).numpy(), abs=1e-4
+    )
 
 
 def test_a_shift_is_the_slope_of_dice_over_what_is_still_to_come():
