@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import files
+from pipeline import PipelineError, files
 from pipeline.show import claims, predicates, registered, tabulate
 from pipeline.show.predicates import FAILS, HOLDS, IN_PART, OPEN, Interval
 
@@ -343,6 +343,23 @@ def test_a_registered_verdict_is_withheld_where_it_is_not_sure(monkeypatch):
         "p": "below 0.001",
         "rerun": "100%",
     }
+
+
+def test_of_a_registered_claim_of_which_no_p_value_is_told_the_row_is(monkeypatch):
+    found = claims.findings(tabulate.results())["asking-pays-wide"]["registered"]
+    assert found == {"row": "a3", "commit": claims.FIXED, "confirmatory": False}
+
+
+def test_a_claim_whose_evidence_is_not_there_is_named_in_one_sentence(monkeypatch):
+    results = tabulate.results()
+    without = {
+        **results,
+        "compared": {key: value for key, value in results["compared"].items() if key != "local_dt_halfcheetah_attention"},
+    }
+    monkeypatch.setattr(tabulate, "results", lambda: without)
+    with pytest.raises(PipelineError, match="^no claim can be judged: one reads local_dt_halfcheetah_attention of results/"):
+        claims.text(without)
+    assert not claims.current()
 
 
 def test_the_rows_of_registered_claims_are_as_they_were_when_they_were_fixed():
