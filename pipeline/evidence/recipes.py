@@ -15,7 +15,7 @@ from pipeline.study import runs, studies
 
 def checkpoint_files(name: str | None, method: str = "") -> tuple[str, ...]:
     """The files of a checkpoint that decide what it computes."""
-    files = ["config.json", "model.safetensors"] + ["discretizer.safetensors"] * (method == "trajectory_transformer")
+    files = ["config.json", "model.safetensors"] + ["discretizer.safetensors"] * method.startswith("trajectory_transformer")
     return tuple(f"checkpoints/{name}/{file}" for file in files) if name else ()
 
 
@@ -88,6 +88,68 @@ def logged_returns(run: studies.LoggedReturns) -> Recipe:
         inputs=(f"results/datasets/{run.name}.json",),
         seconds=20,
         about=f"every return of {run.name}",
+    )
+
+
+def listener(run: studies.Listener) -> Recipe:
+    """What a log's returns tell of its recorder's dice."""
+    return Recipe(
+        run.name,
+        "listeners",
+        "pipeline.measures.regress_dice",
+        run,
+        modules=("pipeline.measures.regress_dice",),
+        inputs=(f"results/datasets/{run.data}.json",),
+        seconds=30,
+        about=f"dice of {run.data} by the return to go",
+    )
+
+
+def swapped_returns(run: studies.SwappedReturns) -> Recipe:
+    """How far actions move when contexts of a log swap their returns."""
+    return Recipe(
+        run.name,
+        "swapped_returns",
+        "pipeline.measures.swap_returns",
+        run,
+        modules=("pipeline.measures.swap_returns",),
+        inputs=(*checkpoint_files(run.checkpoint), *checkpoint_files(run.control), f"results/datasets/{run.data}.json"),
+        seconds=20,
+        about=f"{run.contexts} contexts of {run.data} told one another's returns, at steps {', '.join(map(str, run.steps))}",
+    )
+
+
+def attention_by_training(run: studies.AttentionByTraining) -> Recipe:
+    """Where several trainings look on the fixed contexts."""
+    return Recipe(
+        run.name,
+        "attention_by_training",
+        "pipeline.measures.attend_trainings",
+        run,
+        modules=("pipeline.measures.attend_trainings", f"pipeline.policies.{run.method}"),
+        inputs=(
+            *(file for name in run.checkpoints for file in checkpoint_files(name, run.method)),
+            contexts_file(run.contexts),
+        ),
+        seconds=10 * len(run.checkpoints),
+        about=f"{run.method.replace('_', ' ')}: attention of {len(run.checkpoints)} trainings",
+    )
+
+
+def hidden_keys(run: studies.HiddenKeys) -> Recipe:
+    """What it costs that keys are hidden from attention."""
+    return Recipe(
+        run.name,
+        "hidden_keys",
+        "pipeline.measures.hide_keys",
+        run,
+        modules=("pipeline.measures.hide_keys",),
+        inputs=(
+            *(file for name in run.checkpoints for file in checkpoint_files(name, run.method)),
+            contexts_file(run.contexts),
+        ),
+        seconds=40 * len(run.checkpoints),
+        about=f"losses of {len(run.checkpoints)} trainings with keys hidden from attention",
     )
 
 
@@ -180,6 +242,13 @@ def seconds_of_plan(run: runs.PlannedEvaluation | runs.PlannedLatency) -> float:
     return (0.03 + 0.006 * run.beams) * run.horizon / 5 * (2.5 if run.window == "published" else 1)
 
 
+def also_read(run: runs.Evaluation) -> tuple[str, ...]:
+    """The files that decide how a policy acts, beside its checkpoint's."""
+    if isinstance(run, studies.AveragedEvaluation):
+        return (contexts_file(run.contexts),)
+    return (f"results/listeners/{run.listener}.json",) if isinstance(run, studies.ListenedEvaluation) else ()
+
+
 def evaluation(run: runs.Evaluation) -> Recipe:
     """Whole episodes of one policy."""
     player = run.checkpoint if run.method == "deterministic" else run.method.replace("_", " ")
@@ -194,7 +263,7 @@ def evaluation(run: runs.Evaluation) -> Recipe:
         "pipeline.measures.evaluate",
         run,
         modules=("pipeline.measures.evaluate", f"pipeline.policies.{run.method}"),
-        inputs=checkpoint_files(run.checkpoint, run.method),
+        inputs=(*checkpoint_files(run.checkpoint, run.method), *also_read(run)),
         seconds=seconds,
         about=f"{run.episodes} episodes of {player}{'' if run.trained else ' with first weights'}{asked}",
     )
@@ -559,12 +628,16 @@ VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
 TRAJECTORY_TRAININGS = named(trajectory_training, (runs.TRAJECTORY_TRANSFORMER,))
 STUDY_TRAININGS = named(study_training, studies.TRAININGS)
 LOGGED_RETURNS = named(logged_returns, studies.LOGGED_RETURNS)
+LISTENERS = named(listener, studies.LISTENERS)
+SWAPPED_RETURNS = named(swapped_returns, studies.SWAPPED_RETURNS)
 # hours, or made from a dataset that is not in git; made by their verbs, one at a time, alone
-STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS, **LOGGED_RETURNS}
+STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS, **LOGGED_RETURNS, **LISTENERS, **SWAPPED_RETURNS}
 EVALUATIONS = named(evaluation, (*runs.EVALUATIONS, *studies.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(pool, runs.POOLS)
 COMPARISONS = named(comparison, (*runs.COMPARISONS, *studies.COMPARISONS, *runs.HUB_COMPARISONS))
 ATTENTIONS = named(attention, (*runs.ATTENTIONS, *runs.HUB_ATTENTIONS))
+ATTENTION_BY_TRAINING = named(attention_by_training, studies.ATTENTION_BY_TRAINING)
+HIDDEN_KEYS = named(hidden_keys, studies.HIDDEN_KEYS)
 LATENCIES = named(latency, (*runs.LATENCIES, *runs.HUB_LATENCIES))
 ROLLOUTS = named(rollout, (*runs.ROLLOUTS, *studies.ROLLOUTS, *runs.HUB_ROLLOUTS))
 IMAGINATIONS = named(imagination, (*runs.IMAGINATIONS, *runs.HUB_IMAGINATIONS))
@@ -592,6 +665,8 @@ EVIDENCE = {
     "pool": POOLS,
     "compare": COMPARISONS,
     "attend": ATTENTIONS,
+    "attend_trainings": ATTENTION_BY_TRAINING,
+    "hide_keys": HIDDEN_KEYS,
     "time_actions": LATENCIES,
     "roll_out": ROLLOUTS,
     "imagine": IMAGINATIONS,

@@ -68,6 +68,32 @@ class AblatedEvaluation(runs.Evaluation):
 
 
 @dataclass(frozen=True)
+class ScoredEvaluation(runs.PlannedEvaluation):
+    """Episodes whose search scores candidates by rewards and value times these weights."""
+
+    method: str = "trajectory_transformer_scored"
+    reward_weight: float = 1.0
+    value_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class AveragedEvaluation(runs.Evaluation):
+    """Episodes of a Decision Transformer of which one attention head says the same to every token."""
+
+    layer: int = 0
+    head: int = 0
+    said: str = "mean"  # its mean output on the contexts; or random, a direction of the same norm
+    contexts: str = "halfcheetah"
+
+
+@dataclass(frozen=True)
+class ListenedEvaluation(runs.Evaluation):
+    """Episodes of the recorder's mode, moved as its dice fell in episodes of the return that is asked for."""
+
+    listener: str = "local_listener_halfcheetah"
+
+
+@dataclass(frozen=True)
 class DraftedSolving(runs.Solving):
     """Episodes of a level whose plans begin with a draft of some kind and are then swept, every position once a sweep."""
 
@@ -125,6 +151,47 @@ class LoggedReturns:
     name: str  # of the dataset
 
 
+@dataclass(frozen=True)
+class Listener:
+    """What the returns of a log tell of its recorder's dice."""
+
+    name: str
+    data: str
+
+
+@dataclass(frozen=True)
+class AttentionByTraining:
+    """Where several trainings of one recipe look, on fixed contexts, each beside an untrained twin."""
+
+    name: str
+    method: str
+    checkpoints: tuple[str, ...]
+    contexts: str = "halfcheetah"
+
+
+@dataclass(frozen=True)
+class HiddenKeys:
+    """What it costs trainings of one recipe of the Trajectory Transformer that keys are hidden from their attention."""
+
+    name: str
+    checkpoints: tuple[str, ...]
+    contexts: str = "halfcheetah"
+    method: str = "trajectory_transformer"
+
+
+@dataclass(frozen=True)
+class SwappedReturns:
+    """How far a Decision Transformer's actions move when contexts swap returns, at steps of the last episodes of a log."""
+
+    name: str
+    checkpoint: str
+    control: str  # a training that was told other episodes' returns
+    data: str
+    steps: tuple[int, ...] = (0, 200, 500)
+    contexts: int = 64
+    method: str = "decision_transformer"
+
+
 LONG = LongBehaviour("local_sac_halfcheetah_long")
 THROTTLED = ThrottledCollection("local_halfcheetah_throttled", runs.BEHAVIOUR.name)
 REPLAY = ReplayCollection("local_halfcheetah_replay", runs.BEHAVIOUR.name)
@@ -155,9 +222,22 @@ CLONINGS = tuple(
 TRAJECTORY_TRANSFORMERS = runs.seeds(replace(runs.TRAJECTORY_TRANSFORMER, name="local_tt_halfcheetah_short_s0"), 3)
 TRAININGS = (*DECISION_TRANSFORMERS, *CLONINGS, *TRAJECTORY_TRANSFORMERS)
 
+LISTENERS = (Listener("local_listener_halfcheetah", runs.MEDIUM.name),)
+ATTENTION_BY_TRAINING = (
+    AttentionByTraining("local_dt_halfcheetah_short", "decision_transformer", tuple(run.name for run in runs.seeds(_short, 5))),
+    AttentionByTraining(
+        "local_tt_halfcheetah_short", "trajectory_transformer", tuple(run.name for run in TRAJECTORY_TRANSFORMERS)
+    ),
+)
+HIDDEN_KEYS = (HiddenKeys("local_tt_halfcheetah_short", tuple(run.name for run in TRAJECTORY_TRANSFORMERS)),)
+SWAPPED_RETURNS = (
+    SwappedReturns(_throttled.name.removesuffix("_short_s0"), _throttled.name, DECISION_TRANSFORMERS[1].name, THROTTLED.name),
+)
+
 LOGS = {"throttled": THROTTLED.name, "replay": REPLAY.name}  # by how names end
 PERCENTILES = (1, 25, 50, 75, 99)  # of a log's returns, which are asked for
 QUANTILES = {  # those returns; a check holds them against the log's evidence
+    runs.MEDIUM.name: (4267.2, 4477.6, 4550.0, 4628.7, 4802.0),
     THROTTLED.name: (-6.7, -0.4, 1349.1, 3134.9, 4714.2),
     REPLAY.name: (-252.3, 1135.7, 3113.4, 4065.7, 4575.5),
 }
@@ -189,6 +269,10 @@ def asking() -> Iterable[tuple[tuple[runs.Evaluation, ...], Asked]]:
     # not without attention: then no return reaches an action
     base = ablated(replace(_asked, checkpoint=f"{wide}_short_s0"), "history")
     yield asked(f"{wide}_without_history", base, THROTTLED.name)
+    # on the post's own log, and what an ideal listener makes of that
+    yield asked("local_dt_halfcheetah_narrow", replace(_asked, checkpoint=runs.DECISION_TRANSFORMER.name), runs.MEDIUM.name)
+    ideal = ListenedEvaluation(**{**vars(_asked), "method": "listener", "checkpoint": runs.BEHAVIOUR.name})
+    yield asked(LISTENERS[0].name, ideal, runs.MEDIUM.name)
 
 
 ASKING = tuple(asking())
@@ -202,12 +286,50 @@ ABLATIONS = (
     _intact,
     *(replace(ablated(_intact, part), name=f"local_dt_halfcheetah_without_{part}") for part in ("attention", "perceptrons")),
 )
+AVERAGED = tuple(
+    AveragedEvaluation(
+        **{**vars(_intact), "name": f"local_dt_halfcheetah_layer_{layer}_{said}", "method": "decision_transformer_averaged"},
+        layer=layer,
+        said=said,
+    )
+    for layer in range(runs.DECISION_TRANSFORMER.layers)
+    for said in ("mean", "random")
+)
 UNASKED = tuple(
     replace(_asked, name=name, method="deterministic", checkpoint=f"{name}_s0")
     for name in (f"local_{kind}_halfcheetah_{log}" for log in LOGS for kind in ("bc", "bc10"))
 )
+# the search's score taken apart: the post's eight beams in fresh episodes, four of which share a matrix product
+_searched = ScoredEvaluation(
+    "", checkpoint=runs.TRAJECTORY_TRANSFORMER.name, beams=8, episodes=20, shard_episodes=4, first_seed=200
+)
+SCORES = {"full": (1.0, 1.0), "rewards": (1.0, 0.0), "value": (0.0, 1.0), "random": (0.0, 0.0)}  # weights of rewards and value
+SCORED = tuple(
+    replace(_searched, name=f"local_tt_halfcheetah_scored_{name}", reward_weight=rewards, value_weight=value)
+    for name, (rewards, value) in SCORES.items()
+)
+_planned = {run.name: run for run in runs.PLANNED_EVALUATIONS}
+UNSEARCHED, ONE_BEAM = (  # the model's likeliest actions; and the better of two drawn, at each of five transitions ahead
+    replace(
+        _planned[f"local_tt_halfcheetah_{base}"],
+        name=f"local_tt_halfcheetah_{name}",
+        episodes=20,
+        shard_episodes=10,
+        first_seed=200,
+    )
+    for base, name in (("greedy", "unsearched"), ("k1", "one_beam"))
+)
 CHANCE = replace(_asked, name="local_random_halfcheetah_wide", method="random_actions")  # random play, on the same seeds
-EVALUATIONS = (*(each for evaluations, _ in ASKING for each in evaluations), *ABLATIONS, *UNASKED, CHANCE)
+EVALUATIONS = (
+    *(each for evaluations, _ in ASKING for each in evaluations),
+    *ABLATIONS,
+    *AVERAGED,
+    *UNASKED,
+    CHANCE,
+    *SCORED,
+    UNSEARCHED,
+    ONE_BEAM,
+)
 # LEAP on one level, told the goal, on grids that no other run has
 _leap = next(run for run in runs.PUBLISHED_SOLVINGS if run.level == "go_to_local_s8n7")
 _fresh = {"level": _leap.level, "first_seed": 1000}
@@ -236,10 +358,19 @@ COMPARISONS = (
     *(comparison for _, comparison in ASKING),
     Effect("local_dt_halfcheetah_attention", "local_dt_halfcheetah_without_attention", _intact.name),
     Effect("local_dt_halfcheetah_perceptrons", "local_dt_halfcheetah_without_perceptrons", _intact.name, smallest=5.0),
+    *(Effect(f"{run.name}_effect", run.name, _intact.name) for run in AVERAGED),
     *(
         Effect(f"local_asking_over_{rival}", f"local_dt_halfcheetah_{log}_q99", f"local_{rival}")
         for kind in ("bc", "bc10")
         for log, rival in ((log, f"{kind}_halfcheetah_{log}") for log in LOGS)
+    ),
+    *(
+        Effect(f"local_tt_{one}_over_{other}", f"local_tt_halfcheetah_scored_{one}", f"local_tt_halfcheetah_scored_{other}")
+        for one, other in (("full", "rewards"), ("full", "value"), ("rewards", "random"), ("value", "random"))
+    ),
+    *(
+        Effect(f"local_tt_random_over_{other}", "local_tt_halfcheetah_scored_random", f"local_tt_halfcheetah_{other}")
+        for other in ("unsearched", "one_beam")
     ),
     Effect("local_shuffled_over_random", "local_dt_halfcheetah_shuffled_q99", CHANCE.name),
     *(
@@ -278,7 +409,7 @@ FIGURES = (
     runs.Figure(
         "dt_return_asked_wide",
         (
-            *(f"datasets/{data}" for data in QUANTILES),
+            *(f"datasets/{data}" for data in LOGS.values()),
             *(
                 f"evaluations/local_dt_halfcheetah_{told}_q{percent:02}"
                 for told in (*LOGS, "shuffled")
@@ -286,6 +417,8 @@ FIGURES = (
             ),
         ),
     ),
+    runs.Figure("tt_hidden_keys", tuple(f"hidden_keys/{run.name}" for run in HIDDEN_KEYS)),
+    runs.Figure("tt_scored", tuple(f"evaluations/{run.name}" for run in (*SCORED, UNSEARCHED, ONE_BEAM))),
     runs.Figure("leap_drafts", tuple(f"solved/{run.name}" for run in (*DRAFTED, DRAWN))),
 )
 BROWSER_EVALUATIONS = (
