@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline import files
-from pipeline.evidence import fingerprints, recipes
+from pipeline.evidence import recipes, source
 from pipeline.graph import command
 
 
@@ -112,7 +112,7 @@ def copy(folder: Path) -> Path:
 
 def digests(folder: Path) -> dict[str, set[str]]:
     """The digests that each result depends on, by kind and name, by the code in a folder."""
-    tree = fingerprints.Tree(folder)
+    tree = source.Tree(folder)
     return {f"{each.kind}/{each.name}": set(tree.sources(each.modules).values()) for each in recipes.everything()}
 
 

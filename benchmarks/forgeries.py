@@ -29,7 +29,7 @@ from PIL import Image
 from pipeline import PipelineError, files
 from pipeline.evidence import arrays, checkpoints, fingerprints, recipes, records
 from pipeline.evidence.records import Recipe
-from pipeline.graph import check_evidence, command, judging, reproduce
+from pipeline.graph import check_evidence, command, judging, reproduce, sampling
 from pipeline.show import tabulate
 from pipeline.statistics import summaries
 
@@ -370,16 +370,16 @@ def by_check() -> set[str]:
 
 def likelihood(pieces: tuple[str, ...], seconds: float = 60.0) -> float:
     """The share of a minute's samples that hold one of some pieces."""
-    every = check_evidence.pieces(random.Random(0))
-    samples = (check_evidence.sample(every, seconds, random.Random(seed)) for seed in range(SAMPLES))
+    every = sampling.pieces(random.Random(0))
+    samples = (sampling.sample(every, seconds, random.Random(seed)) for seed in range(SAMPLES))
     return sum(any(piece.name in pieces for piece in sample) for sample in samples) / SAMPLES
 
 
 def by_sample(forgery: Forgery) -> str:
     """Whether the pieces that would find a forgery do, and how likely a minute's sample holds one of them."""
-    every = {piece.name: piece for piece in check_evidence.pieces(random.Random(0))}
+    every = {piece.name: piece for piece in sampling.pieces(random.Random(0))}
     for name in forgery.pieces:
-        if check_evidence.check_piece(every[name])[0] == judging.BAD:
+        if sampling.check_piece(every[name])[0] == judging.BAD:
             return f"by sample, {likelihood(forgery.pieces):.0%}"
     return "no"
 

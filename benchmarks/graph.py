@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import machine, median, take_turns
 from pipeline import PipelineError, files
-from pipeline.evidence import fingerprints, recipes
+from pipeline.evidence import fingerprints, recipes, source
 from pipeline.graph import command
 
 
@@ -36,7 +36,7 @@ def clone_and_doit(folder: Path) -> None:
 
 def check_all() -> None:
     """Every check that `doit` makes of evidence, in this process, nothing remembered."""
-    fingerprints.tree.cache_clear()
+    source.tree.cache_clear()
     fingerprints.public_version.cache_clear()
     for recipe in recipes.rebuilt():
         fingerprints.stale(recipe)

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from pipeline import PipelineError, files
-from pipeline.evidence import fingerprints, recipes, records
+from pipeline.evidence import fingerprints, recipes, records, source
 from pipeline.evidence.records import Recipe
 from pipeline.graph import command, plan, settings
 
@@ -93,7 +93,7 @@ def explain(name: Annotated[str, typer.Argument(help="a result, as kind/name", a
         "run": ", ".join(f"{key} = {value}" for key, value in records.fields(recipe.run).items() if key != "name"),
         "plays": ", ".join(run.name for run in recipe.holds),
         "reads": ", ".join(recipe.inputs),
-        "code": ", ".join(fingerprints.tree().closure(recipe.modules)),
+        "code": ", ".join(source.tree().closure(recipe.modules)),
         "versions": ", ".join(f"{package} {version}" for package, version in made.get("versions", {}).items()),
         "machine": made.get("machine", {}).get("processor", ""),
         "renewed": "; ".join(f"{entry['ran']}, on {entry['processor']}" for entry in made.get("renewed", [])),

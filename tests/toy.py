@@ -53,15 +53,15 @@ TRAJECTORY_TRANSFORMER = replace(
 )
 TRAININGS, VALUE_TRAININGS = (DECISION_TRANSFORMER,), ()
 TARGETS = (6000,)
-_tt = replace(_tt, beams=2, horizon=2, context=1, episodes=2, shard_episodes=1)
+WIDEST_SEARCH = replace(WIDEST_SEARCH, beams=2, horizon=2, context=1, episodes=2, shard_episodes=1)
 EVALUATIONS = (
     Evaluation("local_random_halfcheetah", "random_actions", episodes=4, shard_episodes=2),
-    replace(_dt, episodes=4, shard_episodes=2),
-    _tt,
+    replace(HEADLINE, episodes=4, shard_episodes=2),
+    WIDEST_SEARCH,
 )
-POOLS, COMPARISONS = (Pool("local_toy", (_dt.name,)),), (PairedDifference("local_toy", _tt.name, _dt.name),)
+POOLS, COMPARISONS = (Pool("local_toy", (HEADLINE.name,)),), (PairedDifference("local_toy", WIDEST_SEARCH.name, HEADLINE.name),)
 LATENCIES = (replace(LATENCIES[0], actions=20, warmup_actions=5),)
-ROLLOUTS = (Rollout(_dt.name, _dt.name, steps=40), Rollout(_tt.name, _tt.name, steps=12))
+ROLLOUTS = (Rollout(HEADLINE.name, HEADLINE.name, steps=40), Rollout(WIDEST_SEARCH.name, WIDEST_SEARCH.name, steps=12))
 IMAGINATIONS = (replace(IMAGINATIONS[0], first_step=2),)
 ANIMATIONS = ()
 FIGURES = (

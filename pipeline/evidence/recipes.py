@@ -1,601 +1,51 @@
-"""What every piece of evidence is made from: each run of `pipeline.study.runs` beside the code and the files it rests on.
-
-The first module of a training prepares it, and the second writes its results (see `pipeline.learning.train`).
-"""
+"""What every piece of evidence is made from: the recipe of each run, as its class tells it, and registries of them by task."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from pipeline import PipelineError
 from pipeline.evidence.records import Recipe
 from pipeline.study import runs, studies
+from pipeline.study.run import Run
+from pipeline.study.run import contexts_file as contexts_file
+
+KNOWN: dict[str, Recipe] = {}  # all that registries were made of, as kind/name: where runs find those that they play
 
 
-def checkpoint_files(name: str | None, method: str = "") -> tuple[str, ...]:
-    """The files of a checkpoint that decide what it computes."""
-    files = ["config.json", "model.safetensors"] + ["discretizer.safetensors"] * method.startswith("trajectory_transformer")
-    return tuple(f"checkpoints/{name}/{file}" for file in files) if name else ()
+def find(kind: str, name: str) -> Run:
+    """The run of a piece of evidence.
+
+    Raises:
+        KeyError: there is none.
+    """
+    if f"{kind}/{name}" not in KNOWN:
+        raise KeyError(name)
+    return KNOWN[f"{kind}/{name}"].run
 
 
-def contexts_file(name: str) -> str:
-    """The fixed contexts of that name."""
-    return f"checkpoints/contexts/{name}.safetensors"
-
-
-TRAIN = "pipeline.learning.train"
-FLOAT32, FLOAT16 = "pipeline.learning.loop", "pipeline.learning.float16"  # which write results, weights kept as that
-
-
-def behaviour(run: runs.Behaviour) -> Recipe:
-    """Training of the behavior policy."""
+def recipe_of(run: Run) -> Recipe:
+    """How a run's evidence is made."""
     return Recipe(
         run.name,
-        "training",
-        TRAIN,
+        run.kind,
+        run.verb,
         run,
-        modules=("pipeline.methods.soft_actor_critic.train", FLOAT32, TRAIN),
-        outputs=checkpoint_files(run.name),
-        seconds=1200,
-        about="soft actor-critic, stopped at the level of D4RL's medium policy",
+        modules=run.modules(find),
+        inputs=run.inputs(find),
+        outputs=run.outputs(),
+        holds=run.holds(find),
+        seconds=run.seconds(find),
+        about=run.about(find),
     )
 
 
-def long_behaviour(run: studies.LongBehaviour) -> Recipe:
-    """Training of the behavior policy past where it was stopped, every interval's policy kept below `data/`."""
-    return replace(
-        behaviour(run),
-        modules=("pipeline.methods.soft_actor_critic.train_long", FLOAT32, TRAIN),
-        seconds=3600,
-        about=f"soft actor-critic to {run.maximum_steps:,} steps",
-    )
-
-
-def collection(run: runs.Collection) -> Recipe:
-    """Collecting a dataset; the evidence is its statistics, and the contexts drawn from it lie beside the checkpoints."""
-    return Recipe(
-        run.name,
-        "datasets",
-        "pipeline.measures.collect",
-        run,
-        modules=("pipeline.measures.collect",),
-        inputs=checkpoint_files(run.behaviour),
-        outputs=(contexts_file(run.contexts_name),),
-        seconds=300,
-        about=f"{run.episodes} episodes of {run.behaviour}",
-    )
-
-
-def study_collection(run: runs.Collection) -> Recipe:
-    """Collecting a dataset that covers returns, likewise."""
-    return replace(
-        collection(run),
-        verb="pipeline.measures.collect_study",
-        modules=("pipeline.measures.collect_study",),
-        about=f"{run.episodes} episodes of {run.behaviour}, or of what became it",
-    )
-
-
-def logged_returns(run: studies.LoggedReturns) -> Recipe:
-    """Every return of a dataset, which lies below `data/` where it was collected."""
-    return Recipe(
-        run.name,
-        "returns",
-        "pipeline.measures.log_returns",
-        run,
-        modules=("pipeline.measures.log_returns",),
-        inputs=(f"results/datasets/{run.name}.json",),
-        seconds=20,
-        about=f"every return of {run.name}",
-    )
-
-
-def listener(run: studies.Listener) -> Recipe:
-    """What a log's returns tell of its recorder's dice."""
-    return Recipe(
-        run.name,
-        "listeners",
-        "pipeline.measures.regress_dice",
-        run,
-        modules=("pipeline.measures.regress_dice",),
-        inputs=(f"results/datasets/{run.data}.json",),
-        seconds=30,
-        about=f"dice of {run.data} by the return to go",
-    )
-
-
-def swapped_returns(run: studies.SwappedReturns) -> Recipe:
-    """How far actions move when contexts of a log swap their returns."""
-    return Recipe(
-        run.name,
-        "swapped_returns",
-        "pipeline.measures.swap_returns",
-        run,
-        modules=("pipeline.measures.swap_returns",),
-        inputs=(*checkpoint_files(run.checkpoint), *checkpoint_files(run.control), f"results/datasets/{run.data}.json"),
-        seconds=20,
-        about=f"{run.contexts} contexts of {run.data} told one another's returns, at steps {', '.join(map(str, run.steps))}",
-    )
-
-
-def attention_by_training(run: studies.AttentionByTraining) -> Recipe:
-    """Where several trainings look on the fixed contexts."""
-    return Recipe(
-        run.name,
-        "attention_by_training",
-        "pipeline.measures.attend_trainings",
-        run,
-        modules=("pipeline.measures.attend_trainings", f"pipeline.policies.{run.method}"),
-        inputs=(
-            *(file for name in run.checkpoints for file in checkpoint_files(name, run.method)),
-            contexts_file(run.contexts),
-        ),
-        seconds=10 * len(run.checkpoints),
-        about=f"{run.method.replace('_', ' ')}: attention of {len(run.checkpoints)} trainings",
-    )
-
-
-def hidden_keys(run: studies.HiddenKeys) -> Recipe:
-    """What it costs that keys are hidden from attention."""
-    return Recipe(
-        run.name,
-        "hidden_keys",
-        "pipeline.measures.hide_keys",
-        run,
-        modules=("pipeline.measures.hide_keys",),
-        inputs=(
-            *(file for name in run.checkpoints for file in checkpoint_files(name, run.method)),
-            contexts_file(run.contexts),
-        ),
-        seconds=40 * len(run.checkpoints),
-        about=f"losses of {len(run.checkpoints)} trainings with keys hidden from attention",
-    )
-
-
-def published_dataset(run: runs.PublishedDataset | runs.MinariDataset) -> Recipe:
-    """A dataset that others collected; the evidence is its statistics."""
-    origin = f"Minari's {run.identifier}" if isinstance(run, runs.MinariDataset) else run.address
-    return Recipe(
-        run.name,
-        "datasets",
-        "pipeline.hub.fetch_dataset",
-        run,
-        modules=("pipeline.hub.fetch_dataset",),
-        seconds=120,
-        about=f"from {origin}",
-    )
-
-
-def published_checkpoint(run: runs.PublishedCheckpoint) -> Recipe:
-    """A checkpoint that others trained; the evidence is what it is and where it comes from."""
-    return Recipe(
-        run.name,
-        "fetched",
-        "pipeline.fetch_checkpoint",
-        run,
-        modules=("pipeline.fetch_checkpoint",),
-        inputs=("hub.lock",),
-        outputs=checkpoint_files(run.name, run.method),
-        seconds=10,
-        about=f"{run.repository} at the commit in hub.lock",
-    )
-
-
-def training(run) -> Recipe:
-    """Training of a sequence model, or of a cloned policy; the evidence is its loss curve."""
-    return Recipe(
-        run.name,
-        "training",
-        TRAIN,
-        run,
-        modules=("pipeline.learning.supervised", FLOAT32, TRAIN, f"pipeline.methods.{run.method}.model"),
-        inputs=(f"results/datasets/{run.data}.json",),
-        outputs=checkpoint_files(run.name),
-        seconds=60 if run.method == "behaviour_cloning" else 0.33 * run.updates,
-        about=f"{run.updates} updates of {run.batch_size} windows from {run.data}",
-    )
-
-
-def trajectory_training(run: runs.TrajectoryTransformerTraining) -> Recipe:
-    """Training of a Trajectory Transformer; the evidence is its curve."""
-    return Recipe(
-        run.name,
-        "training",
-        "pipeline.methods.trajectory_transformer.further",
-        run,
-        modules=("pipeline.methods.trajectory_transformer.further",),
-        inputs=(f"results/datasets/{run.data}.json",),
-        outputs=checkpoint_files(run.name, run.method),
-        seconds=run.updates * run.batch_size / 92,  # windows of 249 tokens a second of a core, with bfloat16 matrix products
-        about=f"{run.updates} updates of {run.batch_size} windows of {run.transitions} transitions from {run.data}",
-    )
-
-
-def value_training(run: runs.TD3BCTraining) -> Recipe:
-    """Training of TD3+BC; the evidence is its curve of losses and values."""
-    return Recipe(
-        run.name,
-        "training",
-        TRAIN,
-        run,
-        modules=("pipeline.methods.td3_bc.train", FLOAT32, TRAIN),
-        inputs=(f"results/datasets/{run.data}.json",),
-        outputs=checkpoint_files(run.name),
-        seconds=400,
-        about=f"{run.updates} updates of {run.batch_size} transitions from {run.data}",
-    )
-
-
-def study_training(run) -> Recipe:
-    """Training of a model of a study, whatever it is; its weights are kept in float16."""
-    if isinstance(run, runs.TrajectoryTransformerTraining):
-        modules = ("pipeline.methods.trajectory_transformer.train", FLOAT16, TRAIN)
-        return replace(trajectory_training(run), verb=TRAIN, modules=modules)
-    made = training(run)
-    own = {studies.ShuffledTraining: "shuffled", studies.SteadyTraining: "steady"}.get(type(run), "supervised")
-    return replace(made, modules=(f"pipeline.learning.{own}", FLOAT16, *made.modules[2:]))
-
-
-def seconds_of_plan(run: runs.PlannedEvaluation | runs.PlannedLatency) -> float:
-    """About how long one core searches for one action of one of two episodes."""
-    return (0.03 + 0.006 * run.beams) * run.horizon / 5 * (2.5 if run.window == "published" else 1)
-
-
-def also_read(run: runs.Evaluation) -> tuple[str, ...]:
-    """The files that decide how a policy acts, beside its checkpoint's."""
-    if isinstance(run, studies.AveragedEvaluation):
-        return (contexts_file(run.contexts),)
-    return (f"results/listeners/{run.listener}.json",) if isinstance(run, studies.ListenedEvaluation) else ()
-
-
-def evaluation(run: runs.Evaluation) -> Recipe:
-    """Whole episodes of one policy."""
-    player = run.checkpoint if run.method == "deterministic" else run.method.replace("_", " ")
-    asked = f", asked for {run.target_return:.0f}" if run.target_return else ""
-    seconds = 6 + run.episodes * (1.2 if run.method.startswith("decision_transformer") else 0.1)
-    if isinstance(run, runs.PlannedEvaluation):
-        asked = f", {run.beams} beams, {run.horizon} transitions ahead, {run.window} window"
-        seconds = 1000 * run.episodes * seconds_of_plan(run)
-    return Recipe(
-        run.name,
-        "evaluations",
-        "pipeline.measures.evaluate",
-        run,
-        modules=("pipeline.measures.evaluate", f"pipeline.policies.{run.method}"),
-        inputs=(*checkpoint_files(run.checkpoint, run.method), *also_read(run)),
-        seconds=seconds,
-        about=f"{run.episodes} episodes of {player}{'' if run.trained else ' with first weights'}{asked}",
-    )
-
-
-def pool(run: runs.Pool) -> Recipe:
-    """Evaluations of several training seeds as one row."""
-    return Recipe(
-        run.name,
-        "pooled",
-        "pipeline.measures.pool",
-        run,
-        modules=("pipeline.measures.pool",),
-        inputs=tuple(f"results/evaluations/{name}.json" for name in run.members),
-        seconds=2,
-        about=f"{len(run.members)} training seeds of {run.name} as one row",
-    )
-
-
-def comparison(run) -> Recipe:
-    """A slope or a difference over evaluations, a difference of pooled ones, or of slopes."""
-    made = {runs.Difference: "pooled", studies.SlopeDifference: "compared", studies.SolvedEffect: "solved"}
-    kind = made.get(type(run), "evaluations")
-    several = getattr(run, "evaluations", None)
-    names = (*several, *filter(None, [getattr(run, "beyond", None)])) if several else (run.one, run.other)
-    inputs = tuple(f"results/{kind}/{name}.json" for name in names)
-    return Recipe(
-        run.name,
-        "compared",
-        "pipeline.measures.compare",
-        run,
-        modules=("pipeline.measures.compare",),
-        inputs=inputs,
-        seconds=2,
-        about=f"{'slope' if several else 'difference'} over {len(inputs)} results",
-    )
-
-
-def attention(run: runs.Attention) -> Recipe:
-    """Where a model looks on the fixed contexts; the maps lie beside the evidence."""
-    return Recipe(
-        run.name,
-        "attention",
-        "pipeline.measures.attend",
-        run,
-        modules=("pipeline.measures.attend", f"pipeline.policies.{run.method}"),
-        inputs=(*checkpoint_files(run.checkpoint, run.method), contexts_file(run.contexts)),
-        outputs=(f"results/attention/{run.name}.npz",),
-        seconds=10,
-        about=f"{run.method.replace('_', ' ')}: attention by layer, head and type of token",
-    )
-
-
-def latency(run: runs.Latency) -> Recipe:
-    """Time per action."""
-    return Recipe(
-        run.name,
-        "latency",
-        "pipeline.measures.time_actions",
-        run,
-        modules=("pipeline.measures.time_actions", f"pipeline.policies.{run.method}"),
-        inputs=checkpoint_files(run.checkpoint, run.method),
-        seconds=8 + (110 * seconds_of_plan(run) if isinstance(run, runs.PlannedLatency) else 0),
-        about=f"{run.method.replace('_', ' ')}: {run.actions} actions of one episode",
-    )
-
-
-def rollout(run: runs.Rollout) -> Recipe:
-    """One episode as simulator states, which lie beside the evidence."""
-    played = EVALUATIONS[run.evaluation].run
-    return Recipe(
-        run.name,
-        "rollouts",
-        "pipeline.measures.roll_out",
-        run,
-        modules=("pipeline.measures.roll_out", f"pipeline.policies.{played.method}"),
-        inputs=checkpoint_files(played.checkpoint, played.method),
-        outputs=(f"results/rollouts/{run.name}.npz",),
-        holds=(played,),
-        seconds=8 + (run.steps * seconds_of_plan(played) if isinstance(played, runs.PlannedEvaluation) else 0),
-        about=f"{run.steps} steps of {run.evaluation} from seed {run.seed}",
-    )
-
-
-def imagination(run: runs.Imagination) -> Recipe:
-    """Plans along a rollout against the simulator; the beams of one of them lie beside the evidence."""
-    rollout = f"results/rollouts/{run.rollout}"
-    rolled = ROLLOUTS[run.rollout].run
-    played = EVALUATIONS[rolled.evaluation].run
-    return Recipe(
-        run.name,
-        "imagination",
-        "pipeline.measures.imagine",
-        run,
-        modules=("pipeline.measures.imagine", f"pipeline.policies.{played.method}"),
-        inputs=(*checkpoint_files(played.checkpoint, played.method), f"{rollout}.json", f"{rollout}.npz"),
-        outputs=(f"results/imagination/{run.name}.npz",),
-        holds=(rolled, played),
-        seconds=30,
-        about=f"what {run.rollout} imagines against what the simulator does",
-    )
-
-
-def demonstration(run: runs.Demonstration) -> Recipe:
-    """Collecting one level's demonstrations; the evidence is their statistics."""
-    return Recipe(
-        run.name,
-        "datasets",
-        "pipeline.measures.demonstrate",
-        run,
-        modules=("pipeline.measures.demonstrate",),
-        seconds=20,
-        about=f"{run.episodes} episodes of {run.level} solved by BabyAI's bot",
-    )
-
-
-def leap_training(run: runs.LeapTraining) -> Recipe:
-    """Training of LEAP, or of a rival, on all levels' demonstrations; the evidence is its curve."""
-    seconds_an_update = 0.06 if run.method == "grid_cloning" else 0.3 if run.causal else 0.2
-    return Recipe(
-        run.name,
-        "training",
-        TRAIN,
-        run,
-        modules=("pipeline.methods.leap.train", FLOAT32, TRAIN),
-        inputs=tuple(f"results/datasets/{name}.json" for name in run.data),
-        outputs=checkpoint_files(run.name),
-        seconds=seconds_an_update * run.updates,
-        about=f"{run.updates} updates of {run.batch_size} windows from {len(run.data)} levels' demonstrations",
-    )
-
-
-def solving(run: runs.Solving) -> Recipe:
-    """Held-out episodes of a level."""
-    told = getattr(run, "demonstrations", None)
-    return Recipe(
-        run.name,
-        "solved",
-        "pipeline.measures.solve",
-        run,
-        modules=("pipeline.measures.solve", f"pipeline.policies.{run.method}"),
-        inputs=(*checkpoint_files(run.checkpoint), *([f"results/datasets/{told}.json"] if told else ())),
-        seconds=run.episodes / 20 * (6 if run.level == "go_to_obj_maze_s7_open" else 1) * (5 if run.replan == "step" else 1),
-        about=f"{run.episodes} episodes of {run.level} by {run.checkpoint or 'random actions'}",
-    )
-
-
-def refining(run: runs.Refining) -> Recipe:
-    """Energies and attention of first plans; maps, and one plan as it changed, lie beside the evidence."""
-    return Recipe(
-        run.name,
-        "refined",
-        "pipeline.measures.refine",
-        run,
-        modules=("pipeline.measures.refine", f"pipeline.policies.{run.method}"),
-        inputs=checkpoint_files(run.checkpoint),
-        outputs=(f"results/refined/{run.name}.npz",),
-        seconds=60,
-        about=f"energy and attention of {run.episodes} plans on {run.level}",
-    )
-
-
-def conditionals(run: runs.Conditionals) -> Recipe:
-    """Every conditional distribution of one episode's first plan, which lie beside the evidence."""
-    refined = REFININGS[run.refining].run
-    shown = f"results/refined/{run.refining}"
-    return Recipe(
-        run.name,
-        "conditionals",
-        "pipeline.measures.list_conditionals",
-        run,
-        modules=("pipeline.measures.list_conditionals", f"pipeline.policies.{refined.method}"),
-        inputs=(*checkpoint_files(refined.checkpoint), f"{shown}.json", f"{shown}.npz"),
-        outputs=(f"results/conditionals/{run.name}.npz",),
-        holds=(refined,),
-        seconds=10,
-        about=f"each action of one plan on {refined.level}, given each choice of the others",
-    )
-
-
-def plan_latency(run: runs.PlanLatency) -> Recipe:
-    """Time per plan."""
-    return Recipe(
-        run.name,
-        "latency",
-        "pipeline.measures.time_plans",
-        run,
-        modules=("pipeline.measures.time_plans", f"pipeline.policies.{run.method}"),
-        inputs=checkpoint_files(run.checkpoint),
-        seconds=12,
-        about=f"leap: {run.plans} plans on {run.level}",
-    )
-
-
-def timed(run: runs.Memory) -> runs.Latency | runs.PlanLatency:
-    """The run whose actions, or plans, are weighed."""
-    return (LATENCIES.get(run.name) or PLAN_LATENCIES[run.name]).run
-
-
-def memory(run: runs.Memory) -> Recipe:
-    """Bytes that an action, or a plan, takes."""
-    weighed = timed(run)
-    return Recipe(
-        run.name,
-        "memory",
-        "pipeline.measures.weigh_actions",
-        run,
-        modules=("pipeline.measures.weigh_actions", f"pipeline.policies.{weighed.method}"),
-        inputs=checkpoint_files(weighed.checkpoint, weighed.method),
-        holds=(weighed,),
-        seconds=20,
-        about=f"{weighed.method.replace('_', ' ')}: bytes of weights, of tensors at once, of the cache",
-    )
-
-
-def walk(run: runs.Walk) -> Recipe:
-    """One episode on a grid, which lies beside the evidence."""
-    played = SOLVINGS[run.solving].run
-    return Recipe(
-        run.name,
-        "walks",
-        "pipeline.measures.walk",
-        run,
-        modules=("pipeline.measures.walk", f"pipeline.policies.{played.method}"),
-        inputs=checkpoint_files(played.checkpoint),
-        outputs=(f"results/walks/{run.name}.npz",),
-        holds=(played,),
-        seconds=15,
-        about=f"one episode of {run.solving} from seed {run.seed}",
-    )
-
-
-def browser_evaluation(run: runs.BrowserEvaluation) -> Recipe:
-    """Episodes played by the page's own files, in node."""
-    played = EVALUATIONS[run.name].run
-    files = ("drivers.js", "half_cheetah.js", "half_cheetah.xml", "kernel.js", "packing.js", "safetensors.js")
-    files += ("session.js", "starts.json", *BROWSER_FILES[played.method])
-    return Recipe(
-        run.name,
-        "wheel",
-        "pipeline.wheel.play",
-        run,
-        modules=("pipeline.wheel.play",),
-        inputs=(
-            *(f"assets/wheel/{file}" for file in files),
-            "wheel/node.mjs",
-            "wheel/play.mjs",
-            *checkpoint_files(played.checkpoint, played.method),
-        ),
-        holds=(played,),
-        seconds=run.episodes * {"decision_transformer": 4, "trajectory_transformer": 60}.get(played.method, 1),
-        about=f"{run.episodes} episodes of {run.driver} as the reader's browser plays them",
-    )
-
-
-BROWSER_FILES = {
-    "decision_transformer": ("policies/decision_transformer.js", "policies/deterministic.js", "decision_transformer.wasm"),
-    "deterministic": ("policies/deterministic.js", "perceptron.wasm"),
-    "trajectory_transformer": (
-        "policies/trajectory_transformer.js",
-        "planning.js",
-        "decoding.js",
-        "discretization.js",
-        "random.js",
-        "trajectory_transformer.wasm",
-    ),
-}  # what a method's episodes are played by, below assets/wheel/
-
-
-def datasets(run) -> tuple[str, ...]:
-    """The datasets that a run learns from."""
-    data = getattr(run, "data", ())
-    return (data,) if isinstance(data, str) else data
-
-
-def evidence_files(reads: tuple[str, ...]) -> tuple[str, ...]:
-    """Evidence named `kind/name`, as files, each with the arrays beside it."""
-    found = keyed((STUDIES, *EVIDENCE.values()))
-    return tuple(
-        file
-        for read in reads
-        for file in (f"results/{read}.json", *(output for output in found[read].outputs if output.endswith(".npz")))
-    )
-
-
-def figure(run: runs.Figure) -> Recipe:
-    """A drawn picture."""
-    return Recipe(
-        run.name,
-        "pictures",
-        f"figures.{run.name}",
-        run,
-        modules=(f"figures.{run.name}",),
-        inputs=("figures/post.mplstyle", *evidence_files(run.reads)),
-        outputs=tuple(f"images/{run.name}{end}.{run.form}" for end in ("", "_narrow")[: 1 + run.phone]),
-        seconds=4,
-        about="drawn from " + (", ".join(run.reads) or "nothing but itself"),
-    )
-
-
-def animation(run: runs.Animation) -> Recipe:
-    """A frame, or a moving picture, with a poster for readers who want no motion, and the poses that the page draws it from."""
-    film = (f"images/{run.name}.gif", f"images/{run.name}_poster.png", f"assets/films/{run.name}.js")
-    outputs = (f"images/{run.name}.png",) if run.frames == 1 else film
-    return Recipe(
-        run.name,
-        "pictures",
-        "pipeline.show.animate",
-        run,
-        modules=("pipeline.show.animate",),
-        inputs=evidence_files(tuple(f"rollouts/{name}" for name in run.rollouts)),
-        holds=tuple(held for name in run.rollouts for held in (ROLLOUTS[name].run, *ROLLOUTS[name].holds)),
-        outputs=outputs,
-        seconds=30 if run.frames > 1 else 5,
-        about="rendered from " + ", ".join(run.rollouts),
-    )
-
-
-def grid_animation(run: runs.GridAnimation) -> Recipe:
-    """A moving picture of a walk, with a poster for readers who want no motion."""
-    return Recipe(
-        run.name,
-        "pictures",
-        "pipeline.show.animate_grid",
-        run,
-        modules=("pipeline.show.animate_grid",),
-        inputs=evidence_files((f"walks/{run.walk}",)),
-        holds=(WALKS[run.walk].run, *WALKS[run.walk].holds),
-        outputs=(f"images/{run.name}.gif", f"images/{run.name}_poster.png"),
-        seconds=5,
-        about=f"drawn from {run.walk}",
-    )
+def named(all_runs: Iterable[Run]) -> dict[str, Recipe]:
+    """Recipes by name."""
+    found = {run.name: recipe_of(run) for run in all_runs}
+    KNOWN.update(keyed([found]))
+    return found
 
 
 def keyed(registries: Iterable[dict[str, Recipe]]) -> dict[str, Recipe]:
@@ -603,55 +53,54 @@ def keyed(registries: Iterable[dict[str, Recipe]]) -> dict[str, Recipe]:
     return {f"{recipe.kind}/{recipe.name}": recipe for registry in registries for recipe in registry.values()}
 
 
-MADE_BY: dict[str, Callable[..., Recipe]] = {}  # what makes the recipe of a run, by kind/name
+def datasets(run: Run) -> tuple[str, ...]:
+    """The datasets that a run learns from."""
+    data = getattr(run, "data", ())
+    return (data,) if isinstance(data, str) else data
 
 
-def named(make: Callable[..., Recipe], all_runs: Iterable) -> dict[str, Recipe]:
-    """Recipes by name."""
-    found = {run.name: make(run) for run in all_runs}
-    MADE_BY.update({f"{recipe.kind}/{name}": make for name, recipe in found.items()})
-    return found
+def timed(run: Run) -> Run:
+    """The run whose actions, or plans, are weighed."""
+    return run.played(find)
 
 
-BEHAVIOURS = named(behaviour, (runs.BEHAVIOUR,))
-LONG_BEHAVIOURS = named(long_behaviour, (studies.LONG,))
-RECORDINGS = named(collection, (runs.MEDIUM,))
-STUDY_RECORDINGS = named(study_collection, studies.COLLECTIONS)
-DATASETS = named(published_dataset, runs.PUBLISHED_DATASETS)
+BEHAVIOURS = named((runs.BEHAVIOUR,))
+LONG_BEHAVIOURS = named((studies.LONG,))
+RECORDINGS = named((runs.MEDIUM,))
+STUDY_RECORDINGS = named(studies.COLLECTIONS)
+DATASETS = named(runs.PUBLISHED_DATASETS)
 # recorded anew on a machine that rounds otherwise, to be learned from by `--data`; never in git
-HERE = named(
-    collection, [replace(runs.MEDIUM, name=f"{runs.MEDIUM.name}_here", contexts_name=f"{runs.MEDIUM.contexts_name}_here")]
-)
+HERE = named([replace(runs.MEDIUM, name=f"{runs.MEDIUM.name}_here", contexts_name=f"{runs.MEDIUM.contexts_name}_here")])
 COLLECTIONS = {**RECORDINGS, **STUDY_RECORDINGS, **DATASETS, **HERE}  # what trainings learn from, whoever collected it
-TRAININGS = named(training, runs.TRAININGS)
-VALUE_TRAININGS = named(value_training, runs.VALUE_TRAININGS)
-TRAJECTORY_TRAININGS = named(trajectory_training, (runs.TRAJECTORY_TRANSFORMER,))
-STUDY_TRAININGS = named(study_training, studies.TRAININGS)
-LOGGED_RETURNS = named(logged_returns, studies.LOGGED_RETURNS)
-LISTENERS = named(listener, studies.LISTENERS)
-SWAPPED_RETURNS = named(swapped_returns, studies.SWAPPED_RETURNS)
+TRAININGS = named(runs.TRAININGS)
+VALUE_TRAININGS = named(runs.VALUE_TRAININGS)
+TRAJECTORY_TRAININGS = named((runs.TRAJECTORY_TRANSFORMER,))
+STUDY_TRAININGS = named(studies.TRAININGS)
+LOGGED_RETURNS = named(studies.LOGGED_RETURNS)
+LISTENERS = named(studies.LISTENERS)
+SWAPPED_RETURNS = named(studies.SWAPPED_RETURNS)
 # hours, or made from a dataset that is not in git; made by their verbs, one at a time, alone
 STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS, **LOGGED_RETURNS, **LISTENERS, **SWAPPED_RETURNS}
-EVALUATIONS = named(evaluation, (*runs.EVALUATIONS, *studies.EVALUATIONS, *runs.HUB_EVALUATIONS))
-POOLS = named(pool, runs.POOLS)
-COMPARISONS = named(comparison, (*runs.COMPARISONS, *studies.COMPARISONS, *runs.HUB_COMPARISONS))
-ATTENTIONS = named(attention, (*runs.ATTENTIONS, *runs.HUB_ATTENTIONS))
-ATTENTION_BY_TRAINING = named(attention_by_training, studies.ATTENTION_BY_TRAINING)
-HIDDEN_KEYS = named(hidden_keys, studies.HIDDEN_KEYS)
-LATENCIES = named(latency, (*runs.LATENCIES, *runs.HUB_LATENCIES))
-ROLLOUTS = named(rollout, (*runs.ROLLOUTS, *studies.ROLLOUTS, *runs.HUB_ROLLOUTS))
-IMAGINATIONS = named(imagination, (*runs.IMAGINATIONS, *runs.HUB_IMAGINATIONS))
-DEMONSTRATIONS = named(demonstration, runs.DEMONSTRATIONS)
-LEAP_TRAININGS = named(leap_training, runs.LEAP_TRAININGS)
-SOLVINGS = named(solving, (*runs.SOLVINGS, *studies.SOLVINGS))
-REFININGS = named(refining, runs.REFININGS)
-CONDITIONALS = named(conditionals, runs.CONDITIONALS)
-PLAN_LATENCIES = named(plan_latency, runs.PLAN_LATENCIES)
-MEMORIES = named(memory, runs.MEMORIES)
-WALKS = named(walk, runs.WALKS)
-BROWSER_EVALUATIONS = named(browser_evaluation, (*runs.BROWSER_EVALUATIONS, *studies.BROWSER_EVALUATIONS))
+EVALUATIONS = named((*runs.EVALUATIONS, *studies.EVALUATIONS, *runs.HUB_EVALUATIONS))
+POOLS = named(runs.POOLS)
+COMPARISONS = named((*runs.COMPARISONS, *studies.COMPARISONS, *runs.HUB_COMPARISONS))
+ATTENTIONS = named((*runs.ATTENTIONS, *runs.HUB_ATTENTIONS))
+ATTENTION_BY_TRAINING = named(studies.ATTENTION_BY_TRAINING)
+HIDDEN_KEYS = named(studies.HIDDEN_KEYS)
+LATENCIES = named((*runs.LATENCIES, *runs.HUB_LATENCIES))
+ROLLOUTS = named((*runs.ROLLOUTS, *studies.ROLLOUTS, *runs.HUB_ROLLOUTS))
+IMAGINATIONS = named((*runs.IMAGINATIONS, *runs.HUB_IMAGINATIONS))
+DEMONSTRATIONS = named(runs.DEMONSTRATIONS)
+LEAP_TRAININGS = named(runs.LEAP_TRAININGS)
+SOLVINGS = named((*runs.SOLVINGS, *studies.SOLVINGS))
+REFININGS = named(runs.REFININGS)
+CONDITIONALS = named(runs.CONDITIONALS)
+PLAN_LATENCIES = named(runs.PLAN_LATENCIES)
+MEMORIES = named(runs.MEMORIES)
+WALKS = named(runs.WALKS)
+BROWSER_EVALUATIONS = named((*runs.BROWSER_EVALUATIONS, *studies.BROWSER_EVALUATIONS))
 
-FETCHES = named(published_checkpoint, runs.PUBLISHED_CHECKPOINTS)
+FETCHES = named(runs.PUBLISHED_CHECKPOINTS)
 NEEDED = {data: DATASETS[data] for recipe in FETCHES.values() for data in datasets(recipe.run)}  # to read their tokens
 
 _trained = (BEHAVIOURS, RECORDINGS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS, DEMONSTRATIONS, LEAP_TRAININGS)
@@ -679,9 +128,9 @@ EVIDENCE = {
     "wheel": BROWSER_EVALUATIONS,
 }  # by task
 
-FIGURES = named(figure, (*runs.FIGURES, *studies.FIGURES, *runs.HUB_FIGURES))
-ANIMATIONS = named(animation, (*runs.ANIMATIONS, *runs.HUB_ANIMATIONS))
-GRID_ANIMATIONS = named(grid_animation, runs.GRID_ANIMATIONS)
+FIGURES = named((*runs.FIGURES, *studies.FIGURES, *runs.HUB_FIGURES))
+ANIMATIONS = named((*runs.ANIMATIONS, *runs.HUB_ANIMATIONS))
+GRID_ANIMATIONS = named(runs.GRID_ANIMATIONS)
 PICTURES = ANIMATIONS | GRID_ANIMATIONS | FIGURES
 DRAWN = {"animate": ANIMATIONS, "animate_grid": GRID_ANIMATIONS, "figures": FIGURES}  # by task
 
@@ -756,7 +205,7 @@ def on_dataset(recipe: Recipe, data: str) -> Recipe:
     if data not in COLLECTIONS:
         raise PipelineError(f"there is no dataset named {data!r}; known: {', '.join(COLLECTIONS)}")
     changed = {"data": data} if datasets(run) else {"checkpoint": f"{run.checkpoint}{runs.ON}{data}"}
-    return MADE_BY[f"{recipe.kind}/{recipe.name}"](replace(run, name=f"{run.name}{runs.ON}{data}", **changed))
+    return recipe_of(replace(run, name=f"{run.name}{runs.ON}{data}", **changed))
 
 
 def makers(recipe: Recipe) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 
 from pipeline import PipelineError, files
-from pipeline.evidence import fingerprints, processes, recipes, records
+from pipeline.evidence import fingerprints, processes, recipes, records, source
 from pipeline.evidence.records import Recipe
 from pipeline.graph import command
 
@@ -82,7 +82,7 @@ def published_by_other_code() -> list[str]:
             sources = records.read(recipe.path())["made"]["sources"]
         except (PipelineError, AttributeError, LookupError, TypeError):
             continue
-        if set(sources.values()) != set(fingerprints.tree(files.ROOT).sources(recipe.modules).values()):
+        if set(sources.values()) != set(source.tree(files.ROOT).sources(recipe.modules).values()):
             found.append(f"{recipe.kind}/{recipe.name}")
     return found
 

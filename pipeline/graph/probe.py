@@ -73,7 +73,7 @@ OTHERS = 2**22 + 1  # no process has this number: most have less
 PREFIX_UPDATES = 20  # of each of two intervals, between which training is killed and resumes
 # kinds that take seconds: no prefix but all
 WHOLE = ("attention", "attention_by_training", "hidden_keys", "refined", "conditionals", "imagination", "walks")
-MAKERS = {  # what makes a recipe of a run, by the registry that holds such recipes
+MAKERS = {  # in earlier code, what makes a recipe of a run, by the registry that holds such recipes
     "EVALUATIONS": "evaluation",
     "SOLVINGS": "solving",
     "ROLLOUTS": "rollout",
@@ -117,8 +117,11 @@ def known(kind: str, name: str):
 
 def registered(recipe, run):
     """The recipe of another run of the same kind, known from now on wherever the first one is."""
-    held = [name for name in MAKERS if getattr(recipes, name, {}).get(recipe.name) is recipe]
-    made = getattr(recipes, MAKERS[held[0]])(run)
+    if hasattr(recipes, "recipe_of"):
+        made = recipes.recipe_of(run)
+    else:
+        held = [name for name in MAKERS if getattr(recipes, name, {}).get(recipe.name) is recipe]
+        made = getattr(recipes, MAKERS[held[0]])(run)
     for registry in list(vars(recipes).values()):
         if isinstance(registry, dict) and registry.get(recipe.name) is recipe:
             registry[run.name] = made

@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from typing import get_args, get_origin, get_type_hints
 
@@ -36,7 +36,8 @@ def change(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     Raises:
         PipelineError: there is no such field, the value is not of its kind, or such a run has no settings of its own.
     """
-    run, kinds = recipe.run, get_type_hints(type(recipe.run))
+    run, hints = recipe.run, get_type_hints(type(recipe.run))
+    kinds = {field.name: hints[field.name] for field in fields(run)}
     if recipe.kind not in (*MADE_HERE, *PLAYED) or recipes.source(recipe) == "hub":
         raise PipelineError(f"{recipe.kind}/{recipe.name} follows from what others made: set a field of what it is made from")
     changed = {}
@@ -54,7 +55,7 @@ def change(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     apart = {"contexts_name": f"{run.contexts_name}{WITH}{told}"} if hasattr(run, "contexts_name") else {}
     named = replace(run, **{**apart, **changed, "name": f"{run.name}{WITH}{told}"})
     try:
-        return recipes.MADE_BY[f"{recipe.kind}/{recipe.name}"](named)
+        return recipes.recipe_of(named)
     except KeyError as error:  # of a run that plays another
         raise PipelineError(f"there is no run named {error} for {run.name} to play") from None
 

@@ -1,196 +1,38 @@
 """Runs beyond the post's: data that can be steered on, and what learns from them, with controls that could refuse a claim.
 
-What each of them is to decide stands in `docs/predicates.md`. Their evidence is made by verbs of their own, so that what the
-post rests on stays as it is.
+What each of them is to decide stands in `docs/predicates.md`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from pipeline.methods.soft_actor_critic.settings import LongBehaviour
 from pipeline.study import runs
-
-
-@dataclass(frozen=True)
-class LongBehaviour(runs.Behaviour):
-    """The behaviour policy's training, gone on with to `maximum_steps`; every interval's policy is kept."""
-
-    maximum_steps: int = 300_000
-
-
-@dataclass(frozen=True)
-class ThrottledCollection(runs.Collection):
-    """The recorder with its torques scaled, by one of `factors` an episode: returns that differ for a reason one can see."""
-
-    episodes: int = 600
-    first_seed: int = 2_000_000
-    contexts_name: str = "halfcheetah_throttled"
-    factors: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
-
-
-@dataclass(frozen=True)
-class ReplayCollection(runs.Collection):
-    """Episodes of the recorder's policies along its training, 20 of each interval's up to where it was stopped."""
-
-    training: str = "local_sac_halfcheetah_long"  # which kept them
-    interval_steps: int = 2000
-    hidden_sizes: tuple[int, ...] = (256, 256)
-    episodes: int = 980
-    shard_episodes: int = 20
-    first_seed: int = 3_000_000
-    contexts_name: str = "halfcheetah_replay"
-
-
-@dataclass(frozen=True)
-class ShuffledTraining(runs.DecisionTransformerTraining):
-    """A Decision Transformer told the returns of other episodes: the control that must not obey."""
-
-    shuffled_returns: bool = True  # over episodes, by the run's seed
-
-
-@dataclass(frozen=True)
-class SteadyTraining(runs.DecisionTransformerTraining):
-    """A Decision Transformer trained as long as published and at the published rate, with checkpoints on the way."""
-
-    updates: int = 100_000
-    warmup_updates: int = 10_000
-    learning_rate: float = 1e-4  # constant from there on
-    interval_updates: int = 1000
-    snapshots: tuple[int, ...] = (1000, 3000, 10_000, 30_000)
-
-
-@dataclass(frozen=True)
-class AblatedEvaluation(runs.Evaluation):
-    """Episodes of a policy with a part put out of action."""
-
-    ablated: str = "attention"  # or perceptrons, or history
-
-
-@dataclass(frozen=True)
-class ScoredEvaluation(runs.PlannedEvaluation):
-    """Episodes whose search scores candidates by rewards and value times these weights."""
-
-    method: str = "trajectory_transformer_scored"
-    reward_weight: float = 1.0
-    value_weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class AveragedEvaluation(runs.Evaluation):
-    """Episodes of a Decision Transformer of which one attention head says the same to every token."""
-
-    layer: int = 0
-    head: int = 0
-    said: str = "mean"  # its mean output on the contexts; or random, a direction of the same norm
-    contexts: str = "halfcheetah"
-
-
-@dataclass(frozen=True)
-class ListenedEvaluation(runs.Evaluation):
-    """Episodes of the recorder's mode, moved as its dice fell in episodes of the return that is asked for."""
-
-    listener: str = "local_listener_halfcheetah"
-
-
-@dataclass(frozen=True)
-class DraftedSolving(runs.Solving):
-    """Episodes of a level whose plans begin with a draft of some kind and are then swept, every position once a sweep."""
-
-    draft: str = "random"  # in `pipeline.methods.leap.drafts`
-    sweeps: int = 1
-
-
-@dataclass(frozen=True)
-class DrawnSolving(runs.Solving):
-    """Episodes of a level by actions drawn as often as its demonstrations take them."""
-
-    demonstrations: str = ""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Whether a policy obeys: asked for the return quantiles of the log it learned from, and for more than the log's best."""
-
-    name: str
-    evaluations: tuple[str, ...]  # of paired seeds, from the least return asked to the most
-    beyond: str | None = None
-
-
-@dataclass(frozen=True)
-class Effect(runs.PairedDifference):
-    """A paired difference of scores, judged by the smallest effect of interest."""
-
-    smallest: float = 0.5  # points of normalised score
-
-
-@dataclass(frozen=True)
-class SolvedEffect:
-    """How much larger a share of the same episodes of a level one solves than the other, judged likewise."""
-
-    name: str
-    one: str  # each a `Solving`
-    other: str
-    smallest: float = 0.05  # of episodes
-
-
-@dataclass(frozen=True)
-class SlopeDifference:
-    """How far one policy obeys more than another, seed by seed."""
-
-    name: str
-    one: str  # each an `Asked`
-    other: str
-    smallest: float = 0.1
-
-
-@dataclass(frozen=True)
-class LoggedReturns:
-    """Every return of a dataset whose own evidence keeps but their mean and spread."""
-
-    name: str  # of the dataset
-
-
-@dataclass(frozen=True)
-class Listener:
-    """What the returns of a log tell of its recorder's dice."""
-
-    name: str
-    data: str
-
-
-@dataclass(frozen=True)
-class AttentionByTraining:
-    """Where several trainings of one recipe look, on fixed contexts, each beside an untrained twin."""
-
-    name: str
-    method: str
-    checkpoints: tuple[str, ...]
-    contexts: str = "halfcheetah"
-
-
-@dataclass(frozen=True)
-class HiddenKeys:
-    """What it costs trainings of one recipe of the Trajectory Transformer that keys are hidden from their attention."""
-
-    name: str
-    checkpoints: tuple[str, ...]
-    contexts: str = "halfcheetah"
-    method: str = "trajectory_transformer"
-
-
-@dataclass(frozen=True)
-class SwappedReturns:
-    """How far a Decision Transformer's actions move when contexts swap returns, at steps of the last episodes of a log."""
-
-    name: str
-    checkpoint: str
-    control: str  # a training that was told other episodes' returns
-    data: str
-    steps: tuple[int, ...] = (0, 200, 500)
-    contexts: int = 64
-    method: str = "decision_transformer"
-
+from pipeline.study.comparisons import Asked, Effect, SlopeDifference, SolvedEffect
+from pipeline.study.controls import (
+    AblatedEvaluation,
+    DraftedSolving,
+    DrawnSolving,
+    HalvedCloning,
+    HalvedDecisionTransformer,
+    HalvedTrajectoryTransformer,
+    ReplayCollection,
+    ScoredEvaluation,
+    ShuffledTraining,
+    SteadyTraining,
+    ThrottledCollection,
+)
+from pipeline.study.interventions import (
+    AttentionByTraining,
+    AveragedEvaluation,
+    HiddenKeys,
+    ListenedEvaluation,
+    Listener,
+    SwappedReturns,
+)
+from pipeline.study.trainings import LoggedReturns
 
 LONG = LongBehaviour("local_sac_halfcheetah_long")
 THROTTLED = ThrottledCollection("local_halfcheetah_throttled", runs.BEHAVIOUR.name)
@@ -198,7 +40,7 @@ REPLAY = ReplayCollection("local_halfcheetah_replay", runs.BEHAVIOUR.name)
 COLLECTIONS = (THROTTLED, REPLAY)
 LOGGED_RETURNS = (LoggedReturns(runs.MEDIUM.name),)
 
-_short = runs.SHORT_DECISION_TRANSFORMER
+_short = HalvedDecisionTransformer(**vars(runs.SHORT_DECISION_TRANSFORMER))
 _throttled = replace(_short, name="local_dt_halfcheetah_throttled_short_s0", data=THROTTLED.name)
 DECISION_TRANSFORMERS = (
     _throttled,
@@ -213,13 +55,16 @@ CLONINGS = tuple(
     replace(base, name=base.name.replace("halfcheetah", f"halfcheetah_{data.name.rpartition('_')[2]}"), data=data.name)
     for data in COLLECTIONS
     for base in (
-        runs.BEHAVIOUR_CLONING,
-        runs.BEST_TENTH_CLONING,
-        replace(runs.BEHAVIOUR_CLONING, name="local_rvs_halfcheetah_s0", method="return_conditioned_cloning"),
+        *(HalvedCloning(**vars(run)) for run in (runs.BEHAVIOUR_CLONING, runs.BEST_TENTH_CLONING)),
+        replace(
+            HalvedCloning(**vars(runs.BEHAVIOUR_CLONING)), name="local_rvs_halfcheetah_s0", method="return_conditioned_cloning"
+        ),
     )
 )
 # the recipe of the post's, less what that one was trained further
-TRAJECTORY_TRANSFORMERS = runs.seeds(replace(runs.TRAJECTORY_TRANSFORMER, name="local_tt_halfcheetah_short_s0"), 3)
+TRAJECTORY_TRANSFORMERS = runs.seeds(
+    replace(HalvedTrajectoryTransformer(**vars(runs.TRAJECTORY_TRANSFORMER)), name="local_tt_halfcheetah_short_s0"), 3
+)
 TRAININGS = (*DECISION_TRANSFORMERS, *CLONINGS, *TRAJECTORY_TRANSFORMERS)
 
 LISTENERS = (Listener("local_listener_halfcheetah", runs.MEDIUM.name),)

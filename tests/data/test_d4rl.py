@@ -13,7 +13,7 @@ from pipeline import PipelineError, files
 from pipeline.data import d4rl, downloads, episodes
 from pipeline.data.downloads import DownloadError
 from pipeline.data.episodes import EpisodesError
-from pipeline.evidence import fingerprints, recipes, records
+from pipeline.evidence import fingerprints, recipes, records, source
 from pipeline.hub import client, fetch_dataset
 from pipeline.study import runs
 from pipeline.worlds.world import HALFCHEETAH, WORLDS
@@ -28,12 +28,12 @@ def served(tmp_path, monkeypatch):
     """A server with a small file in D4RL's layout, and a project that knows no sum of it."""
     serving = small_hub.SmallHub(plain={PLACE: small_hub.d4rl(steps=50)}).start()
     run = replace(runs.D4RL_MEDIUM, address=serving.endpoint + PLACE, known=None)
-    code = fingerprints.tree(files.ROOT)
+    code = source.tree(files.ROOT)
     monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setitem(WORLDS, "HalfCheetah", SHORT)
     monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")
-    monkeypatch.setattr(recipes, "DATASETS", recipes.named(recipes.published_dataset, (run,)))
+    monkeypatch.setattr(recipes, "DATASETS", recipes.named((run,)))
     monkeypatch.setattr(fetch_dataset.command, "find", lambda name, registry: registry[name])
     monkeypatch.setattr(records.write, "__defaults__", (tmp_path, None))
     monkeypatch.setattr(downloads, "PAUSE", 0)
@@ -107,7 +107,7 @@ def test_another_dataset_is_refused_before_its_sum_is_recorded(served, tmp_path,
     run = recipes.DATASETS[NAME].run
 
     def knowing(known) -> None:
-        monkeypatch.setattr(recipes, "DATASETS", recipes.named(recipes.published_dataset, (replace(run, known=known),)))
+        monkeypatch.setattr(recipes, "DATASETS", recipes.named((replace(run, known=known),)))
 
     knowing(replace(known, **change))
     words = ("--file", tmp_path / "some.hdf5") if own else ()

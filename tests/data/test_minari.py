@@ -11,7 +11,7 @@ import pytest
 from pipeline import PipelineError, files
 from pipeline.data import episodes, minari_files
 from pipeline.data.episodes import EpisodesError
-from pipeline.evidence import fingerprints, records
+from pipeline.evidence import fingerprints, records, source
 from pipeline.graph import command
 from pipeline.hub import client, fetch_dataset
 from pipeline.study import runs
@@ -26,7 +26,7 @@ SHORT = replace(HALFCHEETAH, episode_steps=STEPS)
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A project that has seen no dataset, and a folder of Minari's."""
-    code = fingerprints.tree(files.ROOT)
+    code = source.tree(files.ROOT)
     monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setitem(WORLDS, "HalfCheetah", SHORT)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import pipeline
 from benchmarks import edits
 from pipeline import files
-from pipeline.evidence import fingerprints, recipes, records
+from pipeline.evidence import fingerprints, recipes, records, source
 from pipeline.evidence.fingerprints import Tree
 from pipeline.evidence.records import EvidenceError, Recipe
 from pipeline.study import runs
@@ -261,12 +261,12 @@ def test_packages_other_peoples_are_named_by_what_is_installed():
     for name in names:
         assert metadata.version(name), name
     held = metadata.packages_distributions()
-    for imported, name in fingerprints.DISTRIBUTIONS.items():
+    for imported, name in source.DISTRIBUTIONS.items():
         assert name in {each.lower().replace("-", "_") for each in held[imported]}
 
 
 def test_only_named_modules_are_left_out_and_no_other_is_imported_by_a_name_made_at_run_time():
-    assert set(fingerprints.ASIDE) == {f"pipeline.{name}" for name in ASIDE}
+    assert set(source.ASIDE) == {f"pipeline.{name}" for name in ASIDE}
     dynamic = [
         path.relative_to(files.ROOT).as_posix()
         for path in (files.ROOT / "pipeline").rglob("*.py")

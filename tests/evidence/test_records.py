@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import files
-from pipeline.evidence import fingerprints, recipes, records, syntax
+from pipeline.evidence import fingerprints, recipes, records, source, syntax
 from pipeline.evidence.records import EvidenceError, Recipe
 from pipeline.study import runs
 
@@ -49,7 +49,7 @@ def test_code_in_c_of_the_same_name_belongs_to_a_module_by_its_bytes(tmp_path):
     def digest(code: str | None) -> str:
         if code is not None:
             (tmp_path / "pipeline" / "loop.c").write_text(code)
-        return fingerprints.Tree(tmp_path).digest("pipeline.loop")
+        return source.Tree(tmp_path).digest("pipeline.loop")
 
     assert len({digest(None), digest("int one = 1;"), digest("int one = 2;"), digest("/* *\\\n/ int one = 2; */")}) == 4
 
@@ -99,7 +99,7 @@ def works(python: str) -> bool:
 
 
 def test_sources_follow_imports_and_leave_out_what_computes_nothing():
-    found = fingerprints.tree(files.ROOT).sources(("pipeline.measures.evaluate", "pipeline.policies.decision_transformer"))
+    found = source.tree(files.ROOT).sources(("pipeline.measures.evaluate", "pipeline.policies.decision_transformer"))
     wanted = {
         "measures.evaluate",
         "worlds.environments",
@@ -108,7 +108,7 @@ def test_sources_follow_imports_and_leave_out_what_computes_nothing():
         "evidence.records",
     }
     assert {f"pipeline.{name}" for name in wanted} <= found.keys()
-    assert not found.keys() & fingerprints.ASIDE.keys()
+    assert not found.keys() & source.ASIDE.keys()
     assert not any("behaviour" in name or "random" in name for name in found), (
         "another method's file must not make this one stale"
     )

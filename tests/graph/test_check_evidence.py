@@ -8,8 +8,8 @@ import pytest
 from benchmarks import forgeries
 from pipeline import PipelineError
 from pipeline.evidence import fingerprints, recipes, records
-from pipeline.graph import check_evidence, judging, plan
-from pipeline.graph.check_evidence import Piece
+from pipeline.graph import check_evidence, judging, plan, sampling
+from pipeline.graph.sampling import Piece
 from pipeline.show import tabulate
 from pipeline.statistics import summaries
 from pipeline.study import studies
@@ -28,7 +28,7 @@ def test_everything_that_is_committed_passes_each_check_that_plays_nothing():
 def test_the_seed_decides_the_sample_and_a_picture_is_always_in_it():
     def names(seed: int) -> list[str]:
         dice = random.Random(seed)
-        return [piece.name for piece in check_evidence.sample(check_evidence.pieces(dice), 30.0, dice)]
+        return [piece.name for piece in sampling.sample(sampling.pieces(dice), 30.0, dice)]
 
     assert names(1) == names(1) != names(2)
     assert names(1)[0].startswith("pictures/") and names(2)[0].startswith("pictures/")
@@ -37,17 +37,17 @@ def test_the_seed_decides_the_sample_and_a_picture_is_always_in_it():
 def test_a_sample_takes_no_longer_than_it_may():
     known = [Piece(f"pictures/{index}", seconds, nothing) for index, seconds in enumerate((5.0, 4.0, 9.0, 1.0, 7.0))]
     for seed in range(20):
-        chosen = check_evidence.sample(known, 10.0, random.Random(seed))
+        chosen = sampling.sample(known, 10.0, random.Random(seed))
         assert (
             chosen and sum(piece.seconds for piece in chosen) <= 10.0 and len({piece.name for piece in chosen}) == len(chosen)
         )
 
 
 def test_every_shard_of_a_cheap_evaluation_is_a_piece():
-    names = [piece.name for piece in check_evidence.pieces(random.Random(0))]
+    names = [piece.name for piece in sampling.pieces(random.Random(0))]
     for recipe in (*recipes.SOURCES["local"]["solve"].values(), *recipes.SOURCES["local"]["evaluate"].values()):
         count = -(-recipe.run.episodes // recipe.run.shard_episodes)
-        if recipe.run.method in check_evidence.SECONDS and recipe.seconds / count <= check_evidence.LONGEST:
+        if recipe.run.method in sampling.SECONDS and recipe.seconds / count <= sampling.LONGEST:
             assert {f"{recipe.kind}/{recipe.name}, shard {index + 1} of {count}" for index in range(count)} <= set(names)
     assert len(names) == len(set(names))
     five, fifty = (f"evaluations/local_dt_halfcheetah_{name}, shard 1 of 2" for name in ("6000", "throttled_q50"))
@@ -56,13 +56,13 @@ def test_every_shard_of_a_cheap_evaluation_is_a_piece():
 
 def test_a_shard_is_held_against_its_own_episodes(monkeypatch):
     recipe = recipes.SOLVINGS["local_random_go_to_local_s7n5"]
-    assert check_evidence.shard(recipe, 3)[0] == "identical"
+    assert sampling.shard(recipe, 3)[0] == "identical"
     content = records.read(recipe.path())
     content["values"]["length"][160] -= 1
     monkeypatch.setattr(records, "read", lambda path: content)
     monkeypatch.setattr(judging, "rounds_alike", lambda content: True)
-    assert check_evidence.shard(recipe, 3)[0] == "not reproduced"
-    assert check_evidence.shard(recipe, 2)[0] == "identical"
+    assert sampling.shard(recipe, 3)[0] == "not reproduced"
+    assert sampling.shard(recipe, 2)[0] == "identical"
 
 
 def test_played_evidence_that_names_no_machine_is_a_finding():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline import PipelineError
-from pipeline.evidence import fingerprints
+from pipeline.evidence import source
 from pipeline.graph import reachable
 
 DATA = """
@@ -36,7 +36,7 @@ def reached(folder, main: str, first=(), **others: str) -> set[str]:
     """Which functions and classes of the module `data` can run where a module asks for what it does."""
     for name, text in {"data": DATA, "main": main, **others}.items():
         (folder / f"{name}.py").write_text(text)
-    found = reachable.reach(fingerprints.Tree(folder), ["data", "main", *others], first)
+    found = reachable.reach(source.Tree(folder), ["data", "main", *others], first)
     return {name for name in EVERY if found.runs("data", (name,))}
 
 

@@ -11,8 +11,8 @@ import subprocess
 import pytest
 
 from pipeline import files
-from pipeline.evidence import fingerprints, recipes, records, syntax
-from pipeline.graph import reachable, renewal
+from pipeline.evidence import fingerprints, recipes, records, source, syntax
+from pipeline.graph import changes, reachable, renewal
 from pipeline.graph.renewal import RenewalError
 
 OLD = '''def play(policy, steps):
@@ -31,8 +31,8 @@ def missed(tmp_path, new: str, lines: set[int], old: str = OLD) -> list[int]:
     (tmp_path / "old.py").write_text(old)
     (tmp_path / "new.py").write_text(new)
     (tmp_path / "caller.py").write_text("from new import play\nplay\n")
-    reached = reachable.reach(fingerprints.Tree(tmp_path), ["new", "caller"], [])
-    return renewal.not_run(tmp_path / "old.py", tmp_path / "new.py", lines, functools.partial(reached.runs, "new"))
+    reached = reachable.reach(source.Tree(tmp_path), ["new", "caller"], [])
+    return changes.not_run(tmp_path / "old.py", tmp_path / "new.py", lines, functools.partial(reached.runs, "new"))
 
 
 def test_a_changed_statement_that_ran_is_covered_and_one_that_did_not_is_named(tmp_path):
@@ -100,11 +100,11 @@ def test_wording_comments_and_layout_are_no_change(tmp_path):
     assert missed(tmp_path, new, set()) == []
 
 
-def project(folder, text: str) -> fingerprints.Tree:
+def project(folder, text: str) -> source.Tree:
     """A checkout of one module."""
     (folder / "pipeline").mkdir(parents=True)
     (folder / "pipeline" / "play.py").write_text(text)
-    return fingerprints.Tree(folder)
+    return source.Tree(folder)
 
 
 def test_a_statement_that_went_must_have_run_as_it_was(tmp_path):
@@ -116,7 +116,7 @@ def test_a_statement_that_went_must_have_run_as_it_was(tmp_path):
 
     def missed(lines: list[int]) -> list[str]:
         ran = {"pipeline/play.py": lines}
-        return renewal.missed_lines(recipe, made, then.root, now.root, ran, ran, {})
+        return changes.missed_lines(recipe, made, then.root, now.root, ran, ran, {})
 
     assert missed([3, 4, 5, 7, 8]) == ["pipeline/play.py:6 as it was"]
     assert missed([3, 4, 5, 6, 7, 8]) == []
@@ -134,7 +134,7 @@ def test_a_file_that_moved_is_held_against_what_it_was(tmp_path):
 
     def missed(then_ran: list[int], now_ran: list[int]) -> list[str]:
         ran = {"pipeline/play.py": then_ran}, {"pipeline/games/play.py": now_ran}
-        return renewal.missed_lines(recipe, made, then.root, now.root, *ran, moved)
+        return changes.missed_lines(recipe, made, then.root, now.root, *ran, moved)
 
     (changed,) = [line for line, text in enumerate(OLD.splitlines(), 1) if "total -= 1" in text]
     assert missed([], []) == [f"pipeline/games/play.py:{changed}", f"pipeline/play.py:{changed} as it was"]
@@ -287,13 +287,13 @@ def test_other_values_in_a_late_step_and_a_branch_that_did_not_run_are_refused(h
 
 def test_statements_know_the_functions_they_lie_in_and_whether_they_only_fail():
     tree = syntax.parse(b"def f(x):\n    if x:\n        why = 1\n        raise E(why)\n    return x\n")
-    found = {each.node.lineno: (each.fails, each.within) for each in renewal.statements(tree)}
+    found = {each.node.lineno: (each.fails, each.within) for each in changes.statements(tree)}
     assert found == {1: (False, ("f",)), 2: (False, ("f",)), 3: (True, ("f",)), 4: (True, ("f",)), 5: (False, ("f",))}
 
 
 def test_all_that_leads_to_an_error_alone_only_fails_however_deep_it_lies():
     tree = syntax.parse(b"def f(x):\n    if x:\n        for y in x:\n            z = y\n        raise E(z)\n    return 1\n")
-    assert {each.node.lineno for each in renewal.statements(tree) if each.fails} == {3, 4, 5}
+    assert {each.node.lineno for each in changes.statements(tree) if each.fails} == {3, 4, 5}
 
 
 def test_a_commit_is_found_by_the_digests_of_its_code(tmp_path, monkeypatch):
@@ -304,16 +304,16 @@ def test_a_commit_is_found_by_the_digests_of_its_code(tmp_path, monkeypatch):
     def commit(text: str) -> tuple[str, str]:
         """The commit's name, and the digest of its module."""
         (root / "pipeline" / "returns.py").write_text(text)
-        renewal.git("add", "--all", folder=root)
-        renewal.git(*told, "commit", "--quiet", "--message", "one", folder=root)
-        return renewal.git("rev-parse", "HEAD", folder=root).strip(), fingerprints.Tree(root).digest("pipeline.returns")
+        changes.git("add", "--all", folder=root)
+        changes.git(*told, "commit", "--quiet", "--message", "one", folder=root)
+        return changes.git("rev-parse", "HEAD", folder=root).strip(), source.Tree(root).digest("pipeline.returns")
 
-    renewal.git("init", "--quiet", folder=root)
+    changes.git("init", "--quiet", folder=root)
     commits = [commit(f"x = {number}\n") for number in range(3)]
     monkeypatch.setattr(files, "ROOT", root)
-    monkeypatch.setattr(renewal.git, "__defaults__", (root,))
-    monkeypatch.setattr(renewal.git, "__kwdefaults__", {"folder": root})
-    history = renewal.History(tmp_path / "history")
+    monkeypatch.setattr(changes.git, "__defaults__", (root,))
+    monkeypatch.setattr(changes.git, "__kwdefaults__", {"folder": root})
+    history = changes.History(tmp_path / "history")
     for name, digest in commits:
         assert history.maker({"sources": {"pipeline.returns": digest}}) == name
     with pytest.raises(RenewalError, match="no commit holds the code"):
@@ -340,7 +340,7 @@ def test_what_a_class_in_a_function_holds_is_looked_at_and_that_of_a_file_runs_w
 
 def test_the_blocks_of_a_statement_are_told_apart():
     tried = ast.parse("try:\n    a\nexcept A:\n    b\nexcept B:\n    c\nelse:\n    d\nfinally:\n    e\n").body[0]
-    found = {name: ast.unparse(block[0]) for name, block in renewal.blocks(tried)}
+    found = {name: ast.unparse(block[0]) for name, block in changes.blocks(tried)}
     assert found == {"body": "a", "orelse": "d", "finalbody": "e", "handlers0": "b", "handlers1": "c"}
     matched = ast.parse("match x:\n    case 1:\n        a\n    case 2:\n        b\n").body[0]
-    assert [name for name, _ in renewal.blocks(matched)] == ["cases0", "cases1"]
+    assert [name for name, _ in changes.blocks(matched)] == ["cases0", "cases1"]

@@ -8,6 +8,7 @@ import pytest
 from pipeline import PipelineError, __main__
 from pipeline.evidence import recipes
 from pipeline.graph import command, settings
+from pipeline.study import run
 from pipeline.worlds.world import HALFCHEETAH, WORLDS
 
 KNOWN = recipes.known()
@@ -23,7 +24,7 @@ def test_a_changed_run_has_the_fields_asked_for_a_name_of_its_own_and_all_else_a
 
 def test_what_another_checkpoint_decides_is_read_from_there():
     changed = settings.change(PLAYED, ["checkpoint=local_dt_halfcheetah_short_s0"])
-    assert changed.inputs == recipes.checkpoint_files("local_dt_halfcheetah_short_s0")
+    assert changed.inputs == run.checkpoint_files("local_dt_halfcheetah_short_s0")
 
 
 def test_a_training_and_a_dataset_take_no_file_of_the_projects_own():

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import PipelineError, files
 from pipeline.data import episodes
-from pipeline.evidence import fingerprints, recipes, records
+from pipeline.evidence import fingerprints, recipes, records, source
 from pipeline.graph import command
 from pipeline.hub import client, fetch_dataset
 from pipeline.learning import train
@@ -33,17 +33,17 @@ VERBS = {"dt": train, "bc": train, "td3bc": train, "tt": further}
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A small project with a dataset of each kind: one collected, one fetched as D4RL's, one of Minari's."""
-    code = fingerprints.tree(files.ROOT)
+    code = source.tree(files.ROOT)
     monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(client, "LOCK", tmp_path / "hub.lock")
     monkeypatch.setattr(records.Recipe.path, "__defaults__", (tmp_path,))
     monkeypatch.setattr(records.write, "__defaults__", (tmp_path, None))
     monkeypatch.setattr(command, "claim", lambda recipe, root: None)
-    monkeypatch.setattr(recipes, "TRAININGS", recipes.named(recipes.training, (TRAININGS["dt"], TRAININGS["bc"])))
-    monkeypatch.setattr(recipes, "VALUE_TRAININGS", recipes.named(recipes.value_training, (TRAININGS["td3bc"],)))
-    monkeypatch.setattr(recipes, "TRAJECTORY_TRAININGS", recipes.named(recipes.trajectory_training, (TRAININGS["tt"],)))
-    random_numbers = recipes.published_dataset(replace(runs.D4RL_MEDIUM, known=None))
+    monkeypatch.setattr(recipes, "TRAININGS", recipes.named((TRAININGS["dt"], TRAININGS["bc"])))
+    monkeypatch.setattr(recipes, "VALUE_TRAININGS", recipes.named((TRAININGS["td3bc"],)))
+    monkeypatch.setattr(recipes, "TRAJECTORY_TRAININGS", recipes.named((TRAININGS["tt"],)))
+    random_numbers = recipes.recipe_of(replace(runs.D4RL_MEDIUM, known=None))
     for registry in (recipes.DATASETS, recipes.COLLECTIONS):
         monkeypatch.setitem(registry, random_numbers.name, random_numbers)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
@@ -91,7 +91,7 @@ def test_what_was_trained_elsewhere_plays_under_a_name_of_its_own(house, monkeyp
     played = replace(
         played, episodes=1, shard_episodes=1, **({"beams": 1, "horizon": 1, "context": 1} if method == "tt" else {})
     )
-    monkeypatch.setattr(recipes, "EVALUATIONS", recipes.named(recipes.evaluation, (played,)))
+    monkeypatch.setattr(recipes, "EVALUATIONS", recipes.named((played,)))
     monkeypatch.setitem(WORLDS, "HalfCheetah", replace(HALFCHEETAH, episode_steps=5))
     call(monkeypatch, VERBS[method], run.name, "--data", data)
     load = evaluate.policies.module(played.method).checkpoints.load

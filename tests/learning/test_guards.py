@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline import PipelineError, files
-from pipeline.evidence import fingerprints, recipes, records
+from pipeline.evidence import fingerprints, recipes, records, source
 from pipeline.evidence.records import Recipe
 from pipeline.learning import guards, seen
 from pipeline.measures import collect, compare, pool
@@ -18,7 +18,7 @@ from pipeline.worlds import environments
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A project that holds nothing yet."""
-    code = fingerprints.tree(files.ROOT)
+    code = source.tree(files.ROOT)
     monkeypatch.setattr(fingerprints, "tree", lambda root: code)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(Recipe.path, "__defaults__", (tmp_path,))
@@ -32,7 +32,7 @@ def record(monkeypatch, name: str, offset: float) -> None:
     run = replace(
         recipes.COLLECTIONS[name].run, episodes=2, shard_episodes=1, contexts=1, context_length=2, contexts_from_last=2
     )
-    registry = {name: replace(recipes.collection(run), outputs=())}
+    registry = {name: replace(recipes.recipe_of(run), outputs=())}
     monkeypatch.setattr(recipes, "COLLECTIONS", recipes.COLLECTIONS | registry)
     monkeypatch.setattr(collect.command, "find", lambda name, known: known[name])
     monkeypatch.setattr(collect.checkpoints, "load", lambda *words: None)
@@ -143,9 +143,11 @@ def test_what_learned_from_different_datasets_is_neither_pooled_nor_compared(fam
     with pytest.raises(PipelineError, match=r"a and d learned from datasets that differ \(1…, 2…\)"):
         guards.refuse_mixed_data(["a", "r", "d"])
     mixed = runs.Pool("mixed", ("a", "d"))
-    monkeypatch.setattr(recipes, "POOLS", {"mixed": recipes.pool(mixed), "sound": recipes.pool(runs.Pool("sound", ("a", "b")))})
     monkeypatch.setattr(
-        recipes, "COMPARISONS", {"difference": recipes.comparison(runs.Difference("difference", "sound", "mixed"))}
+        recipes, "POOLS", {"mixed": recipes.recipe_of(mixed), "sound": recipes.recipe_of(runs.Pool("sound", ("a", "b")))}
+    )
+    monkeypatch.setattr(
+        recipes, "COMPARISONS", {"difference": recipes.recipe_of(runs.Difference("difference", "sound", "mixed"))}
     )
     monkeypatch.setattr(pool.command, "find", lambda name, registry, root: registry[name])
     for verb, name in ((pool, "mixed"), (compare, "difference")):

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline import files
 from pipeline.evidence import recipes
-from pipeline.show import claims, tabulate
+from pipeline.show import claims, predicates, tabulate
 from pipeline.study import runs, studies
 
 TEXT = (files.ROOT / "index.md").read_text(encoding="utf-8")
@@ -133,7 +133,9 @@ def test_a_sentence_says_in_how_many_levels_its_claim_holds(claim, sentence, wor
     (found,) = [each for each in claims.CLAIMS if each.id == claim]
     values = found.read(tabulate.results())
     assert len(values) == 6
-    assert WORDS.index(word) == sum(claims.above(value, found.margin) == claims.HOLDS for value in values.values()), sentence
+    assert WORDS.index(word) == sum(predicates.above(value, found.margin) == predicates.HOLDS for value in values.values()), (
+        sentence
+    )
 
 
 def test_levels_are_counted_somewhere():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import PipelineError, files
-from pipeline.show import claims, predicates, registered, tabulate
+from pipeline.show import attention_claims, claims, predicates, registered_values, score_claims, tabulate
 from pipeline.show.predicates import FAILS, HOLDS, IN_PART, OPEN, Interval
 
 CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
@@ -28,9 +28,9 @@ def all_of(claim: str, difference: Interval) -> dict[str, Interval]:
 GAIN, NOTHING, LOSS, UNCLEAR = about(0.2, 0.05), about(0.0, 0.02), about(-0.2, 0.05), about(0.03, 0.06)
 LAYERS = ("layer 1", "layer 2", "layer 3")
 
-BY_CHANCE = dict.fromkeys(registered.UNCHOSEN, about(-0.2, 0.6))
-UNSWEPT = dict.fromkeys(registered.compared_drafts(0), LOSS)
-SWEPT = tuple(registered.compared_drafts(1, 8))
+BY_CHANCE = dict.fromkeys(registered_values.UNCHOSEN, about(-0.2, 0.6))
+UNSWEPT = dict.fromkeys(registered_values.compared_drafts(0), LOSS)
+SWEPT = tuple(registered_values.compared_drafts(1, 8))
 
 
 def heads(share: float) -> dict[str, Interval]:
@@ -240,7 +240,7 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
         *(
             (name, control, better)  # or it may be better
             for name in ("tt-value-token-pays", "tt-rewards-idle", "tt-rewards-pay")
-            for control in registered.UNCHOSEN
+            for control in registered_values.UNCHOSEN
             for better in (about(1.5, 0.6), about(0.2, 0.3))
         ),
         ("dt-obeys-narrow", "ideal listener", about(0.3, 0.1)),  # nor could anyone else
@@ -273,7 +273,7 @@ def test_one_draft_that_stays_behind_refutes_that_none_matters_and_one_that_may_
         assert claim.judge(alike | {name: UNCLEAR}, claim.margin) == OPEN
         assert claim.judge(alike | dict.fromkeys(SWEPT, UNCLEAR) | {name: GAIN}, claim.margin) == FAILS
     assert len(SWEPT) == 6 and set(UNSWEPT) == set(claim.controls)
-    assert registered.compared_drafts(1)["random less all masks, 1 sweep"] == "local_leap_random_over_masks_1"
+    assert registered_values.compared_drafts(1)["random less all masks, 1 sweep"] == "local_leap_random_over_masks_1"
 
 
 def test_that_nothing_differs_is_as_sure_as_all_its_parts_and_that_something_does_as_the_surest_that_does():
@@ -282,7 +282,7 @@ def test_that_nothing_differs_is_as_sure_as_all_its_parts_and_that_something_doe
             name: {"values": {"verdict": verdict, "p_more": 0.01, "p_less": 0.02, "p_none": p, "rerun": rerun}}
             for name, verdict, p, rerun in found
         }
-        return registered.surety_of_none(tuple(known))({"compared": known})
+        return registered_values.surety_of_none(tuple(known))({"compared": known})
 
     nothing = ("a", "no effect", 0.01, 0.97), ("b", "no effect", 0.03, 0.95)
     assert read(*nothing) == pytest.approx((0.03, 0.92))
@@ -302,12 +302,12 @@ def test_silencing_perceptrons_must_cost_more_than_five_points():
     claim, silenced = CLAIMS["dt-attention-idle"], {"attention silenced": about(0.1, 0.2)}
     for cost, verdict in ((about(-5.5, 0.2), HOLDS), (about(-5.0, 0.2), OPEN), (about(-9, 10), OPEN), (about(9, 1), OPEN)):
         assert claim.judge({**silenced, "perceptrons silenced": cost}, claim.margin) == verdict
-    assert registered.minus(Interval(1.0, 0.5, 3.0, 7, "pairs")) == Interval(-1.0, -3.0, -0.5, 7, "pairs")
+    assert registered_values.minus(Interval(1.0, 0.5, 3.0, 7, "pairs")) == Interval(-1.0, -3.0, -0.5, 7, "pairs")
 
 
 def test_how_far_a_log_reaches_is_the_difference_of_its_quantiles():
     results = {"datasets": {"local_halfcheetah_toy": {"values": {"return_quantiles": {"1": -10.0, "99": 30.0}}}}}
-    assert registered.spread(results, "toy").mean == 40.0
+    assert registered_values.spread(results, "toy").mean == 40.0
 
 
 def judged(monkeypatch, p: float, rerun: float, row: str, adjusted: dict) -> dict:
@@ -401,7 +401,7 @@ def test_what_is_a_control_is_told_as_one():
 def test_the_p_value_is_that_of_the_verdict_and_where_there_is_none_that_of_the_claim(verdict, claimed, p):
     values = {"p_obeys": 0.1, "p_deaf": 0.2, "p_more": 0.3, "p_less": 0.4, "p_none": 0.5, "verdict": verdict, "rerun": 0.97}
     results = {"compared": {"toy": {"values": values}}}
-    assert registered.surety("toy", claimed)(results) == predicates.Surety(p, 0.97)
+    assert registered_values.surety("toy", claimed)(results) == predicates.Surety(p, 0.97)
 
 
 def test_confirmatory_claims_are_corrected_together_with_those_that_are_still_to_come(monkeypatch):
@@ -561,7 +561,7 @@ def test_pairs_of_episodes_tell_how_many_were_won_and_lost():
 
 
 def test_a_difference_of_two_stands_below_both():
-    found = claims.difference_of(("a", about(3, 1)), ("b", about(1, 1)))
+    found = score_claims.difference_of(("a", about(3, 1)), ("b", about(1, 1)))
     assert list(found) == ["a", "b", "difference"] and found["difference"].mean == 2
 
 
@@ -571,7 +571,7 @@ def interval(mean: float) -> dict[str, float]:
 
 def test_attention_is_read_by_layer_by_head_and_beside_its_controls():
     shares = {"shares": {"return": [[interval(0.3)], [interval(0.6)]]}, "uniform": {"return": 0.36}, "contexts": 64}
-    found = claims.looks({"attention": {claims.DT: {"values": shares}}})
+    found = attention_claims.looks({"attention": {attention_claims.DT: {"values": shares}}})
     assert [(name, each.mean, each.n) for name, each in found.items()] == [
         ("layer 1", 0.3, 64),
         ("layer 2", 0.6, 64),
@@ -579,7 +579,9 @@ def test_attention_is_read_by_layer_by_head_and_beside_its_controls():
     ]
     heads_ = [[{"mean": 0.2, "low": 0.1, "high": 0.9}, interval(0.5)], [interval(0.4), interval(0.3)]]
     band = {"band": heads_, "band_last_layer": interval(0.35), "band_last_layer_untrained": interval(0.1)}
-    found = claims.pattern({"attention": {claims.TT: {"values": {**band, "uniform": {"band": 0.11}, "contexts": 7}}}}, "band")
+    found = attention_claims.pattern(
+        {"attention": {attention_claims.TT: {"values": {**band, "uniform": {"band": 0.11}, "contexts": 7}}}}, "band"
+    )
     assert {name: each.mean for name, each in found.items()} == {
         "last layer": 0.35,
         "head with least": 0.2,

@@ -11,11 +11,7 @@ from pipeline import PipelineError, files
 from pipeline.worlds import environments, world
 from pipeline.worlds.world import HALFCHEETAH, HOPPER, WALKER2D, WORLDS
 
-MODULES = [
-    path
-    for path in sorted((files.ROOT / "pipeline").rglob("*.py"))
-    if path.relative_to(files.ROOT).as_posix() != "pipeline/study/runs.py" and path.parent.name != "worlds"
-]
+MODULES = [path for path in sorted((files.ROOT / "pipeline").rglob("*.py")) if path.parent.name not in ("study", "worlds")]
 SIZED = re.compile(
     r"(observation|action|state|act|transition)_dim|block_size|episode_steps|max_ep_len|(control|frame)_?s?_?(rate|per_second)"
 )
