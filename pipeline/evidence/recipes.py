@@ -489,7 +489,10 @@ def figure(run: runs.Figure) -> Recipe:
         run,
         modules=(f"figures.{run.name}",),
         inputs=("figures/post.mplstyle", *evidence_files(run.reads)),
-        outputs=tuple(f"images/{run.name}{end}.{run.form}" for end in ("", "_narrow")[: 1 + run.phone]),
+        outputs=(
+            *(f"images/{run.name}{end}.{run.form}" for end in ("", "_narrow")[: 1 + run.phone]),
+            *([f"images/{run.name}.png"] if run.pixels else []),
+        ),
         seconds=4,
         about="drawn from " + (", ".join(run.reads) or "nothing but itself"),
     )

@@ -502,8 +502,9 @@ class Figure:
 
     name: str
     reads: tuple[str, ...] = ()
-    form: str = "svg"  # or png, where it has many pixels of its own
+    form: str = "svg"  # or png, for readers elsewhere
     phone: bool = True  # drawn a second time, for a phone
+    pixels: bool = False  # around a PNG of its own
 
 
 BEHAVIOUR = Behaviour("local_sac_halfcheetah_medium")
@@ -641,7 +642,7 @@ FIGURES = (
         "dt_return_asked_got",
         ("datasets/local_halfcheetah_medium", *(f"evaluations/local_dt_halfcheetah_{target}" for target in TARGETS)),
     ),
-    Figure("dt_last_layer_attention_map", ("attention/local_dt_halfcheetah",), "png"),
+    Figure("dt_last_layer_attention_map", ("attention/local_dt_halfcheetah",), pixels=True),
     Figure("dt_return_share", ("attention/local_dt_halfcheetah",)),
     Figure("loss_dt", ("training/local_dt_halfcheetah",)),
     Figure("loss_tt", ("training/local_tt_halfcheetah",)),
@@ -654,7 +655,7 @@ FIGURES = (
             *(f"{kind}/local_tt_halfcheetah_k{beams}" for kind in ("evaluations", "latency") for beams in BEAMS),
         ),
     ),
-    Figure("tt_last_layer_attention_map", ("attention/local_tt_halfcheetah",), "png"),
+    Figure("tt_last_layer_attention_map", ("attention/local_tt_halfcheetah",), pixels=True),
     Figure("tt_patterns", ("attention/local_tt_halfcheetah",)),
 )
 
@@ -716,8 +717,16 @@ WALKS = (Walk("local_leap_go_to_obj_maze_s7_open_blind", "local_leap_go_to_obj_m
 MEMORIES = tuple(Memory(run.name) for run in (*LATENCIES, *PLAN_LATENCIES))
 GRID_ANIMATIONS = (GridAnimation("leap_baby_ai_maze", WALKS[0].name),)
 FIGURES += (
-    Figure("leap_baby_ai", ("refined/local_leap_go_to_obj_maze_s7_open",), "png"),
-    Figure("leap_refinement", tuple(f"refined/{run.name}" for run in REFININGS), "png"),
+    Figure("leap_baby_ai", ("refined/local_leap_go_to_obj_maze_s7_open",), pixels=True),
+    Figure(
+        "attention_maps",
+        (
+            "attention/local_dt_halfcheetah",
+            "attention/local_tt_halfcheetah",
+            "refined/local_leap_go_to_obj_maze_s7_open",
+        ),
+    ),
+    Figure("leap_refinement", tuple(f"refined/{run.name}" for run in REFININGS), pixels=True),
     Figure("leap_iterations", tuple(f"solved/{run.name}" for run in LEAP_GRID)),
 )
 
