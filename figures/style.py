@@ -94,12 +94,13 @@ def narrow(figure: Figure) -> bool:
     return figure.get_figwidth() < WIDE / 1.5
 
 
-def panels(figure: Figure, count: int, **options):
-    """So many panels side by side; below one another on a phone."""
+def panels(figure: Figure, count: int, within=None, **options):
+    """So many panels side by side, below one another on a phone; within a part of the figure if it is given."""
+    place = within or figure
     if not narrow(figure):
-        return figure.subplots(1, count, **options)
+        return place.subplots(1, count, **options)
     stacked = {"width_ratios": "height_ratios", "sharey": "sharey"}
-    return figure.subplots(count, 1, **{stacked[name]: value for name, value in options.items()})
+    return place.subplots(count, 1, **{stacked[name]: value for name, value in options.items()})
 
 
 def dots(axes, x, y, color: str, size: float, alpha: float = 0.7) -> None:

@@ -636,6 +636,22 @@ FIGURES = (
         phone=False,
     ),
     Figure("RL"),
+    Figure("methods"),
+    Figure("stitching"),
+    Figure("halfcheetah_parts", (f"rollouts/{_dt.name}",)),
+    Figure(
+        "scores",
+        (
+            "pooled/local_td3bc_halfcheetah",
+            *(f"evaluations/{name}" for name in (_tt.name, "local_tt_halfcheetah_k1", "local_tt_halfcheetah_greedy")),
+            "pooled/local_bc10_halfcheetah",
+            "pooled/local_bc_halfcheetah",
+            "evaluations/local_behaviour_halfcheetah_mode",
+            f"evaluations/{_dt.name}",
+            "pooled/local_dt_halfcheetah_short",
+            "evaluations/local_behaviour_halfcheetah",
+        ),
+    ),
     Figure("wheel", (f"rollouts/{_dt.name}",)),
     Figure("dt_tokens"),
     Figure(
@@ -727,7 +743,7 @@ FIGURES += (
         ),
     ),
     Figure("leap_refinement", tuple(f"refined/{run.name}" for run in REFININGS), pixels=True),
-    Figure("leap_iterations", tuple(f"solved/{run.name}" for run in LEAP_GRID)),
+    Figure("leap_iterations", tuple(f"solved/{run.name}" for run in LEAP_GRID if run.replan == "plan")),
 )
 
 # What others published, beside what is trained here: the same runs under names of their own (`doit source=hub`). Their
