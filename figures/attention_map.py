@@ -51,11 +51,16 @@ def causal(axes, types: list[str], size: int, part: int, every: int, picture: st
     centres = np.arange(transitions) * len(types) + (len(types) - 1) / 2
     labels = [f"t−{lag}" if lag else "t" for lag in range(transitions - 1, -1, -1)]
     latest = slice(transitions - 1, None, -every)
-    style.plate(axes, (-0.5, size - 0.5, size - 0.5, -0.5), part, 2, GAP / size, picture)
+    style.plate(axes, (-0.5, size - 0.5, size - 0.5, -0.5), columns(part, size), picture)
     axes.set_xticks(centres[latest], labels[latest])
     axes.set_yticks(centres[latest], labels[latest])
     axes.set(xlabel="attended token (key)", xlim=(-0.04 * size, size - 0.5), ylim=(size - 0.5, -0.04 * size), box_aspect=1)
     strips(axes, [types[index % len(types)] for index in range(size)], size)
+
+
+def columns(part: int, tokens: int) -> tuple[int, int, int]:
+    """Where a sheet shows the trained map (0) or the untrained one (1): the first column, how many, and all of its columns."""
+    return part * (tokens + GAP), tokens, 2 * tokens + GAP
 
 
 def strips(axes, kinds: list[str], rows: int) -> None:

@@ -36,7 +36,7 @@ def draw(figure: Figure, data: dict) -> None:
 
 def panel(axes, steps: int, tokens: int, part: int, picture: str = "") -> None:
     """One map: its pixels, the steps of the plan along both edges, a strip of states and actions above."""
-    style.plate(axes, (-0.5, tokens - 0.5, steps - 0.5, -0.5), part, 2, attention_map.GAP / tokens, picture)
+    style.plate(axes, (-0.5, tokens - 0.5, steps - 0.5, -0.5), attention_map.columns(part, tokens), picture)
     axes.set_xticks(np.arange(steps) * 2 + 0.5, np.arange(1, steps + 1))
     axes.set_yticks(np.arange(steps), np.arange(1, steps + 1))
     axes.set(xlabel="step of the plan (key)", xlim=(-0.5, tokens - 0.5), ylim=(steps - 0.5, -0.5), box_aspect=1)

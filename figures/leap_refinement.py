@@ -45,7 +45,7 @@ def plan_on_grid(axes, example: dict[str, np.ndarray], part: int) -> None:
     revisions = SHOWN[part]
     plan, energy = example["history"][revisions], example["energies"][revisions]
     height, width = (TILE * side for side in grids.picture(example["image"], example["pose"], 1).shape[:2])
-    style.plate(axes, (0, width, height, 0), 0, 1)
+    style.plate(axes, (0, width, height, 0))
     cells = (grids.path(example["image"], example["pose"], plan) + 0.5) * TILE
     axes.plot(*cells.T, color=PATH, lw=2, marker="o", ms=2.5)
     corner = example["goal"] * TILE

@@ -60,7 +60,7 @@ VARIABLES = {  # of the page's style sheet, for what is drawn in SVG
 }
 SMALL = 11.5  # the smallest words
 KINDS = ("wide", "narrow", "pixels")  # of a figure's files, in order
-PLATE = re.compile(r'<g id="plate:([^:"]*):([\d.]+):([\d.]+)">\s*<path d="([^"]*)"[^>]*/>\s*</g>')
+PLATE = re.compile(r'<g id="plate:([^:"]*):(\d+):(\d+):(\d+)">\s*<path d="([^"]*)"[^>]*/>\s*</g>')
 WIDE, NARROW = 8.6, 4.3  # inches: 619 and 310 units
 
 
@@ -120,17 +120,17 @@ def key(axes) -> None:
 
 
 def plate(
-    axes, extent: tuple[float, float, float, float], part: int = 0, parts: int = 1, gap: float = 0, picture: str = ""
+    axes, extent: tuple[float, float, float, float], columns: tuple[int, int, int] = (0, 1, 1), picture: str = ""
 ) -> None:
-    """Show one of the equally wide parts of a picture's pixels where axes have this extent: left, right, bottom, top.
+    """Show a picture's pixels, or some columns of them, where axes have this extent: left, right, bottom, top.
 
     Args:
-        gap: between two parts, in widths of one.
+        columns: the first, how many, and of how many in all.
         picture: whose pixels; those of the figure itself if it is not named.
     """
     left, right, bottom, top = extent
     place = Rectangle((left, bottom), right - left, top - bottom, fill=False, lw=0, clip_on=False)
-    place.set_gid(f"plate:{picture}:{part * (1 + gap):.5f}:{parts + (parts - 1) * gap:.5f}")
+    place.set_gid(":".join(map(str, ("plate", picture, *columns))))
     axes.add_patch(place)
 
 
@@ -211,12 +211,12 @@ def for_the_page(svg: str, name: str) -> str:
 
 
 def shown(found: re.Match, name: str) -> str:
-    """A part of a picture where a plate was drawn."""
-    picture, start, whole, outline = found.groups()
+    """The columns of a picture where a plate was drawn."""
+    picture, start, count, whole, outline = found.groups()
     x, y = np.array(re.findall(r"-?\d+(?:\.\d+)?", outline), float).reshape(-1, 2).T
     place = f'x="{x.min():.2f}" y="{y.min():.2f}" width="{np.ptp(x):.2f}" height="{np.ptp(y):.2f}"'
-    image = f'<image href="{picture or name}.png" width="{float(whole):g}" height="1" preserveAspectRatio="none"/>'
-    return f'<svg class="plate" {place} viewBox="{float(start):g} 0 1 1">{image}</svg>'
+    image = f'<image href="{picture or name}.png" width="{whole}" height="1" preserveAspectRatio="none"/>'
+    return f'<svg class="plate" {place} viewBox="{start} 0 {count} 1" preserveAspectRatio="none">{image}</svg>'
 
 
 def subscripts(words: str) -> str:
