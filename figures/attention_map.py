@@ -66,7 +66,7 @@ def columns(part: int, tokens: int) -> tuple[int, int, int]:
 def strips(axes, kinds: list[str], rows: int) -> None:
     """Color each token's place along the top edge by its type, and along the left one if every token has a row."""
     size, left = len(kinds), len(kinds) == rows
-    near, far = -0.01 * rows, -0.037 * rows
+    near, far = -0.5 - 0.004 * rows, -0.5 - 0.03 * rows
     borders = [0, *(index for index in range(1, size) if kinds[index] != kinds[index - 1]), size]
     for kind in dict.fromkeys(kinds):
         runs = [(start - 0.5, end - 0.5) for start, end in zip(borders, borders[1:], strict=False) if kinds[start] == kind]
