@@ -14,8 +14,13 @@ HEIGHTS = (4.6, 8.4)
 
 def pixels(data: dict) -> np.ndarray:
     """Both maps side by side, eight pixels a weight."""
+    return layer(data, -1)
+
+
+def layer(data: dict, which: int) -> np.ndarray:
+    """Both maps of any layer, likewise."""
     maps = data["attention/local_dt_halfcheetah"]["arrays"]
-    shown = [attention_map.past(maps[name][-1].mean(axis=0)) for name in ("attention", "attention_untrained")]
+    shown = [attention_map.past(maps[name][which].mean(axis=0)) for name in ("attention", "attention_untrained")]
     return attention_map.sheet(shown, NORM, (8, 8))
 
 

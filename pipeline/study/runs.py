@@ -659,6 +659,7 @@ FIGURES = (
         ("datasets/local_halfcheetah_medium", *(f"evaluations/local_dt_halfcheetah_{target}" for target in TARGETS)),
     ),
     Figure("dt_last_layer_attention_map", ("attention/local_dt_halfcheetah",), pixels=True),
+    Figure("stripes_attention_map", ("attention/local_dt_halfcheetah",), pixels=True),
     Figure("dt_return_share", ("attention/local_dt_halfcheetah",)),
     Figure("loss_dt", ("training/local_dt_halfcheetah",)),
     Figure("loss_tt", ("training/local_tt_halfcheetah",)),
