@@ -1,4 +1,4 @@
-"""The Decision Transformer's second layer, which has the stripes, drawn as `figures.dt_last_layer_attention_map` draws the last."""
+"""The Decision Transformer's second layer, which has the stripes, drawn as the last is in its own picture."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def drawn(draw: Callable[[Figure, dict], None], data: dict, size: tuple[float, f
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """Pixels, uint8 (height, width, 4), as the bytes of a PNG of no more colours than needed."""
+    """Pixels, uint8 (height, width, 4), as the bytes of a PNG."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "png", optimize=True)
     return buffer.getvalue()
