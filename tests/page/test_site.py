@@ -657,6 +657,14 @@ DRAWER = """() => {
   return open && {id: open.id, text: open.textContent, focus, box: open.getBoundingClientRect().toJSON()};
 }"""
 
+# Opens drawers all at once, below one another: they would close, or cover, each other.
+OPEN = """(drawers) => {
+  for (const drawer of drawers.map((name) => document.querySelector(name))) {
+    drawer.removeAttribute('popover');
+    drawer.style.cssText = 'display: block; position: static; max-height: none';
+  }
+}"""
+
 
 @pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("gesture", ["click", "touch", "keyboard"])
@@ -705,6 +713,20 @@ def test_an_open_drawer_gives_axe_no_cause_for_complaint(post, browser):
                 assert page.evaluate(DRAWER)
                 found = Axe().run(page, context=".drawer:popover-open", options={"resultTypes": ["violations"]})
                 assert found.response["violations"] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_drawers_opened_at_once_give_axe_no_cause_for_complaint(post, browser, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    for address, soup in post.pages():
+        drawers = [f"#{drawer['id']}" for drawer in soup.select(".drawer")]
+        with opened(post, browser, address, color_scheme=scheme, viewport={"width": 360, "height": 900}) as (page, _, _):
+            page.evaluate("for (const part of document.querySelectorAll('main > :not(.drawers)')) part.remove()")
+            page.evaluate(OPEN, drawers)
+            options = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+            found = Axe().run(page, context=".drawers", options=options).response["violations"] if drawers else []
+            assert [(each["id"], each["nodes"][0]["target"]) for each in found] == []
 
 
 # ---- the checks themselves ----
