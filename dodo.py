@@ -37,6 +37,8 @@ COMPUTING = [
     "pool",
     "compare",
     "attend",
+    "attend_trainings",
+    "hide_keys",
     "roll_out",
     "imagine",
     "solve",
@@ -59,6 +61,8 @@ DOIT_CONFIG = {
         "pool",
         "compare",
         "attend",
+        "attend_trainings",
+        "hide_keys",
         "time_actions",
         "roll_out",
         "imagine",
@@ -189,6 +193,16 @@ def task_compare():
 def task_attend():
     """Where each model looks on fixed contexts, beside an untrained twin; what altering tokens does to the action."""
     yield from group(of_source("attend"), fetched)
+
+
+def task_attend_trainings():
+    """Where several trainings of one recipe look: attention with the training as the unit."""
+    yield from group(of_source("attend_trainings"))
+
+
+def task_hide_keys():
+    """What predictions lose when keys are hidden from attention."""
+    yield from group(of_source("hide_keys"))
 
 
 def task_time_actions():

@@ -6,7 +6,8 @@ require "yaml"
 # What stands under the title and where the post is shared: who wrote it, which evidence it shows and since when.
 #
 # `site.author` is who CITATION.cff names. `site.evidence` has the commit that last changed results/ and its date, where the
-# history is at hand; elsewhere no commit, and the date of `time` in _config.yml.
+# history is at hand; elsewhere no commit, and the date of `time` in _config.yml. A page with a date and no
+# title, which is the post, has the site's and its tagline.
 module Apparatus
   def self.authors(source)
     YAML.safe_load(File.read(File.join(source, "CITATION.cff")))["authors"].map do |author|
@@ -37,5 +38,8 @@ end
 
 Jekyll::Hooks.register(:site, :after_reset) { |site| Apparatus.install(site) }
 Jekyll::Hooks.register(:pages, :post_init) do |page|
-  page.data["last_modified_at"] = page.site.config["evidence"]["date"] if page.data["date"]
+  next unless page.data["date"]
+
+  page.data["last_modified_at"] = page.site.config["evidence"]["date"]
+  page.data["title"], page.data["subtitle"] = page.site.config.values_at("title", "tagline") unless page.data.key?("title")
 end

@@ -238,12 +238,12 @@ module Evidence
 
     # The row of a claim that was registered, where it was fixed, and how sure its verdict is.
     def registered(row)
-      correction = row["confirmatory"] ? ", corrected for all confirmatory claims" : ", exploratory"
-      sure = "p #{row["p"].start_with?("below") ? row["p"] : "= #{row["p"]}"}#{correction}; the same verdict in #{row["rerun"]} of reruns"
+      kind = row["confirmatory"] ? "corrected for all confirmatory claims" : "exploratory"
+      sure = ["p #{row["p"].start_with?("below") ? row["p"] : "= #{row["p"]}"}", "the same verdict in #{row["rerun"]} of reruns"] if row["p"]
       place = "docs/predicates.md"
       repository = @site.config["repository"]
       place = %(<a href="https://github.com/#{repository}/blob/#{row["commit"]}/#{place}">#{place}</a>) unless repository.to_s.empty?
-      "row #{row["row"]} of #{place}, fixed in commit <code>#{row["commit"]}</code> before the runs: #{sure}"
+      "row #{row["row"]} of #{place}, fixed in commit <code>#{row["commit"]}</code> before the runs: #{[kind, *sure].join("; ")}"
     end
 
     def head_of(task)

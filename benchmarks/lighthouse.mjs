@@ -22,7 +22,7 @@ const { values: asked } = parseArgs({
   },
 });
 const LIGHTHOUSE = "node_modules/lighthouse/cli/index.js";
-const BASE = "/transformers-take-the-wheel";
+const BASE = /^baseurl: (\S+)/m.exec(readFileSync("_config.yml", "utf8"))[1];
 const PAGES = [`${BASE}/`, `${BASE}/appendix/`];
 const TYPES = {
   ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",

@@ -11,15 +11,15 @@ STEPS = ("t−2", "t−1", "t")
 KINDS = (("return", "R\u0302"), ("state", "s"), ("action", "a"))
 
 
-def tile(axes, x: float, y: float, text: str, color: str, hollow: bool = False) -> None:
-    """A token: a rounded square of side 0.8 centred at (x, y)."""
+def tile(axes, x: float, y: float, text: str, color: str, hollow: bool = False, side: float = 0.8) -> None:
+    """A token: a rounded square centred at (x, y)."""
     color = style.WORDS[color]
     face, ink = ("white", color) if hollow else (color, "white")
     axes.add_patch(
         FancyBboxPatch(
-            (x - 0.4, y - 0.4),
-            0.8,
-            0.8,
+            (x - side / 2, y - side / 2),
+            side,
+            side,
             boxstyle="round,pad=0,rounding_size=0.14",
             fc=face,
             ec=color,

@@ -2,7 +2,7 @@
 
 from figures import dt_last_layer_attention_map, published, style
 
-draw = published.twin(dt_last_layer_attention_map.draw)
+draw, pixels = published.twin(dt_last_layer_attention_map.draw), published.twin(dt_last_layer_attention_map.pixels)
 
 if __name__ == "__main__":
-    style.make("hub_dt_last_layer_attention_map", draw, *dt_last_layer_attention_map.HEIGHTS)
+    style.make("hub_dt_last_layer_attention_map", draw, *dt_last_layer_attention_map.HEIGHTS, pixels=pixels)

@@ -2,7 +2,7 @@
 
 from figures import published, style, tt_last_layer_attention_map
 
-draw = published.twin(tt_last_layer_attention_map.draw)
+draw, pixels = published.twin(tt_last_layer_attention_map.draw), published.twin(tt_last_layer_attention_map.pixels)
 
 if __name__ == "__main__":
-    style.make("hub_tt_last_layer_attention_map", draw, *tt_last_layer_attention_map.HEIGHTS)
+    style.make("hub_tt_last_layer_attention_map", draw, *tt_last_layer_attention_map.HEIGHTS, pixels=pixels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from figures import attention_map, style
@@ -10,30 +11,37 @@ from figures import attention_map, style
 KINDS = {"state": style.BLUE, "action": style.GREEN}
 
 
+def maps_of(data: dict) -> list[np.ndarray]:
+    """The trained and the untrained map (reconsidered action, token)."""
+    values = data["refined/local_leap_go_to_obj_maze_s7_open"]
+    return [values["arrays"][name] for name in ("attention", "attention_untrained")]
+
+
+def norm_of(data: dict) -> Normalize:
+    """From no attention to the most there is in either map."""
+    return Normalize(0, max(weights.max() for weights in maps_of(data)))
+
+
+def pixels(data: dict) -> np.ndarray:
+    """Both maps side by side, twice as many tokens as actions: a weight is twice as high as wide."""
+    return attention_map.sheet(maps_of(data), norm_of(data), (24, 48))
+
+
 def draw(figure: Figure, data: dict) -> None:
-    """Two maps (reconsidered action down, token across) on one colour scale; a strip tells states from actions."""
-    (values,) = data.values()
-    maps = values["arrays"]
-    brightest = max(maps[name].max() for name in ("attention", "attention_untrained"))
-    panels = style.panels(figure, 2, sharey=True)
-    for axes, name, title in zip(panels, ("attention", "attention_untrained"), ("trained", "untrained control"), strict=True):
-        steps, tokens = maps[name].shape
-        image = axes.imshow(maps[name], vmin=0, vmax=brightest, cmap="cividis", aspect="auto")
-        axes.set_title(title, pad=14)
-        for border in range(2, tokens, 2):
-            axes.axvline(border - 0.5, color="white", lw=0.4)
-        for token in range(tokens):
-            color = list(KINDS.values())[token % 2]
-            axes.plot(token, -0.75, "s", color=color, ms=4, clip_on=False)
-        axes.set_xticks(np.arange(steps) * 2 + 0.5, np.arange(1, steps + 1))
-        axes.set_yticks(np.arange(steps), np.arange(1, steps + 1))
-        axes.tick_params(length=0)
-        axes.set_xlabel("step of the plan (key)")
-        axes.set_ylim(steps - 0.5, -0.5)
-        axes.set_ylabel("action reconsidered (query)" if style.narrow(figure) or title == "trained" else "")
-    attention_map.legend(figure, KINDS)
-    attention_map.colorbar(figure, image, panels)
+    """Two maps (reconsidered action down, token across) on one color scale; a strip tells states from actions."""
+    for part, axes in enumerate(attention_map.panels(figure, norm_of(data), KINDS)):
+        panel(axes, *maps_of(data)[part].shape, part)
+        axes.set_ylabel("action reconsidered (query)" if style.narrow(figure) or part == 0 else "")
+
+
+def panel(axes, steps: int, tokens: int, part: int, picture: str = "") -> None:
+    """One map: its pixels, the steps of the plan along both edges, a strip of states and actions above."""
+    style.plate(axes, (-0.5, tokens - 0.5, steps - 0.5, -0.5), attention_map.columns(part, tokens), picture)
+    axes.set_xticks(np.arange(steps) * 2 + 0.5, np.arange(1, steps + 1))
+    axes.set_yticks(np.arange(steps), np.arange(1, steps + 1))
+    axes.set(xlabel="step of the plan (key)", xlim=(-0.5, tokens - 0.5), ylim=(steps - 0.5, -0.5), box_aspect=1)
+    attention_map.strips(axes, [list(KINDS)[token % 2] for token in range(tokens)], steps)
 
 
 if __name__ == "__main__":
-    style.make("leap_baby_ai", draw, 3.8, 7.0)
+    style.make("leap_baby_ai", draw, 4.6, 8.4, pixels=pixels)

@@ -12,6 +12,7 @@ from pipeline.worlds import grids
 SHOWN = (0, 1, 5, 30)  # actions chosen again
 SIGNS = {0: "↺", 1: "↻", 2: "↑", 3: "P", 4: "D", 5: "T"}  # left, right, forward, pickup, drop, toggle
 TILE = 32
+PATH = style.YELLOW  # seen on a black floor
 NATS = (0.01, 0.1, 1, 10)
 SAMPLERS = {"argmax": ("likeliest action", style.BLUE), "gibbs": ("Gibbs sampling, cooling", style.ORANGE)}
 
@@ -23,8 +24,8 @@ def draw(figure: Figure, data: dict) -> None:
     above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1) if phone else (1, 1.05))
     example = levels[0]["arrays"]
     grid = above.subplots(2, 2) if phone else above.subplots(1, len(SHOWN))
-    for axes, revisions in zip(grid.flat, SHOWN, strict=True):
-        plan_on_grid(axes, example, revisions)
+    for part, axes in enumerate(grid.flat):
+        plan_on_grid(axes, example, part)
     panels = below.subplots(*((len(levels), 1) if phone else (1, len(levels))), sharey=True)
     for axes, values in zip(panels, levels, strict=True):
         curves(axes, values)
@@ -32,15 +33,24 @@ def draw(figure: Figure, data: dict) -> None:
         axes.set_ylabel("energy of a plan, nats" if phone or axes is panels[0] else "")
 
 
-def plan_on_grid(axes, example: dict[str, np.ndarray], revisions: int) -> None:
-    """The grid with the path of the plan after that many revisions, and its actions in signs."""
+def pixels(data: dict) -> np.ndarray:
+    """The grid that the plan is for; its path is drawn over it."""
+    example = next(iter(data.values()))["arrays"]
+    grid = grids.picture(example["image"], example["pose"], TILE)
+    return np.dstack([grid, np.full(grid.shape[:2], 255, np.uint8)])
+
+
+def plan_on_grid(axes, example: dict[str, np.ndarray], part: int) -> None:
+    """The grid with the path of the plan after so many revisions, and its actions in signs."""
+    revisions = SHOWN[part]
     plan, energy = example["history"][revisions], example["energies"][revisions]
-    axes.imshow(grids.picture(example["image"], example["pose"], TILE))
+    height, width = (TILE * side for side in grids.picture(example["image"], example["pose"], 1).shape[:2])
+    style.plate(axes, (0, width, height, 0))
     cells = (grids.path(example["image"], example["pose"], plan) + 0.5) * TILE
-    axes.plot(*cells.T, color="white", lw=2, marker="o", ms=2.5)
+    axes.plot(*cells.T, color=PATH, lw=2, marker="o", ms=2.5)
     corner = example["goal"] * TILE
-    axes.add_patch(Rectangle(corner, TILE - 1, TILE - 1, fill=False, color="white", lw=1, ls=":"))
-    axes.set(xticks=[], yticks=[])
+    axes.add_patch(Rectangle(corner, TILE - 1, TILE - 1, fill=False, color=PATH, lw=1, ls=":"))
+    axes.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0), box_aspect=height / width)
     axes.set_title("filled in at once" if not revisions else f"{revisions} revision{'s' if revisions > 1 else ''}")
     axes.set_xlabel(
         f"{' '.join(SIGNS[int(action)] for action in plan)}\nenergy {energy:.2f}", fontsize=style.SMALL, color=style.INK
@@ -66,4 +76,4 @@ def curves(axes, values: dict) -> None:
 
 
 if __name__ == "__main__":
-    style.make("leap_refinement", draw, 6.6, 12.4)
+    style.make("leap_refinement", draw, 6.6, 12.4, pixels=pixels)

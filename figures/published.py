@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from matplotlib.figure import Figure
-
 from pipeline.study.runs import untwin
 
-Draw = Callable[[Figure, dict], None]
 
+def twin(draw: Callable) -> Callable:
+    """The same picture of the published checkpoint: `draw` finds its evidence, the last it is given, under the names it
+    knows.
+    """
 
-def twin(draw: Draw) -> Draw:
-    """The same picture of the published checkpoint: `draw` finds its evidence under the names it knows."""
-
-    def drawn(figure: Figure, data: dict) -> None:
-        draw(figure, {untwin(name): values for name, values in data.items()})
+    def drawn(*given):
+        *figure, data = given
+        return draw(*figure, {untwin(name): values for name, values in data.items()})
 
     return drawn

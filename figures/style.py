@@ -3,6 +3,7 @@
 Colours are Okabe and Ito's, told apart by colour-blind readers; each also differs in lightness, for print in grey. Words are
 written in darker ones (`WORDS`), which stand out from paper. A picture is drawn twice: for columns of text, and for a phone,
 where its panels stand below one another (`panels`). A unit is a CSS pixel there, so no label is smaller than SMALL of them.
+What has many pixels of its own, a map or a grid, is a PNG beside both, around which they draw axes and words (`plate`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
@@ -57,6 +59,8 @@ VARIABLES = {  # of the page's style sheet, for what is drawn in SVG
     WORDS[GREY]: "soft",
 }
 SMALL = 11.5  # the smallest words
+KINDS = ("wide", "narrow", "pixels")  # of a figure's files, in order
+PLATE = re.compile(r'<g id="plate:([^:"]*):(\d+):(\d+):(\d+)">\s*<path d="([^"]*)"[^>]*/>\s*</g>')
 WIDE, NARROW = 8.6, 4.3  # inches: 619 and 310 units
 
 
@@ -90,12 +94,13 @@ def narrow(figure: Figure) -> bool:
     return figure.get_figwidth() < WIDE / 1.5
 
 
-def panels(figure: Figure, count: int, **options):
-    """So many panels side by side; below one another on a phone."""
+def panels(figure: Figure, count: int, within=None, **options):
+    """So many panels side by side, below one another on a phone; within a part of the figure if it is given."""
+    place = within or figure
     if not narrow(figure):
-        return figure.subplots(1, count, **options)
+        return place.subplots(1, count, **options)
     stacked = {"width_ratios": "height_ratios", "sharey": "sharey"}
-    return figure.subplots(count, 1, **{stacked[name]: value for name, value in options.items()})
+    return place.subplots(count, 1, **{stacked[name]: value for name, value in options.items()})
 
 
 def dots(axes, x, y, color: str, size: float, alpha: float = 0.7) -> None:
@@ -114,13 +119,35 @@ def key(axes) -> None:
     axes.legend(loc="upper right", handlelength=1.2, labelspacing=0.3, borderaxespad=0.1)
 
 
-def make(name: str, draw: Callable[[Figure, dict], None], *heights: float, width: float = WIDE) -> None:
+def plate(
+    axes, extent: tuple[float, float, float, float], columns: tuple[int, int, int] = (0, 1, 1), picture: str = ""
+) -> None:
+    """Show a picture's pixels, or some columns of them, where axes have this extent: left, right, bottom, top.
+
+    Args:
+        columns: the first, how many, and of how many in all.
+        picture: whose pixels; those of the figure itself if it is not named.
+    """
+    left, right, bottom, top = extent
+    place = Rectangle((left, bottom), right - left, top - bottom, fill=False, lw=0, clip_on=False)
+    place.set_gid(":".join(map(str, ("plate", picture, *columns))))
+    axes.add_patch(place)
+
+
+def make(
+    name: str,
+    draw: Callable[[Figure, dict], None],
+    *heights: float,
+    width: float = WIDE,
+    pixels: Callable[[dict], np.ndarray] | None = None,
+) -> None:
     """Draw the figure of that name, save it, and write down what it was made from.
 
     Bytes repeat within one environment: no pyplot, no software name in the file.
 
     Args:
-        heights: in inches, one for each file of its recipe: that for columns of text, and that for a phone.
+        heights: in inches, one for each file that it is drawn into: that for columns of text, and that for a phone.
+        pixels: what its plates show, side by side: uint8 (height, width, 4), saved as a PNG of its name.
     """
 
     def main() -> None:
@@ -130,11 +157,12 @@ def make(name: str, draw: Callable[[Figure, dict], None], *heights: float, width
         root = parser.parse_args().into
         recipe = command.find(name, recipes.FIGURES, root)
         data, facts = data_of(recipe), []
-        for output, size in zip(recipe.outputs, zip((width, NARROW), heights, strict=False), strict=True):
-            content = drawn(draw, data, size, Path(output))
+        for output, kind, *size in zip(recipe.outputs, KINDS, (width, NARROW, None), (*heights, None), strict=False):
+            content = png(pixels(data)) if kind == "pixels" else drawn(draw, data, size, Path(output))
             files.write_bytes(root / output, content)
-            facts.append(picture_facts(content))
-        records.write(recipe, {**facts[0], **({"narrow": facts[1]} if facts[1:] else {})}, root)
+            facts.append((kind, picture_facts(content)))
+        (_, wide), *others = facts
+        records.write(recipe, wide | dict(others), root)
 
     command.run(main)
 
@@ -152,14 +180,21 @@ def drawn(draw: Callable[[Figure, dict], None], data: dict, size: tuple[float, f
             figure.savefig(buffer, format="png", metadata={"Software": None})
             return buffer.getvalue()
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")), transparent=True)
-    return for_the_page(buffer.getvalue().decode()).encode()
+    return for_the_page(buffer.getvalue().decode(), output.stem.removesuffix("_narrow")).encode()
 
 
-def for_the_page(svg: str) -> str:
-    """An SVG of matplotlib's as the page takes it in: its colours are the page's, its type is inherited, and no id and no style
-    sheet of its own would meet another picture's.
+def png(pixels: np.ndarray) -> bytes:
+    """Pixels, uint8 (height, width, 4), as the bytes of a PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
+
+
+def for_the_page(svg: str, name: str) -> str:
+    """The SVG of a figure as the page takes it in: its colours are the page's, its type is inherited, no id and no style sheet
+    of its own would meet another picture's, and its plates show PNGs that lie beside it.
     """
-    svg = svg[svg.index("<svg") :]
+    svg = PLATE.sub(lambda found: shown(found, name), svg[svg.index("<svg") :])
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|<defs>\s*</defs>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
     svg = re.sub(r' xmlns:xlink="[^"]*"| version="1.1"', "", svg).replace("xlink:href", "href")
@@ -173,6 +208,15 @@ def for_the_page(svg: str) -> str:
     known = {color.lower(): name for color, name in VARIABLES.items()}
     svg = re.sub(r"#[0-9a-f]{6}", lambda found: f"var(--{known[found[0]]}, {found[0]})" if found[0] in known else found[0], svg)
     return re.sub(r"\n\s*", "\n", svg)
+
+
+def shown(found: re.Match, name: str) -> str:
+    """The columns of a picture where a plate was drawn."""
+    picture, start, count, whole, outline = found.groups()
+    x, y = np.array(re.findall(r"-?\d+(?:\.\d+)?", outline), float).reshape(-1, 2).T
+    place = f'x="{x.min():.2f}" y="{y.min():.2f}" width="{np.ptp(x):.2f}" height="{np.ptp(y):.2f}"'
+    image = f'<image href="{picture or name}.png" width="{whole}" height="1" preserveAspectRatio="none"/>'
+    return f'<svg class="plate" {place} viewBox="{start} 0 {count} 1" preserveAspectRatio="none">{image}</svg>'
 
 
 def subscripts(words: str) -> str:

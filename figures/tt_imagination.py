@@ -1,11 +1,9 @@
-"""What the Trajectory Transformer imagines: one state's beams, and how far imagination strays from the simulator."""
+"""What the Trajectory Transformer imagines: the best beam of one state, and how far imagination strays from the simulator."""
 
 from __future__ import annotations
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.collections import LineCollection
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from figures import style
@@ -21,10 +19,10 @@ HEIGHTS = (3.9, 6.8)
 
 
 def draw(figure: Figure, data: dict) -> None:
-    """Left: the present, every beam's last imagined state coloured by its score, and the real one. Right: errors."""
+    """Left: the present, the best beam's last imagined state, and the real one. Right: errors."""
     (values,) = data.values()
     left, right = style.panels(figure, 2, width_ratios=(1, 1.1) if style.narrow(figure) else (1.4, 1))
-    cheetahs(figure, left, values["arrays"])
+    cheetahs(left, values["arrays"])
     for name, label, color, shift in NAMES:
         steps = values["steps_ahead"]
         mean = np.array([point["mean"] for point in values[name]])
@@ -47,27 +45,24 @@ def draw(figure: Figure, data: dict) -> None:
     right.set_title("imagined against real")
 
 
-def cheetahs(figure: Figure, axes, beams: dict[str, np.ndarray]) -> None:
-    """Cheetahs as sticks: now, in every beam's last state, and in the simulator's."""
-    scores = beams["scores"]
-    norm = Normalize(scores.min(), scores.max())
-    axes.add_collection(LineCollection(beams["limbs_real"][0].reshape(-1, 2, 2), colors=style.PALE, lw=5, capstyle="round"))
-    for limbs, score in sorted(zip(beams["limbs"][:, -1], scores, strict=True), key=lambda pair: pair[1]):
-        lines = LineCollection(limbs, cmap=colormaps["viridis"].resampled(16), norm=norm, lw=1.3, alpha=0.6, capstyle="round")
-        lines.set_array(np.full(len(limbs), score))
-        axes.add_collection(lines)
-    axes.add_collection(LineCollection(beams["limbs_real"][-1], colors=style.ORANGE, lw=1.4, ls=(0, (3, 1.5))))
+def cheetahs(axes, beams: dict[str, np.ndarray]) -> None:
+    """Cheetahs as sticks: now, in the best beam's last state, and in the simulator's under the same actions."""
+    best = beams["scores"].argmax()
+    for limbs, look in (
+        (beams["limbs_real"][0], {"colors": style.PALE, "lw": 5}),
+        (beams["limbs"][best, -1], {"colors": style.BLUE, "lw": 4}),
+        (beams["limbs_real"][-1], {"colors": style.ORANGE, "lw": 1.6, "ls": (0, (3, 1.5))}),
+    ):
+        axes.add_collection(LineCollection(limbs, capstyle="round", **look))
+    for label, color, line in (("now", style.PALE, "-"), ("imagined", style.BLUE, "-"), ("real", style.ORANGE, (0, (3, 1.5)))):
+        axes.plot([], [], color=color, lw=3, ls=line, label=label)
     axes.axhline(0, color=style.GREY, lw=0.8)
-    bar = figure.colorbar(lines, ax=axes, orientation="horizontal", shrink=0.6, aspect=35, pad=0.02)
-    bar.set_label("score of the beam")
-    bar.solids.set_alpha(1)
-    bar.solids.set_rasterized(False)
-    bar.outline.set_visible(False)
+    axes.legend(loc="upper left", ncols=3, columnspacing=1, handlelength=1.4, borderaxespad=0)
     axes.autoscale_view()
     axes.set_aspect("equal")
-    axes.set(xlabel="meters from here", yticks=[])
+    axes.set(xlabel="meters from here", yticks=[], ylim=(-0.05, 1.45))
     axes.spines["left"].set_visible(False)
-    axes.set_title("one state, its futures")
+    axes.set_title("four steps later")
 
 
 if __name__ == "__main__":

@@ -31,4 +31,4 @@ def draw(figure: Figure, data: dict) -> None:
 
 
 if __name__ == "__main__":
-    style.make("tt_scored", draw, 7.0, 3.2)
+    style.make("tt_scored", draw, 3.2, 3.4)

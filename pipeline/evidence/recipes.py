@@ -77,12 +77,16 @@ VALUE_TRAININGS = named(runs.VALUE_TRAININGS)
 TRAJECTORY_TRAININGS = named(runs.TRAJECTORY_TRAININGS)
 STUDY_TRAININGS = named(studies.TRAININGS)
 LOGGED_RETURNS = named(studies.LOGGED_RETURNS)
+LISTENERS = named(studies.LISTENERS)
+SWAPPED_RETURNS = named(studies.SWAPPED_RETURNS)
 # hours, or made from a dataset that is not in git; made by their verbs, one at a time, alone
-STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS, **LOGGED_RETURNS}
+STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS, **LOGGED_RETURNS, **LISTENERS, **SWAPPED_RETURNS}
 EVALUATIONS = named((*runs.EVALUATIONS, *studies.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(runs.POOLS)
 COMPARISONS = named((*runs.COMPARISONS, *studies.COMPARISONS, *runs.HUB_COMPARISONS))
 ATTENTIONS = named((*runs.ATTENTIONS, *runs.HUB_ATTENTIONS))
+ATTENTION_BY_TRAINING = named(studies.ATTENTION_BY_TRAINING)
+HIDDEN_KEYS = named(studies.HIDDEN_KEYS)
 LATENCIES = named((*runs.LATENCIES, *runs.HUB_LATENCIES))
 ROLLOUTS = named((*runs.ROLLOUTS, *studies.ROLLOUTS, *runs.HUB_ROLLOUTS))
 IMAGINATIONS = named((*runs.IMAGINATIONS, *runs.HUB_IMAGINATIONS))
@@ -110,6 +114,8 @@ EVIDENCE = {
     "pool": POOLS,
     "compare": COMPARISONS,
     "attend": ATTENTIONS,
+    "attend_trainings": ATTENTION_BY_TRAINING,
+    "hide_keys": HIDDEN_KEYS,
     "time_actions": LATENCIES,
     "roll_out": ROLLOUTS,
     "imagine": IMAGINATIONS,

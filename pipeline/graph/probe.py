@@ -71,7 +71,8 @@ TOY_STEPS, PREFIX_STEPS, PLANNED_STEPS = 24, 100, 30  # of an episode
 ENDS = ("lengths", "terminated")  # of episodes: earlier code kept none, and at toy size all that is written is compared
 OTHERS = 2**22 + 1  # no process has this number: most have less
 PREFIX_UPDATES = 20  # of each of two intervals, between which training is killed and resumes
-WHOLE = ("attention", "refined", "conditionals", "imagination", "walks")  # kinds that take seconds: no prefix but all
+# kinds that take seconds: no prefix but all
+WHOLE = ("attention", "attention_by_training", "hidden_keys", "refined", "conditionals", "imagination", "walks")
 MAKERS = {  # in earlier code, what makes a recipe of a run, by the registry that holds such recipes
     "EVALUATIONS": "evaluation",
     "SOLVINGS": "solving",

@@ -167,6 +167,8 @@ def pieces(dice: random.Random) -> list[Piece]:
     whole = {
         "rollouts": (5.0, lambda recipe: steps_of(recipe, dice)),
         "attention": (15.0, remade),
+        "attention_by_training": (40.0, remade),
+        "hidden_keys": (60.0, remade),
         "conditionals": (8.0, remade),
         "walks": (8.0, remade),
         "latency": (3.0, timed),

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 
-from pipeline import files
+from pipeline import PipelineError, files
 from pipeline.show import tabulate
 from pipeline.show.attention_claims import ATTENTION
+from pipeline.show.interventions import INTERVENTIONS
 from pipeline.show.plan_claims import PLANS
 from pipeline.show.predicates import (
     OPEN,
@@ -23,7 +24,7 @@ from pipeline.show.registered import REGISTERED
 from pipeline.show.score_claims import SCORES
 from pipeline.statistics import verdicts
 
-CLAIMS = (*SCORES, *ATTENTION, *PLANS, *REGISTERED)
+CLAIMS = (*SCORES, *ATTENTION, *PLANS, *REGISTERED, *INTERVENTIONS)
 CONFIRMATORY = ("H1", "H2", "H3", "H4", "H5", "H6")  # corrected together
 FIXED = "23143bc"  # the commit that wrote the rows of docs/predicates.md
 LEVEL = 0.05  # of p-values, above which a verdict is withheld
@@ -81,14 +82,14 @@ def finding(claim: Claim, results: Results, adjusted: dict[str, float]) -> dict:
     """
     seen: set[str] = set()
     values = claim.read({kind: tabulate.Watched(content, kind, seen) for kind, content in results.items()})
-    verdict, registered = claim.judge(values, claim.margin), {}
+    verdict = claim.judge(values, claim.margin)
+    registered = {"row": claim.row, "commit": FIXED, "confirmatory": claim.row in CONFIRMATORY}
     if claim.surety:
         surety = claim.surety(results)
         p = adjusted.get(claim.id, surety.p)
         withheld = surety.rerun < verdicts.LEAST_RERUN or p > LEVEL
         verdict = OPEN if withheld else verdict
-        about = {"row": claim.row, "commit": FIXED, "confirmatory": claim.row in CONFIRMATORY}
-        registered = {"registered": {**about, "p": tabulate.p_value(p), "rerun": f"{tabulate.percent(surety.rerun, 0)}%"}}
+        registered |= {"p": tabulate.p_value(p), "rerun": f"{tabulate.percent(surety.rerun, 0)}%"}
     styles = dict(claim.styles)
     rows = {
         name: written(value, styles[name], UNITS[styles[name]]) if name in styles else written(value, claim.style)
@@ -101,7 +102,7 @@ def finding(claim: Claim, results: Results, adjusted: dict[str, float]) -> dict:
         "measured": {name: text for name, text in rows.items() if name not in claim.controls},
         "controls": {name: text for name, text in rows.items() if name in claim.controls},
         "predicate": claim.predicate,
-        **registered,
+        **({"registered": registered} if claim.row else {}),
         "reads": sorted(seen),
     }
 
@@ -113,13 +114,25 @@ def findings(results: Results) -> dict[str, dict]:
 
 
 def text(results: Results) -> str:
-    """What the page reads."""
-    return json.dumps(findings(results), indent=1, ensure_ascii=False) + "\n"
+    """What the page reads.
+
+    Raises:
+        PipelineError: evidence that a claim reads is not there.
+    """
+    try:
+        return json.dumps(findings(results), indent=1, ensure_ascii=False) + "\n"
+    except KeyError as error:
+        raise PipelineError(
+            f"no claim can be judged: one reads {error.args[0]} of results/, which is not there: make it"
+        ) from None
 
 
 def current() -> bool:
     """Whether the kept verdicts are those that the results give."""
-    return tabulate.VERDICTS.is_file() and tabulate.VERDICTS.read_text(encoding="utf-8") == text(tabulate.results())
+    try:
+        return tabulate.VERDICTS.is_file() and tabulate.VERDICTS.read_text(encoding="utf-8") == text(tabulate.results())
+    except PipelineError:
+        return False
 
 
 def write() -> None:

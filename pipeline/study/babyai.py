@@ -66,7 +66,11 @@ PLAN_LATENCIES = tuple(PlanLatency(run.name, run.level, run.checkpoint) for run 
 WALKS = (Walk("local_leap_go_to_obj_maze_s7_open_blind", "local_leap_go_to_obj_maze_s7_open_blind", seed=183),)
 GRID_ANIMATIONS = (GridAnimation("leap_baby_ai_maze", WALKS[0].name),)
 FIGURES = (
-    Figure("leap_baby_ai", ("refined/local_leap_go_to_obj_maze_s7_open",), "png"),
-    Figure("leap_refinement", tuple(f"refined/{run.name}" for run in REFININGS), "png"),
-    Figure("leap_iterations", tuple(f"solved/{run.name}" for run in LEAP_GRID)),
+    Figure("leap_baby_ai", ("refined/local_leap_go_to_obj_maze_s7_open",), pixels=True),
+    Figure(
+        "attention_maps",
+        ("attention/local_dt_halfcheetah", "attention/local_tt_halfcheetah", "refined/local_leap_go_to_obj_maze_s7_open"),
+    ),
+    Figure("leap_refinement", tuple(f"refined/{run.name}" for run in REFININGS), pixels=True),
+    Figure("leap_iterations", tuple(f"solved/{run.name}" for run in LEAP_GRID if run.replan == "plan")),
 )

@@ -94,8 +94,9 @@ class Figure(Picture):
     cost: ClassVar[float] = 4
 
     reads: tuple[str, ...] = ()
-    form: str = "svg"  # or png, where it has many pixels of its own
+    form: str = "svg"  # or png, for readers elsewhere
     phone: bool = True  # drawn a second time, for a phone
+    pixels: bool = False  # around a PNG of its own
 
     @property
     def verb(self) -> str:
@@ -111,8 +112,9 @@ class Figure(Picture):
         return ("figures/post.mplstyle", *super().inputs(find))
 
     def outputs(self) -> tuple[str, ...]:
-        """The picture, and the one for a phone."""
-        return tuple(f"images/{self.name}{end}.{self.form}" for end in ("", "_narrow")[: 1 + self.phone])
+        """The picture, the one for a phone, and the pixels that they are drawn around."""
+        drawn = tuple(f"images/{self.name}{end}.{self.form}" for end in ("", "_narrow")[: 1 + self.phone])
+        return (*drawn, *([f"images/{self.name}.png"] if self.pixels else []))
 
     def about(self, find: Find) -> str:
         """One line for `doit list --all`."""

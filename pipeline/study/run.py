@@ -19,10 +19,12 @@ POLICIES = {  # where those are that runs call otherwise than their method's fol
     "behaviour": "soft_actor_critic.policy",
     "behaviour_mode": "soft_actor_critic.mode",
     "decision_transformer_ablated": "decision_transformer.ablated",
+    "decision_transformer_averaged": "decision_transformer.averaged",
     "deterministic": "perceptron.policy",
     "grid_cloning": "leap.cloned",
     "leap_causal": "leap.causal",
     "leap_drafts": "leap.drafted",
+    "listener": "soft_actor_critic.listener",
     "return_conditioned": "return_conditioned_cloning.policy",
     "trajectory_transformer_scored": "trajectory_transformer.policy",
 }

@@ -24,6 +24,14 @@ from pipeline.study.controls import (
     SteadyTraining,
     ThrottledCollection,
 )
+from pipeline.study.interventions import (
+    AttentionByTraining,
+    AveragedEvaluation,
+    HiddenKeys,
+    ListenedEvaluation,
+    Listener,
+    SwappedReturns,
+)
 from pipeline.study.trainings import LoggedReturns
 
 LONG = LongBehaviour("local_sac_halfcheetah_long")
@@ -59,9 +67,22 @@ TRAJECTORY_TRANSFORMERS = runs.seeds(
 )
 TRAININGS = (*DECISION_TRANSFORMERS, *CLONINGS, *TRAJECTORY_TRANSFORMERS)
 
+LISTENERS = (Listener("local_listener_halfcheetah", runs.MEDIUM.name),)
+ATTENTION_BY_TRAINING = (
+    AttentionByTraining("local_dt_halfcheetah_short", "decision_transformer", tuple(run.name for run in runs.seeds(_short, 5))),
+    AttentionByTraining(
+        "local_tt_halfcheetah_short", "trajectory_transformer", tuple(run.name for run in TRAJECTORY_TRANSFORMERS)
+    ),
+)
+HIDDEN_KEYS = (HiddenKeys("local_tt_halfcheetah_short", tuple(run.name for run in TRAJECTORY_TRANSFORMERS)),)
+SWAPPED_RETURNS = (
+    SwappedReturns(_throttled.name.removesuffix("_short_s0"), _throttled.name, DECISION_TRANSFORMERS[1].name, THROTTLED.name),
+)
+
 LOGS = {"throttled": THROTTLED.name, "replay": REPLAY.name}  # by how names end
 PERCENTILES = (1, 25, 50, 75, 99)  # of a log's returns, which are asked for
 QUANTILES = {  # those returns; a check holds them against the log's evidence
+    runs.MEDIUM.name: (4267.2, 4477.6, 4550.0, 4628.7, 4802.0),
     THROTTLED.name: (-6.7, -0.4, 1349.1, 3134.9, 4714.2),
     REPLAY.name: (-252.3, 1135.7, 3113.4, 4065.7, 4575.5),
 }
@@ -93,6 +114,10 @@ def asking() -> Iterable[tuple[tuple[runs.Evaluation, ...], Asked]]:
     # not without attention: then no return reaches an action
     base = ablated(replace(_asked, checkpoint=f"{wide}_short_s0"), "history")
     yield asked(f"{wide}_without_history", base, THROTTLED.name)
+    # on the post's own log, and what an ideal listener makes of that
+    yield asked("local_dt_halfcheetah_narrow", replace(_asked, checkpoint=runs.DECISION_TRANSFORMER.name), runs.MEDIUM.name)
+    ideal = ListenedEvaluation(**{**vars(_asked), "method": "listener", "checkpoint": runs.BEHAVIOUR.name})
+    yield asked(LISTENERS[0].name, ideal, runs.MEDIUM.name)
 
 
 ASKING = tuple(asking())
@@ -105,6 +130,15 @@ _intact = replace(
 ABLATIONS = (
     _intact,
     *(replace(ablated(_intact, part), name=f"local_dt_halfcheetah_without_{part}") for part in ("attention", "perceptrons")),
+)
+AVERAGED = tuple(
+    AveragedEvaluation(
+        **{**vars(_intact), "name": f"local_dt_halfcheetah_layer_{layer}_{said}", "method": "decision_transformer_averaged"},
+        layer=layer,
+        said=said,
+    )
+    for layer in range(runs.DECISION_TRANSFORMER.layers)
+    for said in ("mean", "random")
 )
 UNASKED = tuple(
     replace(_asked, name=name, method="deterministic", checkpoint=f"{name}_s0")
@@ -134,6 +168,7 @@ CHANCE = replace(_asked, name="local_random_halfcheetah_wide", method="random_ac
 EVALUATIONS = (
     *(each for evaluations, _ in ASKING for each in evaluations),
     *ABLATIONS,
+    *AVERAGED,
     *UNASKED,
     CHANCE,
     *SCORED,
@@ -168,6 +203,7 @@ COMPARISONS = (
     *(comparison for _, comparison in ASKING),
     Effect("local_dt_halfcheetah_attention", "local_dt_halfcheetah_without_attention", _intact.name),
     Effect("local_dt_halfcheetah_perceptrons", "local_dt_halfcheetah_without_perceptrons", _intact.name, smallest=5.0),
+    *(Effect(f"{run.name}_effect", run.name, _intact.name) for run in AVERAGED),
     *(
         Effect(f"local_asking_over_{rival}", f"local_dt_halfcheetah_{log}_q99", f"local_{rival}")
         for kind in ("bc", "bc10")
@@ -218,7 +254,7 @@ FIGURES = (
     runs.Figure(
         "dt_return_asked_wide",
         (
-            *(f"datasets/{data}" for data in QUANTILES),
+            *(f"datasets/{data}" for data in LOGS.values()),
             *(
                 f"evaluations/local_dt_halfcheetah_{told}_q{percent:02}"
                 for told in (*LOGS, "shuffled")
@@ -226,6 +262,7 @@ FIGURES = (
             ),
         ),
     ),
+    runs.Figure("tt_hidden_keys", tuple(f"hidden_keys/{run.name}" for run in HIDDEN_KEYS)),
     runs.Figure("tt_scored", tuple(f"evaluations/{run.name}" for run in (*SCORED, UNSEARCHED, ONE_BEAM))),
     runs.Figure("leap_drafts", tuple(f"solved/{run.name}" for run in (*DRAFTED, DRAWN))),
 )

@@ -29,7 +29,7 @@ HUB_EVALUATIONS = (
 )
 HUB_ATTENTIONS = published(ATTENTIONS)[:1]
 HUB_LATENCIES = HUB_ROLLOUTS = HUB_IMAGINATIONS = HUB_COMPARISONS = HUB_ANIMATIONS = ()
-HUB_FIGURES = (Figure("hub_dt_last_layer_attention_map", ("attention/hub_dt_halfcheetah",)),)
+HUB_FIGURES = (Figure("hub_dt_last_layer_attention_map", ("attention/hub_dt_halfcheetah",), pixels=True),)
 """
 CONTEXTS = "checkpoints/contexts/halfcheetah.safetensors"
 TABLES = ("labels.j2", "sources.md.j2", "provenance.md.j2")

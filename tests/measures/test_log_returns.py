@@ -6,16 +6,16 @@ import pytest
 from pipeline import PipelineError
 from pipeline.data import episodes
 from pipeline.evidence import recipes, records
-from pipeline.measures.log_returns import returns_of
+from pipeline.measures import logs
 from tests.data.test_episodes import WHOLE, WORLD
 
 
 def test_the_returns_are_the_files_and_another_file_is_refused(tmp_path):
     path = tmp_path / "data.hdf5"
     episodes.write(path, WHOLE, {})
-    assert returns_of(path, WORLD, episodes.sha256(WHOLE)).tolist() == [3, 12, 6]
+    assert logs.verified(path, WORLD, episodes.sha256(WHOLE)).returns.tolist() == [3, 12, 6]
     with pytest.raises(PipelineError, match="not the dataset that its evidence tells of"):
-        returns_of(path, WORLD, "0" * 64)
+        logs.verified(path, WORLD, "0" * 64)
 
 
 @pytest.mark.parametrize("name", recipes.LOGGED_RETURNS)

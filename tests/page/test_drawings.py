@@ -1,11 +1,11 @@
 """The page's drawings and films in a real browser: words large enough and dark enough, films from poses, a light first view."""
 
-import gzip
 import re
 from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks import weight
 from tests.page.test_site import opened
 
 FILMS, LAST = "figure[data-film] canvas", "[data-frame='79.0']"
@@ -69,21 +69,13 @@ def test_a_film_plays_again_to_its_end(post, browser):
         assert film.evaluate("(canvas) => canvas.toDataURL()") == ended
 
 
-@pytest.mark.parametrize(("width", "height"), [(360, 740), (1440, 900)])
-def test_the_first_view_is_light(post, browser, width, height):
-    """As a server that compresses would send it."""
-    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
-    page, found = context.new_page(), []
-    page.on("response", lambda response: found.append(response))
-    page.goto(post.address)
-    page.locator(f"{FILMS}{LAST}").first.wait_for()
-    page.wait_for_load_state("networkidle")
-    weights = {}
-    for response in found:
-        name, body = urlsplit(response.url).path, response.body()
-        weights[name] = len(body) if name.endswith((".woff2", ".png", ".gif")) else len(gzip.compress(body))
-    context.close()
-    assert sum(weights.values()) <= 350_000 and len(weights) <= 12, weights
+@pytest.mark.parametrize("size", weight.VIEWS.values(), ids=weight.VIEWS)
+def test_the_first_view_and_the_whole_page_are_light(post, browser, size):
+    first, whole = (weight.weigh(browser, post.address, *size, whole=read) for read in (False, True))
+    assert sum(first.values()) <= weight.FIRST_VIEW and len(first) <= weight.REQUESTS, first
+    assert len(whole) > len(first) and sum(whole.values()) <= weight.WHOLE, whole
+    for seen in ("assets/films/half_cheetah.js", "images/dt_last_layer_attention_map.png", "assets/touch/refiner.data.js"):
+        assert urlsplit(post.address).path + seen in whole
 
 
 def test_text_twice_as_large_overruns_nothing_on_a_phone(post, browser):

@@ -15,6 +15,7 @@ from pipeline.measures import list_conditionals
 from pipeline.show import tabulate
 from pipeline.study import studies
 from pipeline.worlds import grids
+from tests.page.test_site import OPEN
 
 DIAL, HEED, REFINER = "#fig-dt_return_asked_got", "#fig-dt_return_share", "#fig-leap_refinement"
 FIGURES = (DIAL, HEED, REFINER)
@@ -105,20 +106,38 @@ def test_their_drawers_name_all_evidence_that_they_show(post):
         assert all(f"{result}.json" in told for result in results)
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 320)])
-def test_axe_finds_nothing_while_they_are_open_and_nothing_is_small_or_wide(post, browser, scheme, width):
+DRAWERS = {  # what opens a drawer of each kind
+    "a number": "main a.number[data-from^=evaluations]",
+    "a published number": "main a.number[data-from^=published]",
+    "a figure": "figure a.from",
+    "a table": "p.source a.from",
+    "a citation": "main a.cite",
+    "a claim that holds": "main a.verdict[aria-label$=': holds']",
+    "a claim that holds in part": "main a.verdict[aria-label$='in part']",
+    "a claim that does not hold": "main a.verdict[aria-label$='not hold']",
+    "a claim not decided": "main a.verdict[aria-label$='not decided']",
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_while_they_and_a_drawer_of_each_kind_are_open_and_nothing_is_small_or_wide(post, browser, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
-    viewport = {"width": width, "height": 900}
-    with touched(post, browser, *FIGURES, color_scheme=scheme, viewport=viewport) as (page, messages):
+    with touched(post, browser, *FIGURES, color_scheme=scheme) as (page, messages):
         page.locator(f"{HEED} .touch-choice button.touch-state").click()
         page.locator(f"{REFINER} .touch-tile").nth(2).click()
-        context = {"include": [[figure] for figure in FIGURES]}
-        found = Axe().run(page, context=context, options={"resultTypes": ["violations"]}).response["violations"]
-        assert [(each["id"], each["nodes"][0]["target"]) for each in found] == []
-        texts = "[...document.querySelectorAll('.touch-panel *')].filter((e) => [...e.childNodes].some((n) => n.nodeType == 3))"
-        assert page.evaluate(f"Math.min(...{texts}.map((e) => parseFloat(getComputedStyle(e).fontSize)))") >= 11
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        opened = [page.locator(link).first.get_attribute("href") for link in DRAWERS.values()]
+        page.evaluate(OPEN, opened)
+        for width in (320, 360, 768, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            context = {"include": [[part] for part in (*FIGURES, *opened)]}
+            found = Axe().run(page, context=context, options={"resultTypes": ["violations"]}).response["violations"]
+            assert [(each["id"], each["nodes"][0]["target"]) for each in found] == []
+            texts = (
+                "[...document.querySelectorAll('.touch-panel *')].filter((e) => [...e.childNodes].some((n) => n.nodeType == 3))"
+            )
+            assert page.evaluate(f"Math.min(...{texts}.map((e) => parseFloat(getComputedStyle(e).fontSize)))") >= 11
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert messages == []
 
 

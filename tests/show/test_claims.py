@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import files
+from pipeline import PipelineError, files
 from pipeline.show import attention_claims, claims, predicates, registered_values, score_claims, tabulate
 from pipeline.show.predicates import FAILS, HOLDS, IN_PART, OPEN, Interval
 
@@ -157,6 +157,35 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"rewards alone, less ranked at random": about(1.5, 0.6)} | BY_CHANCE,
         {"rewards alone, less ranked at random": about(-1.5, 0.6)} | BY_CHANCE,
     ),
+    "dt-obeys-narrow": (
+        {"slope": about(0.9, 0.1), "ideal listener": about(0.9, 0.1)},
+        {"slope": about(0.0, 0.03), "ideal listener": about(0.9, 0.1)},
+    ),
+    "dt-return-moves-action-wide": (
+        {"step 0": about(80, 5), "step 500": about(20, 5)},
+        {"step 0": about(0.1, 1), "step 500": about(0.1, 1)},
+    ),
+    # trainings that look at returns, and trainings that look elsewhere, beside twins that look evenly
+    "dt-attention-returns-trainings": (
+        {"layer 2": about(0.3, 0.1), "layer 3": about(0.2, 0.1), "layer 2, untrained": NOTHING, "layer 3, untrained": NOTHING},
+        {"layer 2": about(-0.2, 0.1), "layer 3": about(0, 0.05), "layer 2, untrained": NOTHING, "layer 3, untrained": NOTHING},
+    ),
+    "dt-heads-matter": (
+        dict.fromkeys("abc", about(2, 1)) | dict.fromkeys("def", about(9, 1)),
+        dict.fromkeys("abc", about(0, 0.4)) | dict.fromkeys("de", about(0, 0.4)) | {"f": about(9, 1)},
+    ),
+    "tt-stripes-carry": (
+        {"dimension predicted hidden": about(3.4, 0.6), "others hidden, median of ten": about(0.2, 0.1)},
+        {"dimension predicted hidden": about(0.2, 0.6), "others hidden, median of ten": about(0.2, 0.1)},
+    ),
+    "tt-previous-enough": (
+        {"all older hidden": about(0.05, 0.04), "previous hidden": about(6, 0.5)},
+        {"all older hidden": about(0.6, 0.2), "previous hidden": about(6, 0.5)},
+    ),
+    "tt-patterns-trainings": (
+        dict.fromkeys("abc", about(0.3, 0.1)) | dict.fromkeys("def", NOTHING),
+        dict.fromkeys("abc", about(0.0, 0.05)) | dict.fromkeys("def", NOTHING),
+    ),
     "leap-one-sweep": (
         {"eight sweeps less one": about(0.01, 0.03), "one sweep less none": about(0.6, 0.05)},
         {"eight sweeps less one": about(0.1, 0.03), "one sweep less none": about(0.6, 0.05)},
@@ -214,6 +243,10 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
             for control in registered_values.UNCHOSEN
             for better in (about(1.5, 0.6), about(0.2, 0.3))
         ),
+        ("dt-obeys-narrow", "ideal listener", about(0.3, 0.1)),  # nor could anyone else
+        ("dt-attention-returns-trainings", "layer 3, untrained", about(0.3, 0.1)),  # it looks so before it learns
+        ("tt-stripes-carry", "others hidden, median of ten", about(0.25, 0.1)),  # hiding anything costs as much
+        ("tt-previous-enough", "previous hidden", about(1.0, 0.1)),  # nothing older could be missed, either
         ("leap-one-sweep", "one sweep less none", about(0.2, 0.05)),  # the first sweep does not do enough to be told
         ("leap-draft-idle", "all masks less left to right, 0 sweeps", NOTHING),  # drafts are alike to begin with
         ("leap-beats-chance", "LEAP less uniform actions", about(0.04, 0.03)),
@@ -310,6 +343,23 @@ def test_a_registered_verdict_is_withheld_where_it_is_not_sure(monkeypatch):
         "p": "below 0.001",
         "rerun": "100%",
     }
+
+
+def test_of_a_registered_claim_of_which_no_p_value_is_told_the_row_is(monkeypatch):
+    found = claims.findings(tabulate.results())["asking-pays-wide"]["registered"]
+    assert found == {"row": "a3", "commit": claims.FIXED, "confirmatory": False}
+
+
+def test_a_claim_whose_evidence_is_not_there_is_named_in_one_sentence(monkeypatch):
+    results = tabulate.results()
+    without = {
+        **results,
+        "compared": {key: value for key, value in results["compared"].items() if key != "local_dt_halfcheetah_attention"},
+    }
+    monkeypatch.setattr(tabulate, "results", lambda: without)
+    with pytest.raises(PipelineError, match="^no claim can be judged: one reads local_dt_halfcheetah_attention of results/"):
+        claims.text(without)
+    assert not claims.current()
 
 
 def test_the_rows_of_registered_claims_are_as_they_were_when_they_were_fixed():

@@ -44,9 +44,22 @@ def test_a_drawing_takes_its_colors_and_its_type_from_the_page(path):
         and "<style" not in content
     )
     colors = set(re.findall(r"#[0-9a-f]{6}", re.sub(r"var\([^)]*\)", "", content)))
-    assert not colors or path.name.startswith("tt_imagination"), "whose beams are colored by their scores"
+    assert not colors or "attention_map" in path.name or path.name.startswith("leap_baby_ai"), "which have scales of color"
     sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", content)]
     assert min(sizes) >= 11 and "_{" not in content
+
+
+PLATE = re.compile(r'<svg class="plate".*? width="(.*?)" height="(.*?)" viewBox="(.*?) 0 (.*?) 1".*?href="(.*?)" width="(.*?)"')
+
+
+def test_a_plate_is_as_wide_and_high_as_the_columns_that_it_shows():
+    found = {(path.name, *plate) for path in DRAWINGS for plate in PLATE.findall(path.read_text(encoding="utf-8"))}
+    assert {name for name, *_ in found} >= {"attention_maps.svg", "attention_maps_narrow.svg", "leap_refinement.svg"}
+    for name, width, height, start, count, picture, whole in found:
+        with Image.open(files.ROOT / "images" / picture) as image:
+            shown = image.width * int(count) / int(whole)
+            assert float(width) / float(height) == pytest.approx(shown / image.height, rel=0.003), name
+            assert shown.is_integer() and int(start) + int(count) <= int(whole), name
 
 
 def test_no_id_of_a_drawing_is_anothers():
@@ -84,7 +97,8 @@ def test_the_page_is_told_each_pictures_true_size():
         values = records.read(recipe.path())["values"]
         for output in (output for output in recipe.outputs if not output.endswith(".js")):
             facts = style.picture_facts((files.ROOT / output).read_bytes())
-            said = values["narrow"] if "_narrow" in output else values
+            kind = "narrow" if "_narrow" in output else "pixels" if output.endswith(".png") else ""
+            said = values.get(kind, values)
             told[output], true[output] = (said["width"], said["height"]), (facts["width"], facts["height"])
             if output.endswith(".svg"):
                 assert said["bytes"] == facts["bytes"], output
@@ -224,6 +238,8 @@ def test_a_picture_of_a_published_checkpoint_is_drawn_as_that_of_ours(name):
     assert theirs.keys() == set(recipes.FIGURES[name].run.reads)
     drawn = [pixels(module(name), theirs), pixels(module(name.removeprefix("hub_")), ours)]
     assert np.array_equal(*drawn) and drawn[0].std() > 5
+    if recipes.FIGURES[name].run.pixels:
+        assert np.array_equal(module(name).pixels(theirs), module(name.removeprefix("hub_")).pixels(ours))
 
 
 def module(name: str):
