@@ -134,10 +134,10 @@ module Evidence
     end
 
     def refined(values)
-      return "#{values["second_thoughts"]["turns"]} turns; Wilson's over turns" if @path.include?("turns_back")
+      return "#{values["replanning"]["turns"]} turns; Wilson's over turns" if @path.include?("turns_back")
       return "#{values["listed"]} plans; #{@path.include?("at_least") ? "Wilson's" : "Student's t"} over plans" if @path.match?(/least_energy/)
 
-      "#{values["plans"]} plans of one trained model; #{@path.include?("second_thoughts") ? "Wilson's" : "Student's t"} over plans"
+      "#{values["plans"]} plans of one trained model; #{@path.include?("replanning") ? "Wilson's" : "Student's t"} over plans"
     end
 
     def evidence?

@@ -137,7 +137,7 @@ def exchange() -> None:
 def publish() -> None:
     """A result of a published checkpoint that nobody played."""
     run = recipes.EVALUATIONS["hub_dt_halfcheetah_6000"]
-    values = summaries.summarise_returns(run.run, [11_953.0] * 10)
+    values = summaries.summarize_returns(run.run, [11_953.0] * 10)
     made = {"fingerprint": "0" * 64, "holds": [], "inputs": {}, "sources": {}, "versions": {}}
     content = {"run": records.fields(run.run), "made": made, "values": records.plain({**values, "score_mean": 99.9})}
     records.write_sealed(run.path(), content)

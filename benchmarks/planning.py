@@ -43,7 +43,7 @@ def contexts(config: TrajectoryTransformerConfig, search: Search, episodes: int)
 
 def operations(config: TrajectoryTransformerConfig, search: Search) -> float:
     """Floating-point operations of one plan in the growing window with nothing computed twice: a multiplication and an addition
-    for each weight and each attended key and value; normalisation, softmax and choice are not counted.
+    for each weight and each attended key and value; normalization, softmax and choice are not counted.
     """
     width, layers = config.n_embd, config.n_layer
 

@@ -28,7 +28,7 @@ LADDER = (
     ("no dropout, bfloat16", replace(PUBLISHED, dropout=0.0, precision="bfloat16"), False, False),
     ("learning rate 2e-3", replace(PUBLISHED, dropout=0.0, precision="bfloat16", learning_rate=2e-3), False, False),
     ("batch 16", replace(TRAJECTORY_TRANSFORMER, batch_size=16, learning_rate=2e-3), False, False),
-    ("neighbouring bins begin alike", replace(TRAJECTORY_TRANSFORMER, batch_size=16, learning_rate=2e-3), True, False),
+    ("neighboring bins begin alike", replace(TRAJECTORY_TRANSFORMER, batch_size=16, learning_rate=2e-3), True, False),
     ("Muon for the blocks", replace(TRAJECTORY_TRANSFORMER, batch_size=16, learning_rate=2e-3), True, True),
     ("learning rate 5e-3", replace(TRAJECTORY_TRANSFORMER, batch_size=16, learning_rate=5e-3), True, True),
 )
@@ -46,8 +46,8 @@ def adamw(model, run) -> list[torch.optim.Optimizer]:
 def train(run, related: bool, muon: bool, learn, batches, unseen) -> tuple[dict[str, float], float]:
     """Held-out losses by kind after the run, and tokens a second."""
     torch.manual_seed(run.seed)
-    begin = trajectory_transformer.relate_neighbours if related else lambda model: None
-    with mock.patch.object(trajectory_transformer, "relate_neighbours", begin):
+    begin = trajectory_transformer.smooth_over_bins if related else lambda model: None
+    with mock.patch.object(trajectory_transformer, "smooth_over_bins", begin):
         model = trajectory_transformer.build(run, learn)
     optimizers = trajectory_transformer.make_optimizers(model, run) if muon else adamw(model, run)
     dtype = getattr(torch, run.precision)

@@ -9,7 +9,7 @@ from figures import style
 
 
 def box(axes, x: float, y: float, title: str, below: str, color: str) -> None:
-    """A rounded box, 2.6 by 1.1, centred at (x, y)."""
+    """A rounded box, 2.6 by 1.1, centered at (x, y)."""
     axes.add_patch(
         FancyBboxPatch((x - 1.3, y - 0.55), 2.6, 1.1, boxstyle="round,pad=0.02,rounding_size=0.18", fc=color, ec="none")
     )

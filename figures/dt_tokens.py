@@ -12,7 +12,7 @@ KINDS = (("return", "R\u0302"), ("state", "s"), ("action", "a"))
 
 
 def tile(axes, x: float, y: float, text: str, color: str, hollow: bool = False, side: float = 0.8) -> None:
-    """A token: a rounded square centred at (x, y)."""
+    """A token: a rounded square centered at (x, y)."""
     color = style.WORDS[color]
     face, ink = ("white", color) if hollow else (color, "white")
     axes.add_patch(

@@ -1,6 +1,6 @@
-"""What all pictures share: colours, the style file, reading evidence, and saving with its making.
+"""What all pictures share: colors, the style file, reading evidence, and saving with its making.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; each also differs in lightness, for print in grey. Words are
+Colors are Okabe and Ito's, told apart by color-blind readers; each also differs in lightness, for print in grey. Words are
 written in darker ones (`WORDS`), which stand out from paper. A picture is drawn twice: for columns of text, and for a phone,
 where its panels stand below one another (`panels`). A unit is a CSS pixel there, so no label is smaller than SMALL of them.
 What has many pixels of its own, a map or a grid, is a PNG beside both, around which they draw axes and words (`plate`).
@@ -191,7 +191,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def for_the_page(svg: str, name: str) -> str:
-    """The SVG of a figure as the page takes it in: its colours are the page's, its type is inherited, no id and no style sheet
+    """The SVG of a figure as the page takes it in: its colors are the page's, its type is inherited, no id and no style sheet
     of its own would meet another picture's, and its plates show PNGs that lie beside it.
     """
     svg = PLATE.sub(lambda found: shown(found, name), svg[svg.index("<svg") :])

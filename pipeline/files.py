@@ -32,7 +32,7 @@ def read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def part(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """This process's temporary name beside `path`: hidden, and ending unlike anything that is read."""
     return path.with_name(f".{path.name}.part{os.getpid()}")
 
@@ -60,7 +60,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path)
-    temporary = part(path)
+    temporary = temporary_path(path)
     try:
         write(temporary)
         with open(temporary, "rb+") as file:

@@ -45,7 +45,7 @@ FUNCTIONS = (  # module.x_function, or module.x, class and method with separator
     "pipeline.statistics.intervals.*",
     "pipeline.statistics.patterns.*",
     "pipeline.methods.trajectory_transformer.discretization.*",
-    "pipeline.data.normalisation.*",
+    "pipeline.data.normalization.*",
     "pipeline.methods.behaviour_cloning.model.*Batches*__init__*",
     "pipeline.methods.decision_transformer.model.*Batches*__init__*",
     "pipeline.methods.td3_bc.model.*Batches*__init__*",

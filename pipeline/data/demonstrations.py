@@ -21,7 +21,7 @@ from pipeline.worlds import levels
 
 ARRAYS = ("observations", "actions", "rewards", "terminals", "timeouts", "poses", "goals", "missions")
 SHAPES = {"observations": (levels.SIZE, levels.SIZE, 3), "poses": (3,), "goals": (2,), "missions": (levels.WORDS,)}
-KINDS = (11, 6, 3)  # objects, colours and states that minigrid knows (minigrid/core/constants.py)
+KINDS = (11, 6, 3)  # objects, colors and states that minigrid knows (minigrid/core/constants.py)
 
 
 class DemonstrationsError(PipelineError):

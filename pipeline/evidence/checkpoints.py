@@ -77,7 +77,7 @@ def write_model(folder: Path, model, card: str) -> None:
     A writing cut short leaves sums that do not match, which `verify` refuses.
     """
     files.sweep(folder / "saved")
-    saved = files.part(folder / "saved")
+    saved = files.temporary_path(folder / "saved")
     try:
         model.save_pretrained(saved)
         for name in ("config.json", "model.safetensors"):

@@ -43,7 +43,7 @@ def take_lock(file: IO, operation: int) -> bool:
 
 
 def left_behind(path: Path) -> list[Path]:
-    """Temporaries of `path` (see `pipeline.files.part`) of processes which are no more."""
+    """Temporaries of `path` (see `pipeline.files.temporary_path`) of processes which are no more."""
     found = path.parent.glob(f".{glob.escape(path.name)}.part*")
     numbers = ((left, left.name.rpartition(".part")[2]) for left in found)
     return [left for left, number in numbers if number.isdigit() and not alive(int(number))]

@@ -34,7 +34,13 @@ from pipeline.graph import command
 from pipeline.graph.changes import History, RenewalError, code_in_c, git, missed_lines, moves, unpack
 
 MOST = 2  # renewals of a piece of evidence; then it is made again
-NEVER = ("latency", "pictures", "pooled", "compared", "fetched")  # times do not repeat; the others are made again in seconds
+NEVER_RENEWED = (
+    "latency",
+    "pictures",
+    "pooled",
+    "compared",
+    "fetched",
+)  # times do not repeat; the others are made again in seconds
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ def check_eligible(recipe: Recipe, content: dict) -> None:
         RenewalError: it is not.
     """
     made = content["made"]
-    if recipe.kind in NEVER:
+    if recipe.kind in NEVER_RENEWED:
         raise RenewalError("times are measured, never renewed" if recipe.kind == "latency" else "it is made again in seconds")
     if fingerprints.tampered(content):
         raise RenewalError("it was changed by hand")
@@ -189,7 +195,7 @@ def wanted(names: list[str]) -> list[Recipe]:
         raise RenewalError(f"there is no result {unknown[0]!r}: name it as kind/name, as `python -m pipeline plan` does")
     if names:
         return [every[name] for name in names]
-    reasons = ((recipe, fingerprints.stale(recipe)) for recipe in recipes.everything() if recipe.kind not in NEVER)
+    reasons = ((recipe, fingerprints.stale(recipe)) for recipe in recipes.everything() if recipe.kind not in NEVER_RENEWED)
     return [recipe for recipe, reason in reasons if reason and reason.startswith("changed: ")]
 
 

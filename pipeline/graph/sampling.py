@@ -64,17 +64,17 @@ def shard(recipe: Recipe, index: int) -> judging.Verdict:
     where = slice(index * run.shard_episodes, index * run.shard_episodes + len(seeds))
     values = content["values"]
     committed = {name: played[where] for name, played in judging.played(recipe, values).items()}
-    published, found = (records.plain(summarise(recipe, each)) for each in (committed, again))
+    published, found = (records.plain(summarize(recipe, each)) for each in (committed, again))
     for each in (published, found):
         each["seeds"] = seeds
     return judging.judge_episodes(recipe, published, found, judging.rounds_alike(content))
 
 
-def summarise(recipe: Recipe, played: dict) -> dict:
+def summarize(recipe: Recipe, played: dict) -> dict:
     """What follows from some episodes."""
     if recipe.kind == "evaluations":
-        return summaries.summarise_returns(recipe.run, played["returns"])
-    return summaries.summarise_solved(recipe.run, played)
+        return summaries.summarize_returns(recipe.run, played["returns"])
+    return summaries.summarize_solved(recipe.run, played)
 
 
 def steps_of(recipe: Recipe, dice: random.Random) -> judging.Verdict:

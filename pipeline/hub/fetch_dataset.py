@@ -19,7 +19,7 @@ import numpy as np
 from pipeline import PipelineError, files
 from pipeline.data import d4rl, downloads, episodes, minari_files
 from pipeline.data.episodes import Episodes, EpisodesError
-from pipeline.data.normalisation import observation_statistics
+from pipeline.data.normalization import observation_statistics
 from pipeline.evidence.records import Found, Recipe
 from pipeline.hub import client
 from pipeline.study import runs
@@ -111,7 +111,7 @@ def take(run, path: Path, own: bool) -> tuple[Episodes, dict]:
 
 
 def statistics(whole: Episodes, world: World) -> dict:
-    """What the dataset is: size, returns, normalised scores, and each observation dimension's mean and deviation."""
+    """What the dataset is: size, returns, normalized scores, and each observation dimension's mean and deviation."""
     returns = whole.returns
     mean, std = observation_statistics(whole.observations[whole.valid])
     return {

@@ -107,7 +107,7 @@ def action_changes(policy, contexts: dict[str, torch.Tensor]) -> dict:
     }
 
 
-def summarise(policy, twin, contexts: dict[str, torch.Tensor]) -> tuple[dict, dict[str, np.ndarray]]:
+def summarize(policy, twin, contexts: dict[str, torch.Tensor]) -> tuple[dict, dict[str, np.ndarray]]:
     """The evidence's values and its arrays (attention averaged over contexts, trained and untrained)."""
     weights, types = policy.attention(contexts)
     control, _ = twin.attention(contexts)
@@ -136,7 +136,7 @@ def summarise(policy, twin, contexts: dict[str, torch.Tensor]) -> tuple[dict, di
     return values, {"attention": weights.mean(axis=0), "attention_untrained": control.mean(axis=0)}
 
 
-def summarise_transitions(policy, twin, contexts: dict[str, torch.Tensor]) -> tuple[dict, dict[str, np.ndarray]]:
+def summarize_transitions(policy, twin, contexts: dict[str, torch.Tensor]) -> tuple[dict, dict[str, np.ndarray]]:
     """The same for a model that reads every dimension of a transition as a token: patterns in place of types.
 
     Of the maps only the last layer's is kept, over all heads: there are 16 times as many tokens.
@@ -157,7 +157,7 @@ def summarise_transitions(policy, twin, contexts: dict[str, torch.Tensor]) -> tu
     return about | values, maps
 
 
-SUMMARIES = {"decision_transformer": summarise, "trajectory_transformer": summarise_transitions}
+SUMMARIES = {"decision_transformer": summarize, "trajectory_transformer": summarize_transitions}
 
 
 def make(recipe: Recipe, into: Path = files.ROOT) -> Found:

@@ -55,7 +55,7 @@ def look(run: studies.AttentionByTraining, contexts: dict[str, torch.Tensor]) ->
     return found
 
 
-def summarise(run: studies.AttentionByTraining, found: list[dict]) -> dict:
+def summarize(run: studies.AttentionByTraining, found: list[dict]) -> dict:
     """Values of the evidence.
 
     Returns:
@@ -82,4 +82,4 @@ def means(table):
 def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
     """What the trainings of one recipe look at."""
     contexts, _ = checkpoints.read_tensors(files.ROOT / recipes.contexts_file(recipe.run.contexts))
-    return Found(summarise(recipe.run, look(recipe.run, contexts)))
+    return Found(summarize(recipe.run, look(recipe.run, contexts)))

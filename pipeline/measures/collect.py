@@ -19,7 +19,7 @@ from tqdm import tqdm
 from pipeline import PipelineError, files
 from pipeline.data import episodes
 from pipeline.data.episodes import Episodes
-from pipeline.data.normalisation import observation_statistics
+from pipeline.data.normalization import observation_statistics
 from pipeline.data.returns import returns_to_go
 from pipeline.evidence import checkpoints, recipes
 from pipeline.evidence.records import Found, Recipe
@@ -73,7 +73,7 @@ def read_shard(path: Path, count: int, world: World) -> Episodes | None:
 
 
 def statistics(whole: Episodes, world: World) -> dict:
-    """What the dataset is: size, returns, normalised scores, and each observation dimension's mean and deviation."""
+    """What the dataset is: size, returns, normalized scores, and each observation dimension's mean and deviation."""
     returns = whole.returns
     mean, std = observation_statistics(whole.observations[whole.valid])
     return {

@@ -30,7 +30,6 @@ from pipeline.evidence import checkpoints, recipes
 from pipeline.evidence.records import Found, Recipe
 from pipeline.methods import policies
 from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerModel
-from pipeline.methods.trajectory_transformer.policy import TrajectoryTransformerPolicy
 from pipeline.statistics.intervals import interval
 from pipeline.study import runs, studies
 
@@ -74,14 +73,6 @@ def hidden(model: TrajectoryTransformerModel, keys: Tensor) -> Iterator[None]:
             hook.remove()
 
 
-def tokens_of(policy: TrajectoryTransformerPolicy, contexts: dict[str, Tensor]) -> Tensor:
-    """The last whole window of each context as tokens (context, time), up to the latest transition's reward."""
-    config = policy.model.config
-    steps = slice(-((config.block_size + 1) // config.transition_dim), None)
-    parts = (contexts[name][:, steps].numpy() for name in ("observations", "actions", "rewards"))
-    return torch.from_numpy(policy.encode(*parts).reshape(len(contexts["rewards"]), -1)[:, : config.block_size])
-
-
 @torch.inference_mode()
 def losses(model: TrajectoryTransformerModel, tokens: Tensor, keys: Tensor) -> dict[str, float]:
     """Mean cross-entropy, in nats a token, of the latest transition's observation, action and reward, with keys hidden.
@@ -89,7 +80,7 @@ def losses(model: TrajectoryTransformerModel, tokens: Tensor, keys: Tensor) -> d
     The observation's first dimension is left out: the row that predicts it belongs to the transition before.
 
     Args:
-        tokens: (context, time), as `tokens_of` makes them. keys: (time, time) bool.
+        tokens: (context, time), as a policy's `last_windows`. keys: (time, time) bool.
     """
     config, rows = model.config, tokens[:, :-1]
     with hidden(model, keys[: rows.shape[1], : rows.shape[1]]):
@@ -101,7 +92,7 @@ def losses(model: TrajectoryTransformerModel, tokens: Tensor, keys: Tensor) -> d
     return {kind: float(part.mean()) for kind, part in zip(("observation", "action", "reward"), parts, strict=True)}
 
 
-def summarise(by_training: list[dict[str, dict[str, float]]], contexts: int, bins: int) -> dict:
+def summarize(by_training: list[dict[str, dict[str, float]]], contexts: int, bins: int) -> dict:
     """Values of the evidence.
 
     Args:
@@ -136,7 +127,7 @@ def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
     found = []
     for checkpoint in run.checkpoints:
         policy = policies.load(runs.Attention(checkpoint, run.method, checkpoint, run.contexts))
-        tokens = tokens_of(policy, contexts)
+        tokens = policy.last_windows(contexts)
         masks = interventions(tokens.shape[1], policy.model.config.transition_dim)
         found.append({name: losses(policy.model, tokens, keys) for name, keys in masks.items()})
-    return Found(summarise(found, len(contexts["rewards"]), policy.model.config.vocab_size))
+    return Found(summarize(found, len(contexts["rewards"]), policy.model.config.vocab_size))

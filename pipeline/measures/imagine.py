@@ -51,7 +51,7 @@ def errors(imagined: np.ndarray, real: np.ndarray, scale: np.ndarray) -> list[di
     return [interval(step) for step in each.T]
 
 
-def summarise(policy, states: dict[str, np.ndarray], run, environment: str, seed: int) -> tuple[dict, dict[str, np.ndarray]]:
+def summarize(policy, states: dict[str, np.ndarray], run, environment: str, seed: int) -> tuple[dict, dict[str, np.ndarray]]:
     """The evidence's values, and one plan's beams as arrays.
 
     Args:
@@ -94,7 +94,14 @@ def summarise(policy, states: dict[str, np.ndarray], run, environment: str, seed
 
 
 def draw_beams(simulator, beams: np.ndarray, real: np.ndarray, scores: np.ndarray, width: int) -> dict[str, np.ndarray]:
-    """One plan's beams (beam, transition, dimension) as limbs at every step, and what became of the best: x counts from now.
+    """One plan's beams as limbs at every step, and what became of the best: x counts from now.
+
+    Args:
+        simulator: places the limbs.
+        beams: (beam, transition, dimension), what was imagined.
+        real: (transition, observation), what followed when the best was played.
+        scores: (beam,).
+        width: of an observation.
 
     Returns:
         limbs (beam, transition, limb, end, 2), limbs_real (transition, limb, end, 2), scores (beam,).
@@ -118,4 +125,4 @@ def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
     run, (rolled, played) = recipe.run, recipe.holds
     source = recipes.ROLLOUTS[rolled.name]
     records.read(source.path())
-    return Found(*summarise(policies.load(played), arrays.read(source), run, played.environment, rolled.seed))
+    return Found(*summarize(policies.load(played), arrays.read(source), run, played.environment, rolled.seed))

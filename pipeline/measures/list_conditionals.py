@@ -48,7 +48,7 @@ def energies(listed: np.ndarray) -> np.ndarray:
     return sum(np.moveaxis(cost, -1, place) for place, cost in enumerate(each))
 
 
-def summarise(listed: np.ndarray, history: np.ndarray) -> dict:
+def summarize(listed: np.ndarray, history: np.ndarray) -> dict:
     """What the lists say of all plans, and of one that was refined: history (iteration, place), its actions each time."""
     every = energies(listed)
     along = every[tuple(history.T)]
@@ -73,5 +73,5 @@ def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
     with torch.inference_mode():
         context = policy.model.encode(views)
     listed = costs(policy.model, context, policy.horizon)
-    values = {"seed": seed, "mission": refined["shown_mission"], **summarise(listed, shown["history"])}
+    values = {"seed": seed, "mission": refined["shown_mission"], **summarize(listed, shown["history"])}
     return Found(values, {"costs": listed})

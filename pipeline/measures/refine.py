@@ -45,7 +45,7 @@ def begin(level: str, seeds: range) -> list:
     return simulators
 
 
-def second_thoughts(model: LeapModel, simulators: list, plans: Tensor, run) -> dict:
+def replanning(model: LeapModel, simulators: list, plans: Tensor, run) -> dict:
     """What becomes of plans after one step: the share of new plans that begin as the old ones went on, and of those that begin
     by turning back, where the step was a turn. The simulators take that step. Wilson's intervals over plans.
 
@@ -179,7 +179,7 @@ def reached(energies: np.ndarray, least: np.ndarray) -> list[dict]:
     return [proportions.wilson((column <= least + SAME).sum(), len(least)) for column in energies.T]
 
 
-def summarise(model: LeapModel, twin: LeapModel, run, horizon: int) -> tuple[dict, dict[str, np.ndarray]]:
+def summarize(model: LeapModel, twin: LeapModel, run, horizon: int) -> tuple[dict, dict[str, np.ndarray]]:
     """The evidence's values; and as arrays the last layer's attention, averaged over heads and plans, and the plan whose
     energy fell by the median.
     """
@@ -213,7 +213,7 @@ def summarise(model: LeapModel, twin: LeapModel, run, horizon: int) -> tuple[dic
         "uniform": {kind: float(share) for kind, share in shares(even[0, -1, 0].double()).items()},
         "influence": influence(model, context, refined.plans),
         "influence_untrained": influence(twin, context_of_twin, refined.plans),
-        "second_thoughts": second_thoughts(model, simulators, refined.plans, run),
+        "replanning": replanning(model, simulators, refined.plans, run),
     }
     shown = int((refined.energies[:, 0] - refined.energies[:, -1]).argsort()[len(seeds) // 2])  # neither the best nor the worst
     values |= {"shown_seed": seeds[shown], "shown_mission": simulators[shown].mission}
@@ -241,4 +241,4 @@ def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
     run = recipe.run
     check(run)
     policy, twin = policies.load(run), policies.module(run).untrained(policies.load(run), run.seed)
-    return Found(*summarise(policy.model, twin.model, run, policy.horizon))
+    return Found(*summarize(policy.model, twin.model, run, policy.horizon))

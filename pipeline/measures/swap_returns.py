@@ -63,7 +63,7 @@ def movement(policy: DecisionTransformerPolicy, contexts: dict[str, Tensor]) -> 
     return 1000 * attend.root_mean_square(respond(policy, swapped) - respond(policy, contexts))
 
 
-def summarise(moved: dict[int, np.ndarray], control: dict[int, np.ndarray]) -> dict:
+def summarize(moved: dict[int, np.ndarray], control: dict[int, np.ndarray]) -> dict:
     """Values of the evidence: by step how far actions move, and how much farther than the control's in the same contexts;
     means with 95 % t-intervals over contexts.
     """
@@ -82,4 +82,4 @@ def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
     for checkpoint in (run.checkpoint, run.control):
         policy = policies.load(runs.Attention(checkpoint, run.method, checkpoint))
         found.append({step: movement(policy, contexts_at(last, step, policy.context_length)) for step in run.steps})
-    return Found(summarise(*found))
+    return Found(summarize(*found))

@@ -148,7 +148,7 @@ def panels(run, tick) -> list[np.ndarray]:
 
 
 def shared_palette(frames: list[np.ndarray]) -> Image.Image:
-    """One palette for all frames; saturated pixels count more, or the cheetah's feet lose their colour."""
+    """One palette for all frames; saturated pixels count more, or the cheetah's feet lose their color."""
     pixels = np.concatenate([frame.reshape(-1, 3) for frame in frames[:: max(1, len(frames) // 8)]])
     saturated = pixels[np.ptp(pixels, axis=1) > 40]
     sample = np.concatenate([pixels, np.repeat(saturated, 20, axis=0)])

@@ -39,14 +39,14 @@ def raw_returns(run, returns: list[float]) -> dict:
     }
 
 
-def summarise_returns(run, returns: list[float]) -> dict:
+def summarize_returns(run, returns: list[float]) -> dict:
     """`raw_returns`, and their mean and its interval as D4RL's score, too."""
     found, score = raw_returns(run, returns), find_world(run.environment).normalized_score
     scores = {f"score_{end}": float(score(found[f"return_{end}"])) for end in ("mean", "low", "high")}
     return {**found, **scores}
 
 
-def summarise_solved(run, played: dict[str, list]) -> dict:
+def summarize_solved(run, played: dict[str, list]) -> dict:
     """Every episode with its seed; the share solved with Wilson's 95 % interval over episodes; and how long they took.
 
     `length_mean` counts all episodes, those that ran out of time at their full time; `solved_length_mean` those solved.
@@ -77,7 +77,7 @@ def pool(evaluations: list[dict], world: World) -> dict:
 
     Returns:
         seeds, episodes_per_seed, seed_means (seed,), score_sd over seeds, return_mean, return_low and return_high (95 %
-        t-interval over seeds), score_mean, score_low and score_high (the same, D4RL-normalised), and resampled: what the
+        t-interval over seeds), score_mean, score_low and score_high (the same, D4RL-normalized), and resampled: what the
         interval is over.
 
     Raises:
@@ -106,8 +106,8 @@ def slopes(asked: list[float], got: np.ndarray) -> np.ndarray:
         asked: target returns (target,).
         got: returns (target, seed); a column's episodes share a seed, so each seed gives one slope.
     """
-    centred = np.asarray(asked) - np.mean(asked)
-    return centred @ (got - got.mean(axis=0)) / np.square(centred).sum()
+    centered = np.asarray(asked) - np.mean(asked)
+    return centered @ (got - got.mean(axis=0)) / np.square(centered).sum()
 
 
 def obedience(run: studies.Asked, read: Read) -> dict:
@@ -281,11 +281,11 @@ def derived(recipe: Recipe, values: dict, root: Path) -> dict | None:
     read = lambda kind, name: records.read(Path(root) / "results" / kind / f"{name}.json")  # noqa: E731
     run, kind = recipe.run, recipe.kind
     if kind == "evaluations":
-        found = summarise_returns(run, values["returns"])
+        found = summarize_returns(run, values["returns"])
     elif kind == "wheel":
         found = raw_returns(run, values["returns"])
     elif kind == "solved":
-        found = summarise_solved(run, values)
+        found = summarize_solved(run, values)
     elif kind == "pooled":
         members = [read("evaluations", name) for name in run.members]
         found = pool([each["values"] for each in members], find_world(members[0]["run"]["environment"]))

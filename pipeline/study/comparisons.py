@@ -93,7 +93,7 @@ class Asked(Comparison):
 class Effect(PairedDifference):
     """A paired difference of scores, judged by the smallest effect of interest."""
 
-    smallest: float = 0.5  # points of normalised score
+    smallest: float = 0.5  # points of normalized score
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def picture(image: np.ndarray, pose: np.ndarray, tile: int) -> np.ndarray:
 
 
 def enterable(cell: np.ndarray) -> bool:
-    """Whether an agent can step onto a cell (object, colour, state): it is empty, or an open door."""
+    """Whether an agent can step onto a cell (object, color, state): it is empty, or an open door."""
     return cell[0] == EMPTY or (cell[0] == DOOR and cell[2] == OPEN)
 
 

@@ -23,9 +23,9 @@ import numpy as np
 from pipeline import PipelineError
 
 ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle")  # minigrid's first six; its seventh, done, is never used
-COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
+COLORS = ("red", "green", "blue", "purple", "yellow", "grey")
 VOCABULARY = (
-    *("go", "to", "pick", "up", "a", "the", *COLOURS, "ball", "box", "key"),
+    *("go", "to", "pick", "up", "a", "the", *COLORS, "ball", "box", "key"),
     *("in", "front", "of", "behind", "you", "on", "your", "left", "right"),
 )
 WORDS = 9  # the longest instruction: pick up the red ball in front of you
@@ -77,7 +77,7 @@ register_open_mazes()
 class Views:
     """What is to be seen of many episodes at one moment; padding is 0 everywhere.
 
-    images (episode, SIZE, SIZE, 3) uint8: object, colour and state of each cell of the whole grid as minigrid encodes them, by
+    images (episode, SIZE, SIZE, 3) uint8: object, color and state of each cell of the whole grid as minigrid encodes them, by
     column x and row y; the agent is not drawn. poses (episode, 3) int64: x, y and direction (0 right, 1 down, 2 left, 3 up).
     goals (episode, 2) int64: x and y of the object to reach, which an oracle tells; an honest agent leaves them alone.
     missions (episode, WORDS) int64: `tokenize`d instructions.

@@ -118,7 +118,7 @@ def published(**made) -> dict:
     content = {
         "run": records.fields(HUB.run),
         "made": {"holds": [], "inputs": inputs, "sources": {"pipeline.measures.evaluate": "2" * 64}, "versions": {}, **made},
-        "values": records.plain(summaries.summarise_returns(HUB.run, [4000.0, 4100.0])),
+        "values": records.plain(summaries.summarize_returns(HUB.run, [4000.0, 4100.0])),
     }
     content["made"] = {"fingerprint": fingerprints.fingerprint(HUB, content["made"]), **content["made"]}
     content["made"]["sha256"] = records.sealed(content)

@@ -20,11 +20,11 @@ RETURNS = [4700.0, 4750.0, 4800.0, 4650.0, 4725.0, 4775.0, 4690.0, 4810.0, 4740.
 
 
 def evaluated(returns):
-    return records.plain(summaries.summarise_returns(EVALUATION.run, returns))
+    return records.plain(summaries.summarize_returns(EVALUATION.run, returns))
 
 
 def solved(success, length):
-    return records.plain(summaries.summarise_solved(SOLVING.run, {"success": success, "length": length}))
+    return records.plain(summaries.summarize_solved(SOLVING.run, {"success": success, "length": length}))
 
 
 PUBLISHED = evaluated(RETURNS)

@@ -64,7 +64,7 @@ def test_a_number_edited_in_results_is_noticed_and_mended(own_toy):
     assert own_toy.snapshot() == before
 
 
-def test_a_colour_changed_in_one_figure_redraws_that_figure_alone(own_toy):
+def test_a_color_changed_in_one_figure_redraws_that_figure_alone(own_toy):
     picture = own_toy.root / "images/RL.svg"
     before = picture.read_bytes()
     own_toy.edit("figures/RL.py", "style.BLUE", "style.PINK")

@@ -83,7 +83,7 @@ def test_the_perceptron_is_told_the_mean_reward_to_come():
     assert told.tolist() == [[[0, 3], [1, 1.5], [2, 1]]]  # 9 / 3, 3 / 2, 1 / 1
 
 
-def test_inputs_and_outcome_are_normalised_by_the_data_learnt_from():
+def test_inputs_and_outcome_are_normalized_by_the_data_learnt_from():
     learn = episodes_of([[1, 1], [3, 3]])
     batches = return_conditioned_cloning.Batches(episodes_of([[5, 5]]), runs.BEHAVIOUR_CLONING, like=learn)
     assert batches.observations == pytest.approx(np.array([[-1, 3], [1, 3]]), abs=1e-4)  # (0 - 0.5) / 0.5; (5 - 2) / 1

@@ -156,7 +156,7 @@ def test_a_summary_holds_shares_by_layer_and_head_beside_those_of_an_untrained_t
     # two contexts, two layers, one head: the first layer looks at the return, the second at the state, or once at the action
     weights = np.stack([np.stack([alone(3), alone(4)]), np.stack([alone(3), alone(5)])])[:, :, None]
     twin = np.stack([np.stack([alone(0), alone(0)])] * 2)[:, :, None]  # the return, in the transition before
-    values, maps = attend.summarise(Weigher(weights), Weigher(twin, scale=0.0), CONTEXTS)
+    values, maps = attend.summarize(Weigher(weights), Weigher(twin, scale=0.0), CONTEXTS)
 
     def flat(mean):
         return {"mean": mean, "low": mean, "high": mean}
@@ -200,7 +200,7 @@ def test_a_summary_of_transitions_holds_patterns_and_the_map_of_the_last_layer()
     near[[4, 5], [0, 2]] = 1  # what is read, and what is predicted, in the transition before
     own[[4, 5], [4, 5]] = own[[4, 5], 0] = 0.5  # half of it on itself, half on the earlier observation
     weights = np.stack([np.stack([own, near]), np.stack([near, near])])[None]  # one context, two layers, two heads
-    values, maps = attend.summarise_transitions(Weigher(weights, types), Weigher(weights[:, ::-1], types), CONTEXTS)
+    values, maps = attend.summarize_transitions(Weigher(weights, types), Weigher(weights[:, ::-1], types), CONTEXTS)
     assert {name: values[name] for name in ("contexts", "layers", "heads", "tokens")} == {
         "contexts": 1, "layers": 2, "heads": 2, "tokens": 7,
     }  # fmt: skip

@@ -30,7 +30,7 @@ def test_the_evidence_keeps_each_trainings_means_beside_the_intervals_over_all()
         }
         for share in (0.2, 0.6)
     ]  # fmt: skip
-    values = attend_trainings.summarise(run, found)
+    values = attend_trainings.summarize(run, found)
     assert (values["trainings"], values["contexts"], values["uniform"]) == (2, 64, {"return": 0.36})
     assert values["shares"]["return"][0][0]["mean"] == pytest.approx(0.4)
     assert values["shares_untrained"]["return"][0][0] == {"mean": 0.3, "low": 0.3, "high": 0.3}

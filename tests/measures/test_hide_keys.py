@@ -103,7 +103,7 @@ def test_rises_are_over_trainings():
             "other_1": {"observation": 100.0, "action": 1.0, "reward": 1.0},
         }
 
-    found = hide_keys.summarise([training(1.0, 3.0, 0.1), training(1.5, 4.5, 0.3)], 64, 100)
+    found = hide_keys.summarize([training(1.0, 3.0, 0.1), training(1.5, 4.5, 0.3)], 64, 100)
     assert (found["trainings"], found["contexts"]) == (2, 64)
     assert found["chance"] == pytest.approx(math.log(100))
     assert found["losses"]["striated"]["observation"] == [3.0, 4.5]

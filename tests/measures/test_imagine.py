@@ -104,7 +104,7 @@ def test_a_summary_of_three_plans(monkeypatch):
 
     monkeypatch.setattr(environments, "make", lambda environment: worlds.append(Paper()) or worlds[-1])
     monkeypatch.setattr(imagine, "draw_beams", draw)
-    values, maps = imagine.summarise(planner, STATES, runs.Imagination("toy", "toy", first_step=0, every=1), WORLD, seed=9)
+    values, maps = imagine.summarize(planner, STATES, runs.Imagination("toy", "toy", first_step=0, every=1), WORLD, seed=9)
     # a context of 1 and a horizon of 2 leave the steps 1, 2 and 3, at places 11, 12 and 13
     seen = [[11, 22, -11], [12, 24, -12], [13, 26, -13]]
     assert planner.asked == [([[[10] * 3], [[11] * 3], [[12] * 3]], seen, [[9, 1], [9, 2], [9, 3]])]
@@ -147,7 +147,7 @@ def test_plans_are_made_along_the_rollout_as_often_as_told(first, every, steps, 
         return Plans(plans.tokens, plans.scores[: len(plans.tokens)])
 
     run = runs.Imagination("toy", "toy", first_step=first, every=every)
-    values, _ = imagine.summarise(planner, STATES, run, WORLD, seed=9)
+    values, _ = imagine.summarize(planner, STATES, run, WORLD, seed=9)
     assert planner.asked == [[[9, step] for step in steps]] and values["plans"] == len(steps)
 
 

@@ -45,7 +45,7 @@ def test_energies_sum_a_cost_a_place_and_a_rise_is_counted_where_one_is():
     assert every[1, 3] == 2.5 and every[1, 4] == 7.0 and every[3, 1] == 0.0
     listed[listed == 0] = 1.0
     listed[0, 5, 0], listed[1, 0, 5] = 0.25, 0.125
-    found = list_conditionals.summarise(listed, np.array([[1, 4], [1, 3], [1, 4], [0, 5], [0, 5]]))
+    found = list_conditionals.summarize(listed, np.array([[1, 4], [1, 3], [1, 4], [0, 5], [0, 5]]))
     assert found["least_plan"] == [0, 5] and found["least_energy"] == 0.375 and found["plans"] == 36
     assert found["energies"].tolist() == [8.0, 2.5, 8.0, 0.375, 0.375] and found["rises"] == 1 and found["horizon"] == 2
 

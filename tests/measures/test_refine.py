@@ -93,7 +93,7 @@ def test_the_summary_holds_its_parts_and_one_plan(model):
     )
     trained = make_model(grid_size=levels.SIZE, words=len(levels.VOCABULARY) + 1)
     twin = leap.LeapModel(trained.config).eval()
-    values, maps = refine.summarise(trained, twin, run, HORIZON)
+    values, maps = refine.summarize(trained, twin, run, HORIZON)
     assert values["plans"] == 4 and len(values["samplers"]["gibbs"]["energy"]) == 3
     assert len(values["samplers"]["argmax"]["at_least_energy"]) == 3
     with torch.inference_mode():
@@ -146,7 +146,7 @@ def test_a_walk_keeps_what_was_seen_and_what_is_left_of_the_plan():
     assert left.tolist() == [HORIZON - step % HORIZON for step in range(len(left))]
 
 
-def test_second_thoughts_are_counted_over_what_was_done_and_meant(monkeypatch):
+def test_new_plans_are_counted_beside_what_was_done_and_meant(monkeypatch):
     run = dataclasses.replace(runs.Refining("local_toy", "go_to_local_s7n5", "local_leap_goal"), iterations=1, episodes=3)
     trained = make_model(grid_size=levels.SIZE, words=len(levels.VOCABULARY) + 1)
     simulators = refine.begin(run.level, range(100, 103))
@@ -159,7 +159,7 @@ def test_second_thoughts_are_counted_over_what_was_done_and_meant(monkeypatch):
         return Refinement(plans, None, plans[None])
 
     monkeypatch.setattr(refine.refinement, "refine", answer)
-    found = refine.second_thoughts(trained, simulators, plans, run)
+    found = refine.replanning(trained, simulators, plans, run)
     assert [simulator.agent_dir for simulator in simulators] == [(d + t) % 4 for d, t in zip(before, (-1, 1, 1), strict=True)]
     assert found["turns"] == 3
     assert [found[name]["mean"] for name in ("goes_on", "agrees", "turns_back")] == pytest.approx([2 / 3, 1 / 3, 1 / 3])

@@ -180,7 +180,7 @@ def test_rivals_play_the_same_alone_as_in_a_batch(policy):
 def test_a_part_of_the_episodes_is_no_whole_evidence(tmp_path, monkeypatch):
     recipe = dataclasses.replace(recipes.SOLVINGS["local_random_go_to_local_s7n5"], run=RUN)
     played = solve.solve(RUN, RandomSteps(), tmp_path / "work", shards=1)
-    records.write(recipe, summaries.summarise_solved(RUN, played), tmp_path)
+    records.write(recipe, summaries.summarize_solved(RUN, played), tmp_path)
     assert fingerprints.stale(recipe, tmp_path) is None  # elsewhere a part is what was asked for
     monkeypatch.setattr(files, "ROOT", tmp_path)
     assert fingerprints.stale(recipe, tmp_path) == "it holds 2 of 5 episodes"

@@ -58,6 +58,6 @@ def test_actions_move_by_the_next_contexts_returns_and_not_at_all_where_these_ar
 
 
 def test_a_step_holds_the_difference_to_the_control_in_the_same_contexts():
-    values = swap_returns.summarise({0: np.array([3.0, 5.0])}, {0: np.array([1.0, 2.0])})
+    values = swap_returns.summarize({0: np.array([3.0, 5.0])}, {0: np.array([1.0, 2.0])})
     assert (values["contexts"], values["moved"]["0"]["mean"], values["moved_control"]["0"]["mean"]) == (2, 4.0, 1.5)
     assert values["more_than_control"]["0"] == pytest.approx({"mean": 2.5, "low": -3.853, "high": 8.853}, abs=1e-3)

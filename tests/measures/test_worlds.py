@@ -91,7 +91,7 @@ def test_a_world_whose_episodes_end_early_from_its_recorder_to_its_scores(enviro
         for episode in range(2):
             earned = again["rewards"][episode, : again["lengths"][episode]]
             assert returns[episode] == pytest.approx(earned.sum(), abs=1e-4)
-        summary = summaries.summarise_returns(played, returns)
+        summary = summaries.summarize_returns(played, returns)
         assert summary["score_mean"] == pytest.approx(world.normalized_score(np.mean(returns)))
 
 

@@ -125,7 +125,7 @@ def test_the_best_fraction_of_one_is_every_episode_in_its_own_order():
     assert len(behaviour_cloning.best(episodes, 0.01)) == 1
 
 
-def test_held_out_episodes_are_all_kept_and_normalised_by_the_episodes_learnt_from():
+def test_held_out_episodes_are_all_kept_and_normalized_by_the_episodes_learnt_from():
     learn, held_out = toy_episodes(20), toy_episodes(4, seed=1)
     run = replace(CLONING, best_fraction=0.1)
     batches = behaviour_cloning.Batches(held_out, run, like=learn)
@@ -318,7 +318,7 @@ def test_episodes_in_lockstep_act_as_each_would_alone():
     assert together.shape == (7, 6) and together.dtype == np.float32 and np.abs(together).max() <= 1.0
 
 
-def test_the_policy_normalises_by_the_statistics_of_its_checkpoint(tmp_path):
+def test_the_policy_normalizes_by_the_statistics_of_its_checkpoint(tmp_path):
     policy = toy_policy()
     checkpoints.write_model(tmp_path / "checkpoints" / "toy", policy.model, "# toy\n")
     run = replace(runs.BEHAVIOUR_CLONING)

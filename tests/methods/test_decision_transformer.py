@@ -8,7 +8,7 @@ import torch
 from transformers import DecisionTransformerConfig, DecisionTransformerModel
 
 from pipeline import PipelineError
-from pipeline.data import normalisation
+from pipeline.data import normalization
 from pipeline.data.episodes import Episodes
 from pipeline.methods.decision_transformer.model import Batches
 from pipeline.methods.decision_transformer.policy import DecisionTransformerPolicy
@@ -148,7 +148,7 @@ def test_windows_end_at_every_transition_of_a_short_episode_and_at_none_of_its_p
     assert windows.tolist() == [[0, 1, 0, 3], [0, 11, 0, 1], [1, 2, 3, 2], [2, 3, 2, 1]]
     assert counts.min() > 70, "as likely one as the other, 100 of 400"
     assert (batch["attention_mask"].sum(dim=1) == 2 - (batch["actions"][:, 0, 0] == 0).float()).all()
-    mean, std = normalisation.observation_statistics(np.array([[1.0], [2.0], [3.0], [11.0]]))
+    mean, std = normalization.observation_statistics(np.array([[1.0], [2.0], [3.0], [11.0]]))
     states = (batch["actions"].numpy() - mean) / std * batch["attention_mask"][..., None].numpy()
     assert batch["states"].numpy() == pytest.approx(states, abs=1e-5)
 

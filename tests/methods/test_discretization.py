@@ -125,7 +125,7 @@ def test_more_dimensions_than_bins_were_made_for_are_refused(method):
 
 
 def test_what_is_not_a_number_has_no_bin():
-    with pytest.raises(DiscretizerError, match=r"^a value to be discretised is not a number \(NaN\)$"):
+    with pytest.raises(DiscretizerError, match=r"^a value to be discretized is not a number \(NaN\)$"):
         TWO.encode([[0.0, 1.0], [np.nan, 1.0]])
 
 

@@ -168,7 +168,7 @@ def test_draws_drop_unlikely_tokens_as_found_by_hand():
     assert planning.sample(torch.zeros(3, 4), uniform, 0.6).tolist() == [0, 2, 3]  # equals: all would go, so all stay
 
 
-def test_expectations_drop_the_stop_token_and_do_not_renormalise():
+def test_expectations_drop_the_stop_token_and_do_not_renormalize():
     logits = torch.tensor([0.25, 0.25, 0.5]).log()
     assert float(planning.expected(logits, torch.tensor([2.0, 6.0]))) == pytest.approx(0.25 * 2 + 0.25 * 6)
 

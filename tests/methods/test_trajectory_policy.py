@@ -73,7 +73,7 @@ def test_attention_is_over_the_whole_block_and_named_by_kind(policy):
     contexts = {
         "observations": torch.from_numpy(generator.uniform(-1, 1, (3, 12, 17)).astype(np.float32)),
         "actions": torch.from_numpy(generator.uniform(-1, 1, (3, 12, 6)).astype(np.float32)),
-        "returns_to_go": torch.from_numpy(generator.uniform(-1, 1, (3, 12)).astype(np.float32)),
+        "rewards": torch.from_numpy(generator.uniform(-1, 1, (3, 12)).astype(np.float32)),
     }
     weights, types = policy.attention(contexts)
     assert weights.shape == (3, 1, 2, 249, 249) and len(types) == 249

@@ -185,7 +185,7 @@ def test_held_out_losses_are_means_over_eight_batches_of_thirty_two_windows(whol
     assert drawn == [(3, 2)] * 2 + [(1, 32)] * 8 + [(3, 2)] * 2 + [(1, 32)] * 8 + [(3, 2)] + [(1, 32)] * 8
 
 
-def test_neighbouring_bins_begin_alike_and_far_ones_do_not(whole):
+def test_neighboring_bins_begin_alike_and_far_ones_do_not(whole):
     torch.manual_seed(0)
     model = trajectory_transformer.build(dataclasses.replace(RUN, bins=100, width=64), whole)
     for table in (model.tok_emb.weight[:-1].view(25, 100, 64), model.head.weight[:, :100]):

@@ -153,7 +153,7 @@ def test_tokens_the_model_cannot_know_are_refused(tiny, tokens):
 def test_reading_beyond_the_block_is_refused(tiny):
     decoder = Decoder(tiny)
     with torch.inference_mode():
-        _, cache = decoder.begin(random_tokens(1, 249), beams=1, room=2)
+        _, cache = decoder.begin(random_tokens(1, 249), beams=1, capacity=2)
         with pytest.raises(ValueError, match="position 249 lies beyond"):
             decoder.extend(cache, random_tokens(1, 1, 1))
 
@@ -180,7 +180,7 @@ def test_a_checkpoint_of_other_sizes_is_refused(tmp_path):
 def decoded(model, tokens: torch.Tensor, first: int, chunk: int) -> torch.Tensor:
     """Logits (episode, beam, position, token) from `first` on, read in chunks after a beginning that all beams share."""
     decoder = Decoder(model)
-    logits, cache = decoder.begin(tokens[:, 0, :first], tokens.shape[1], room=tokens.shape[2] - first)
+    logits, cache = decoder.begin(tokens[:, 0, :first], tokens.shape[1], capacity=tokens.shape[2] - first)
     found = [] if logits is None else [logits[:, None].expand(-1, tokens.shape[1], -1)]
     for start in range(first, tokens.shape[2], chunk):
         found.append(decoder.extend(cache, tokens[:, :, start : start + chunk]))
@@ -234,7 +234,7 @@ def test_kept_alternatives_go_on_as_if_they_had_always_been_beams(tiny):
     decoder, generator = Decoder(model), torch.Generator().manual_seed(0)
     shared = random_tokens(2, 42)
     history = shared[:, None].expand(-1, 3, -1)
-    _, cache = decoder.begin(shared, beams=3, room=30)
+    _, cache = decoder.begin(shared, beams=3, capacity=30)
     for _ in range(3):
         first = torch.randint(101, (2, 3, 2), generator=generator)
         second = torch.randint(101, (2, 3, 2), generator=generator)
@@ -244,7 +244,7 @@ def test_kept_alternatives_go_on_as_if_they_had_always_been_beams(tiny):
         full = model(forked.flatten(0, 2)).logits[:, -1].view(2, 3, 2, -1)
         torch.testing.assert_close(logits, full, atol=1e-12, rtol=0)
         parents, chosen = torch.tensor([[2, 0, 0], [1, 1, 2]]), torch.tensor([[1, 0, 1], [0, 0, 1]])
-        decoder.keep(cache, parents, chosen)
+        decoder.select(cache, parents, chosen)
         history = forked[torch.arange(2)[:, None], parents, chosen]
         more = torch.randint(101, (2, 3, 3), generator=generator)
         logits = decoder.extend(cache, more)
@@ -257,27 +257,27 @@ def test_beams_with_common_ancestors_are_read_one_after_the_other():
     assert decoding.reading_order(table).tolist() == [[3, 1, 0, 2], [0, 2, 1, 3]]
 
 
-def test_a_cache_without_room_says_so(tiny):
+def test_a_cache_without_capacity_says_so(tiny):
     decoder = Decoder(tiny)
     with torch.inference_mode(), pytest.raises(ValueError, match="3 blocks an episode do not suffice"):
-        _, cache = decoder.begin(random_tokens(1, 25), beams=2, room=3)
+        _, cache = decoder.begin(random_tokens(1, 25), beams=2, capacity=3)
         decoder.extend(cache, random_tokens(1, 2, 30))
 
 
 def test_blocks_that_no_beam_reads_any_more_are_used_again(tiny):
     decoder = Decoder(tiny)
     with torch.inference_mode():
-        _, cache = decoder.begin(random_tokens(1, 42), beams=2, room=9)
+        _, cache = decoder.begin(random_tokens(1, 42), beams=2, capacity=9)
         for _ in range(4):  # 4 blocks are opened each time, 16 in all
             decoder.branch(cache, random_tokens(1, 2, 2))
-            decoder.keep(cache, torch.tensor([[0, 0]]), torch.tensor([[0, 1]]))
+            decoder.select(cache, torch.tensor([[0, 0]]), torch.tensor([[0, 1]]))
         assert int(cache.table.max()) < 9
 
 
 def test_tokens_that_are_not_the_caches_are_refused_and_leave_it_as_it_was(tiny):
     decoder = Decoder(tiny)
     with torch.inference_mode():
-        _, cache = decoder.begin(random_tokens(2, 42), beams=3, room=30)
+        _, cache = decoder.begin(random_tokens(2, 42), beams=3, capacity=30)
         with pytest.raises(ValueError, match=r"of 3 of 2 episodes' beams or alternatives, got tokens \(2, 2, 1\)"):
             decoder.extend(cache, random_tokens(2, 2, 1))
         with pytest.raises(ValueError, match=r"got tokens \(2, 2, 2\)"):
@@ -292,7 +292,7 @@ def test_tokens_that_are_not_the_caches_are_refused_and_leave_it_as_it_was(tiny)
 def test_alternatives_cannot_begin_with_a_value(tiny):
     decoder = Decoder(tiny)
     with torch.inference_mode(), pytest.raises(ValueError, match="position 49 is a value's"):
-        _, cache = decoder.begin(random_tokens(1, 49), beams=1, room=3)
+        _, cache = decoder.begin(random_tokens(1, 49), beams=1, capacity=3)
         decoder.branch(cache, random_tokens(1, 1, 2))
 
 
@@ -386,7 +386,7 @@ def test_weights_and_tokens_that_the_compiled_code_cannot_take_are_refused(tiny)
         Decoder(spoilt)
     decoder, most = Decoder(tiny), tiny.config.vocab_size
     for token in (-1, most + 1):
-        _, cache = decoder.begin(torch.zeros(1, 0, dtype=torch.int64), beams=1, room=3)
+        _, cache = decoder.begin(torch.zeros(1, 0, dtype=torch.int64), beams=1, capacity=3)
         with torch.inference_mode(), pytest.raises(decoding.TokensError, match=f"between 0 and {most}, found {token} to"):
             decoder.extend(cache, torch.tensor([[[token]]]))
         assert cache.position == 0

@@ -164,7 +164,7 @@ def test_the_runner_moves_and_stays_in_the_picture():
     assert np.abs(frames[0] - frames[40]).mean() > 1
 
 
-def test_a_gif_keeps_saturated_colours():
+def test_a_gif_keeps_saturated_colors():
     grey = np.full((60, 80, 3), 200, np.uint8)
     grey[:6, :6] = (200, 60, 60)
     noisy = [

@@ -19,8 +19,8 @@ from pipeline.statistics.summaries import (
     pool,
     rolled_out,
     slopes,
-    summarise_returns,
-    summarise_solved,
+    summarize_returns,
+    summarize_solved,
     trained,
 )
 from pipeline.study import runs, studies
@@ -38,8 +38,8 @@ def about(mean: float, half: float):
     return pytest.approx({"mean": mean, "low": mean - half, "high": mean + half}, rel=1e-5)
 
 
-def test_three_returns_are_summarised_with_their_seeds_their_spread_and_their_t_interval():
-    found = summarise_returns(EVALUATION, [1000.0, 3000.0, 2000.0])
+def test_three_returns_are_summarized_with_their_seeds_their_spread_and_their_t_interval():
+    found = summarize_returns(EVALUATION, [1000.0, 3000.0, 2000.0])
     half = 4.302653 * 1000 / np.sqrt(3)  # the deviation is sqrt((1000² + 1000² + 0) / 2) = 1000
     assert found == {
         "episodes": 3,
@@ -57,19 +57,19 @@ def test_three_returns_are_summarised_with_their_seeds_their_spread_and_their_t_
 
 def test_returns_are_scored_by_the_world_they_were_got_in():
     hopper = dataclasses.replace(EVALUATION, environment="Hopper-v4")
-    assert summarise_returns(hopper, [HOPPER.expert_return])["score_mean"] == 100.0
-    assert summarise_returns(hopper, [HOPPER.random_return])["score_mean"] == 0.0
+    assert summarize_returns(hopper, [HOPPER.expert_return])["score_mean"] == 100.0
+    assert summarize_returns(hopper, [HOPPER.random_return])["score_mean"] == 0.0
 
 
 def test_two_returns_have_a_spread_and_one_has_none():
     # the deviation of -3 and 5 around 1 is sqrt((4² + 4²) / 1)
-    assert summarise_returns(EVALUATION, [-3.0, 5.0])["return_sd"] == pytest.approx(np.sqrt(32))
-    alone = summarise_returns(EVALUATION, [RANDOM])
+    assert summarize_returns(EVALUATION, [-3.0, 5.0])["return_sd"] == pytest.approx(np.sqrt(32))
+    alone = summarize_returns(EVALUATION, [RANDOM])
     assert [alone[f"return_{name}"] for name in ("sd", "mean", "low", "high")] == [0.0, RANDOM, RANDOM, RANDOM]
     assert [alone[f"score_{end}"] for end in ("mean", "low", "high")] == [0.0, 0.0, 0.0]
 
 
-def test_returns_in_the_browser_are_summarised_without_a_score():
+def test_returns_in_the_browser_are_summarized_without_a_score():
     recipe = recipes.BROWSER_EVALUATIONS["local_bc_halfcheetah_s0"]
     found = derived(recipe, {"returns": [1000.0, 3000.0, 2000.0]}, files.ROOT)
     half = 4.302653 * 1000 / np.sqrt(3)  # t of two degrees of freedom
@@ -84,8 +84,8 @@ def test_returns_in_the_browser_are_summarised_without_a_score():
     }
 
 
-def test_four_episodes_of_a_level_are_summarised_with_wilsons_interval():
-    found = summarise_solved(SOLVING, {"success": [1, 0, 0, 1], "length": [4, 49, 51, 8]})
+def test_four_episodes_of_a_level_are_summarized_with_wilsons_interval():
+    found = summarize_solved(SOLVING, {"success": [1, 0, 0, 1], "length": [4, 49, 51, 8]})
     # Wilson's interval of 2 in 4: with z = 1.959964, centre 1/2, half z sqrt(1/16 + z² / 64) / (1 + z² / 4)
     z = 1.959964
     half = z * np.sqrt(1 / 16 + z**2 / 64) / (1 + z**2 / 4)
@@ -104,7 +104,7 @@ def test_four_episodes_of_a_level_are_summarised_with_wilsons_interval():
 
 
 def test_where_nothing_is_solved_the_length_of_the_solved_is_zero():
-    found = summarise_solved(SOLVING, {"success": [0], "length": [49]})
+    found = summarize_solved(SOLVING, {"success": [0], "length": [49]})
     assert (found["solved"], found["success_mean"], found["length_mean"], found["solved_length_mean"]) == (0, 0.0, 49.0, 0.0)
 
 
@@ -338,7 +338,7 @@ def test_two_evaluations_are_compared_in_pairs():
 
 def test_a_summary_counts_seeds_from_the_runs_first():
     later = dataclasses.replace(EVALUATION, first_seed=1000)
-    assert summarise_returns(later, [0.0, 0.0])["seeds"] == [1000, 1001]
+    assert summarize_returns(later, [0.0, 0.0])["seeds"] == [1000, 1001]
 
 
 def test_a_rollout_tells_how_many_steps_it_took_what_they_earned_and_how_far_it_came():

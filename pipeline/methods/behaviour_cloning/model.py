@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.data import normalisation
+from pipeline.data import normalization
 from pipeline.data.episodes import Episodes
 from pipeline.methods.perceptron import model as deterministic_policy
 from pipeline.methods.perceptron.model import DeterministicPolicyModel
@@ -25,26 +25,26 @@ def best(episodes: Episodes, fraction: float) -> Episodes:
 def build(run, episodes: Episodes) -> DeterministicPolicyModel:
     """A new policy, its statistics those of the episodes it will imitate."""
     learnt = best(episodes, run.best_fraction)
-    mean, std = normalisation.observation_statistics(learnt.observations[learnt.valid])
+    mean, std = normalization.observation_statistics(learnt.observations[learnt.valid])
     return deterministic_policy.build(run, mean, std, episodes.actions.shape[-1])
 
 
 class Batches:
-    """Single transitions, observations normalised, drawn uniformly from the best `run.best_fraction` of episodes.
+    """Single transitions, observations normalized, drawn uniformly from the best `run.best_fraction` of episodes.
 
     Held-out episodes (those with `like`) are all kept, so that the held-out losses of BC and 10 %-BC stand on the same data.
     """
 
     def __init__(self, episodes: Episodes, run, like: Episodes | None = None):
-        """Prepare `episodes`, normalised by the statistics of what is learnt from: of `like` where given."""
+        """Prepare `episodes`, normalized by the statistics of what is learnt from: of `like` where given."""
         learnt = best(like or episodes, run.best_fraction)
         kept = episodes if like else learnt
-        mean, std = normalisation.observation_statistics(learnt.observations[learnt.valid])
+        mean, std = normalization.observation_statistics(learnt.observations[learnt.valid])
         self.observations = (kept.observations[kept.valid] - mean) / std
         self.actions = kept.actions[kept.valid]
 
     def draw(self, generator: np.random.Generator, size: int) -> dict[str, Tensor]:
-        """`size` transitions: observations (batch, observation) normalised, actions (batch, action)."""
+        """`size` transitions: observations (batch, observation) normalized, actions (batch, action)."""
         chosen = generator.integers(len(self.actions), size=size)
         return {"observations": torch.from_numpy(self.observations[chosen]), "actions": torch.from_numpy(self.actions[chosen])}
 

@@ -18,7 +18,7 @@ from pipeline.methods.decision_transformer.policy import DecisionTransformerPoli
 SAID = ("mean", "random")
 
 
-def part(model: DecisionTransformerModel, head: int) -> slice:
+def columns_of(model: DecisionTransformerModel, head: int) -> slice:
     """Where a head's output stands in what goes into the layer's linear map."""
     size = model.config.hidden_size // model.config.n_head
     return slice(head * size, (head + 1) * size)
@@ -34,7 +34,7 @@ def mean_output(policy: DecisionTransformerPolicy, contexts: dict[str, Tensor], 
         policy.respond(contexts)
     finally:
         hook.remove()
-    return seen[0][..., part(policy.model, head)].mean(dim=(0, 1))
+    return seen[0][..., columns_of(policy.model, head)].mean(dim=(0, 1))
 
 
 def say(model: DecisionTransformerModel, layer: int, head: int, output: Tensor) -> None:
@@ -42,7 +42,7 @@ def say(model: DecisionTransformerModel, layer: int, head: int, output: Tensor) 
 
     def replaced(_, inputs):
         mixed = inputs[0].clone()
-        mixed[..., part(model, head)] = output
+        mixed[..., columns_of(model, head)] = output
         return (mixed, *inputs[1:])
 
     model.encoder.h[layer].attn.c_proj.register_forward_pre_hook(replaced)

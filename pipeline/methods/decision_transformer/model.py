@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers import DecisionTransformerConfig, DecisionTransformerModel
 
-from pipeline.data import normalisation, windows
+from pipeline.data import normalization, windows
 from pipeline.data.episodes import Episodes
 from pipeline.data.returns import returns_to_go
 
@@ -23,7 +23,7 @@ def build(run, episodes: Episodes) -> DecisionTransformerModel:
     `context_length` was once transformers' default `max_length=20` and never written down; transformers 5 drops that
     name silently, so it is kept under one of our own.
     """
-    mean, std = normalisation.observation_statistics(episodes.observations[episodes.valid])
+    mean, std = normalization.observation_statistics(episodes.observations[episodes.valid])
     config = DecisionTransformerConfig(
         state_dim=episodes.observations.shape[-1],
         act_dim=episodes.actions.shape[-1],
@@ -48,15 +48,15 @@ def build(run, episodes: Episodes) -> DecisionTransformerModel:
 
 
 class Batches:
-    """Windows of `context_length` transitions, normalised, left-padded, drawn uniformly over the dataset's transitions, each of
+    """Windows of `context_length` transitions, normalized, left-padded, drawn uniformly over the dataset's transitions, each of
     which ends one: so episodes are drawn in proportion to their length, as published, and none of their padding is.
     """
 
     def __init__(self, episodes: Episodes, run, like: Episodes | None = None):
-        """Prepare `episodes`, normalised by the statistics of `like` where given."""
+        """Prepare `episodes`, normalized by the statistics of `like` where given."""
         self.run = run
         learnt = like or episodes
-        mean, std = normalisation.observation_statistics(learnt.observations[learnt.valid])
+        mean, std = normalization.observation_statistics(learnt.observations[learnt.valid])
         self.lengths = episodes.lengths
         self.observations = (episodes.observations - mean) / std
         self.actions = episodes.actions

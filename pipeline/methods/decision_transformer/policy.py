@@ -2,7 +2,7 @@
 
 Source: Chen et al. 2021 (arXiv 2106.01345), algorithm 1;
 kzl/decision-transformer:gym/decision_transformer/evaluation/evaluate_episodes.py
-and transformers' published example, which agree: states are normalised, the last `context_length` triples are kept, shorter
+and transformers' published example, which agree: states are normalized, the last `context_length` triples are kept, shorter
 histories are padded on the left and masked, the current action is a zero that has not happened yet, the action is read
 at the last
 **state** token, and the return still asked for falls by reward / 1000 after each step, undiscounted.

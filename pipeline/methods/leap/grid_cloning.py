@@ -35,7 +35,7 @@ class GridCloningModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Leave torch's own initialisation."""
+        """Leave torch's own initialization."""
 
     def forward(self, views) -> Tensor:
         """Logits (batch, 6) for views, of which images, poses, goals and missions are read (`pipeline.worlds.levels.Views`)."""

@@ -32,9 +32,9 @@ from transformers.utils import ModelOutput
 
 ACTIONS = 6  # left, right, forward, pickup, drop, toggle
 PAD, MASK = ACTIONS, ACTIONS + 1  # after the episode's end; to be predicted
-OBJECTS, COLOURS, STATES, DIRECTIONS = 11, 6, 3, 4  # minigrid/core/constants.py
+OBJECTS, COLORS, STATES, DIRECTIONS = 11, 6, 3, 4  # minigrid/core/constants.py
 UNSEEN, DOOR = 0, 4  # of the objects; those from the door on are things, those before it floor and walls
-NEVER = -1e4  # a score that no softmax heeds, unless there is no other
+MASKED_SCORE = -1e4  # a score that no softmax heeds, unless there is no other
 
 
 class LeapConfig(PretrainedConfig):
@@ -147,7 +147,7 @@ class Coordinates(nn.Module):
 
 
 class Convolution(nn.Module):
-    """A 3 × 3 convolution, normalised over each cell's channels, so that neither batch nor padding matters."""
+    """A 3 × 3 convolution, normalized over each cell's channels, so that neither batch nor padding matters."""
 
     def __init__(self, channels: int, stride: int = 1):
         super().__init__()
@@ -171,13 +171,13 @@ class Search(nn.Module):
         """What is found, (batch, head · channel), among cells (batch, cell, channel), of which `things` (batch, cell) count."""
         query = self.query(instruction).view(len(cells), self.heads, -1)
         scores = query @ self.key(cells).transpose(1, 2) * cells.shape[-1] ** -0.5
-        return (scores.masked_fill(~things[:, None], NEVER).softmax(dim=-1) @ cells).flatten(1)
+        return (scores.masked_fill(~things[:, None], MASKED_SCORE).softmax(dim=-1) @ cells).flatten(1)
 
 
 class Encoder(nn.Module):
     """What an agent sees as one vector.
 
-    The kind and colour of each cell and its place from where the agent stands and looks are embedded. The grid is read by
+    The kind and color of each cell and its place from where the agent stands and looks are embedded. The grid is read by
     convolutions, as the instruction and then as the coordinates ask, and its things are searched as the instruction asks.
     What lies outside the grid counts nowhere, so rows and columns that no grid of the batch reaches are left out.
     """
@@ -185,7 +185,7 @@ class Encoder(nn.Module):
     def __init__(self, config: LeapConfig):
         super().__init__()
         channels, width, size = config.channels, config.hidden_size, config.grid_size
-        self.tables = nn.ModuleList(nn.Embedding(number, channels) for number in (OBJECTS, COLOURS, STATES))
+        self.tables = nn.ModuleList(nn.Embedding(number, channels) for number in (OBJECTS, COLORS, STATES))
         self.places = nn.ModuleList(nn.Embedding(2 * size - 1, channels) for _ in range(2))
         self.instruction = Instruction(config.words, width)
         self.coordinates = Coordinates(size, config.with_goal, width)
@@ -201,7 +201,7 @@ class Encoder(nn.Module):
         return self(*(torch.as_tensor(field, device=self.norm.weight.device) for field in fields))
 
     def forward(self, images: Tensor, poses: Tensor, goals: Tensor, missions: Tensor) -> Tensor:
-        """One vector (batch, width) for images (batch, x, y, 3) of object, colour and state, and what else is seen."""
+        """One vector (batch, width) for images (batch, x, y, 3) of object, color and state, and what else is seen."""
         images = cropped(images).long()
         inside, things = images[..., 0] != UNSEEN, images[..., 0] >= DOOR
         instruction, coordinates = self.instruction(missions), self.coordinates(poses, goals)
@@ -219,9 +219,9 @@ class Encoder(nn.Module):
 
         Each of the two is one look-up in a table of sums, which is faster than a sum of look-ups.
         """
-        objects, colours, states = (table.weight for table in self.tables)
-        kinds = (objects[:, None, None] + colours[:, None] + states).flatten(0, 2)
-        kind = (images[..., 0] * COLOURS + images[..., 1]) * STATES + images[..., 2]
+        objects, colors, states = (table.weight for table in self.tables)
+        kinds = (objects[:, None, None] + colors[:, None] + states).flatten(0, 2)
+        kind = (images[..., 0] * COLORS + images[..., 1]) * STATES + images[..., 2]
         ahead, aside = (table.weight for table in self.places)
         grid = torch.stack(torch.meshgrid(*map(torch.arange, images.shape[1:3]), indexing="ij"), dim=-1).to(poses.device)
         place = ahead_and_aside(grid.expand(len(poses), -1, -1, -1), poses) + len(ahead) // 2
@@ -237,7 +237,7 @@ def cropped(images: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """Attention, then a perceptron of four times the width; each normalised before and added.
+    """Attention, then a perceptron of four times the width; each normalized before and added.
 
     Attention is written out: at these sizes that is faster than torch's fused kernels, forward and backward. Scores lie key by
     key, because a softmax along rows shorter than a processor's vectors is slow.

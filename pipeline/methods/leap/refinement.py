@@ -39,7 +39,15 @@ class Refinement(NamedTuple):
 
 
 def check(config, horizon: int, iterations: int, sampler: str = "argmax", cooling: tuple[float, float] = COOLING) -> None:
-    """Raise RefinementError unless plans can be made so by a model of that configuration."""
+    """Raise RefinementError unless plans can be made so by a model of that configuration.
+
+    Args:
+        config: the model's.
+        horizon: actions of a plan.
+        iterations: of refining, the one that fills the plan in counted.
+        sampler: one of SAMPLERS.
+        cooling: temperature of the first iteration and of the last.
+    """
     if config.causal:
         raise RefinementError("a causal model does not see the actions to come, so it cannot refine a plan")
     if not 1 <= horizon <= config.horizon:

@@ -1,6 +1,6 @@
 """A deterministic policy: a multilayer perceptron with a tanh, the actor of behaviour cloning and of TD3+BC alike.
 
-Source: Fujimoto & Gu 2021 (arXiv 2106.06860); sfujim/TD3_BC:TD3_BC.py for the sizes. States are normalised by the data's
+Source: Fujimoto & Gu 2021 (arXiv 2106.06860); sfujim/TD3_BC:TD3_BC.py for the sizes. States are normalized by the data's
 statistics.
 """
 
@@ -14,7 +14,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 
 class DeterministicPolicyConfig(PretrainedConfig):
-    """Sizes of the policy, and the mean and deviation (observation,) that normalise what it sees."""
+    """Sizes of the policy, and the mean and deviation (observation,) that normalize what it sees."""
 
     model_type = "deterministic_policy"
 
@@ -38,14 +38,14 @@ class DeterministicPolicyConfig(PretrainedConfig):
 
 
 def perceptron(inputs: int, hidden_sizes: list[int], outputs: int) -> nn.Sequential:
-    """Linear layers with ReLU between them, in torch's own initialisation."""
+    """Linear layers with ReLU between them, in torch's own initialization."""
     sizes = [inputs, *hidden_sizes, outputs]
     layers = [layer for i, o in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(i, o), nn.ReLU())]
     return nn.Sequential(*layers[:-1])
 
 
 class DeterministicPolicyModel(PreTrainedModel):
-    """Normalised observations (batch, observation_dim) to actions (batch, action_dim) in [-1, 1]."""
+    """Normalized observations (batch, observation_dim) to actions (batch, action_dim) in [-1, 1]."""
 
     config_class = DeterministicPolicyConfig
 
@@ -55,10 +55,10 @@ class DeterministicPolicyModel(PreTrainedModel):
         self.post_init()
 
     def _init_weights(self, module):
-        """Leave torch's own initialisation, which the published code uses."""
+        """Leave torch's own initialization, which the published code uses."""
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Actions (batch, action_dim) for normalised observations (batch, observation_dim)."""
+        """Actions (batch, action_dim) for normalized observations (batch, observation_dim)."""
         return self.layers(observations).tanh()
 
 

@@ -1,4 +1,4 @@
-"""The random policy: uniform torques, D4RL's zero of the normalised score."""
+"""The random policy: uniform torques, D4RL's zero of the normalized score."""
 
 from __future__ import annotations
 

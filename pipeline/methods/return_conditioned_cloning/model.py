@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.data import normalisation
+from pipeline.data import normalization
 from pipeline.data.episodes import Episodes
 from pipeline.data.returns import returns_to_go
 from pipeline.methods.behaviour_cloning.model import loss as loss
@@ -31,21 +31,21 @@ def told(episodes: Episodes) -> np.ndarray:
 
 def build(run, episodes: Episodes) -> DeterministicPolicyModel:
     """A new policy whose last input is the outcome; the statistics of all inputs travel in its configuration."""
-    mean, std = normalisation.observation_statistics(told(episodes)[episodes.valid])
+    mean, std = normalization.observation_statistics(told(episodes)[episodes.valid])
     return deterministic_policy.build(run, mean, std, episodes.actions.shape[-1])
 
 
 class Batches:
-    """Single transitions drawn uniformly, inputs normalised."""
+    """Single transitions drawn uniformly, inputs normalized."""
 
     def __init__(self, episodes: Episodes, run, like: Episodes | None = None):
-        """Prepare `episodes`, normalised by the statistics of `like` where given."""
+        """Prepare `episodes`, normalized by the statistics of `like` where given."""
         learnt = like or episodes
-        mean, std = normalisation.observation_statistics(told(learnt)[learnt.valid])
+        mean, std = normalization.observation_statistics(told(learnt)[learnt.valid])
         self.observations = (told(episodes)[episodes.valid] - mean) / std
         self.actions = episodes.actions[episodes.valid]
 
     def draw(self, generator: np.random.Generator, size: int) -> dict[str, Tensor]:
-        """`size` transitions: observations (batch, observation + 1) normalised, actions (batch, action)."""
+        """`size` transitions: observations (batch, observation + 1) normalized, actions (batch, action)."""
         chosen = generator.integers(len(self.actions), size=size)
         return {"observations": torch.from_numpy(self.observations[chosen]), "actions": torch.from_numpy(self.actions[chosen])}

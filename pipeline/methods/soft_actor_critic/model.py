@@ -38,7 +38,7 @@ class GaussianPolicyModel(PreTrainedModel):
         self.post_init()
 
     def _init_weights(self, module):
-        """Leave torch's own initialisation: this policy is only ever loaded."""
+        """Leave torch's own initialization: this policy is only ever loaded."""
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation, each (batch, action_dim), of the Gaussian under the tanh."""

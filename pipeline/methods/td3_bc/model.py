@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.data import normalisation
+from pipeline.data import normalization
 from pipeline.data.episodes import Episodes
 from pipeline.methods.perceptron import model as deterministic_policy
 from pipeline.methods.perceptron.model import perceptron
@@ -27,7 +27,7 @@ class TwinCritics(nn.Module):
         self.second = perceptron(observation_dim + action_dim, hidden_sizes, 1)
 
     def forward(self, observations: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Both values (batch,) of normalised observations (batch, observation) and actions (batch, action)."""
+        """Both values (batch,) of normalized observations (batch, observation) and actions (batch, action)."""
         pairs = torch.cat([observations, actions], dim=-1)
         return self.first(pairs).squeeze(-1), self.second(pairs).squeeze(-1)
 
@@ -37,7 +37,7 @@ class TwinCritics(nn.Module):
 
 
 class Batches:
-    """Transitions (observation, action, reward, next observation, terminal), observations normalised, drawn uniformly.
+    """Transitions (observation, action, reward, next observation, terminal), observations normalized, drawn uniformly.
 
     The last transition of an episode that ran out of time is left out: its next observation was never written down. So no
     time-out is ever taken for an end, and the one before it bootstraps like any other. Of one that led to a terminal state the
@@ -46,15 +46,15 @@ class Batches:
 
     def __init__(self, episodes: Episodes):
         """Prepare `episodes`; the statistics are their own."""
-        mean, std = normalisation.observation_statistics(episodes.observations[episodes.valid])
-        normalised = (episodes.observations - mean) / std
+        mean, std = normalization.observation_statistics(episodes.observations[episodes.valid])
+        normalized = (episodes.observations - mean) / std
         terminals = episodes.last & episodes.terminated[:, None]
         kept = episodes.valid & (terminals | ~episodes.last)
         self.arrays = {
-            "observations": normalised[kept],
+            "observations": normalized[kept],
             "actions": episodes.actions[kept],
             "rewards": episodes.rewards[kept],
-            "next_observations": np.roll(normalised, -1, axis=1)[kept],
+            "next_observations": np.roll(normalized, -1, axis=1)[kept],
             "terminals": terminals[kept].astype(np.float32),
         }
 
@@ -77,7 +77,7 @@ class Agent:
     def __init__(self, run, episodes: Episodes):
         """Fresh networks; torch's seed decides them."""
         self.run = run
-        mean, std = normalisation.observation_statistics(episodes.observations[episodes.valid])
+        mean, std = normalization.observation_statistics(episodes.observations[episodes.valid])
         action_dim = episodes.actions.shape[-1]
         self.actor = deterministic_policy.build(run, mean, std, action_dim)
         self.critics = TwinCritics(len(mean), action_dim, run.hidden_sizes)

@@ -63,8 +63,8 @@ def held_out(agent: Agent, whole: Episodes) -> dict[str, float]:
     value of its actions, a discounted sum of rewards.
     """
     config = agent.actor.config
-    normalised = (whole.observations[whole.valid] - np.float32(config.observation_mean)) / np.float32(config.observation_std)
-    observations = torch.from_numpy(normalised)
+    normalized = (whole.observations[whole.valid] - np.float32(config.observation_mean)) / np.float32(config.observation_std)
+    observations = torch.from_numpy(normalized)
     actions = agent.actor(observations)
     error = (actions - torch.from_numpy(whole.actions[whole.valid])).square().mean()
     return {"held_out_action_error": float(error), "mean_value": float(agent.critics.value(observations, actions).mean())}

@@ -41,9 +41,10 @@ C_NAMES = {torch.float32: "float", torch.float64: "double"}
 def rearrange(block: Block, panel: int) -> Tensor:
     """A block's weights as decoding.c reads them: four maps, each its weights (output / panel, input, panel), then its biases.
 
-    Queries come out scaled, and what a normalisation multiplies by and adds is part of the map that follows it.
+    Queries come out scaled, and what a normalization multiplies by and adds is part of the map that follows it.
     """
     attention, scale = block.attn, (block.attn.query.weight.shape[0] // block.attn.heads) ** -0.5
+    # (output, input) and (output,) of queries, keys and values, which are one map for decoding.c
     asked = [(each.weight, each.bias) for each in (attention.query, attention.key, attention.value)]
     asked[0] = (asked[0][0] * scale, asked[0][1] * scale)
     maps = (
@@ -210,7 +211,7 @@ class Cache:
 
 
 def reading_order(table: Tensor) -> Tensor:
-    """Beams (episode, beam) int64 so ordered that those which read the same blocks of a table are neighbours."""
+    """Beams (episode, beam) int64 so ordered that those which read the same blocks of a table are neighbors."""
     order = torch.arange(table.shape[1]).repeat(len(table), 1)
     for column in reversed(table.unbind(dim=-1)):
         order = order.gather(1, column.gather(1, order).argsort(dim=1, stable=True))
@@ -229,40 +230,57 @@ class Decoder:
             if not weight.isfinite().all():  # the compiled code takes all numbers for finite
                 raise PipelineError(f"planning needs finite weights, and the model's {name} are not")
         width, bins, dimensions = config.n_embd, config.vocab_size, config.transition_dim
+        # (dimension · bins + 1, width) to (dimension · (bins + 1), width): each dimension ends with the shared stop token
         table = model.tok_emb.weight.detach()
         stop = table[-1:].expand(dimensions, 1, -1)
         self.embeddings = torch.cat([table[:-1].view(dimensions, bins, width), stop], dim=1).view(-1, width)
+        # (position,): where the rows of each position's dimension begin in that table
         self.first_rows = torch.arange(config.block_size) % dimensions * (bins + 1)
         self.positions = model.pos_emb.detach()[0]
+        # a block holds a transition but its value, which is never attended to
         self.slots, self.size = dimensions - 1, width // config.n_head
         self.decode, panel = compiled(self.positions.dtype, width, self.size, self.slots)
+        # (layer, numbers), see `rearrange`; (dimension, width, token)
         self.layers = torch.stack([rearrange(block, panel) for block in model.blocks])
         self.ln_f = (model.ln_f.weight.detach(), model.ln_f.bias.detach())
         self.heads = model.head.weight.detach().transpose(1, 2).contiguous()
 
-    def begin(self, tokens: Tensor, beams: int, room: int) -> tuple[Tensor | None, Cache]:
+    def begin(self, tokens: Tensor, beams: int, capacity: int) -> tuple[Tensor | None, Cache]:
         """Read tokens (episode, time) that all beams of an episode share.
 
         Args:
             tokens: the window's beginning; it may be empty.
             beams: how many beams go on from here.
-            room: blocks for each episode, no fewer than its beams, or their alternatives, ever read at once.
+            capacity: blocks for each episode, no fewer than its beams, or their alternatives, ever read at once.
 
         Returns:
             Logits (episode, vocab_size + 1) of the next token, None where there were no tokens; and the cache.
         """
         episodes, time = tokens.shape
+        # read as by one beam an episode that shares nothing: (layer, episode, head, time = 0, size)
         nothing = self.positions.new_empty(len(self.layers), episodes, self.config.n_head, 0, self.size)
         first = self.empty(nothing.transpose(3, 4), nothing, episodes, 1, -(-time // self.slots), 0)
         logits = self.extend(first, tokens[:, None])[:, 0] if time else None
-        # the only beam's blocks follow each other
+        # the only beam's blocks follow each other: blocks and slots become time
         keys, values = (each.flatten(2, 3)[:, :, : first.filled] for each in (first.keys, first.values))
+        # keys (layer, episode, head, size, time), so that a row of numbers is one dimension of as many tokens
         keys = functional.pad(keys.permute(0, 1, 3, 4, 2), (0, -first.filled % MOST_LANES)).contiguous()
-        return logits, self.empty(keys, values.transpose(2, 3).contiguous(), episodes, beams, room, time)
+        return logits, self.empty(keys, values.transpose(2, 3).contiguous(), episodes, beams, capacity, time)
 
-    def empty(self, shared_keys: Tensor, shared_values: Tensor, episodes: int, beams: int, room: int, position: int) -> Cache:
-        """A cache without blocks in use, and with room for some."""
-        shape = *shared_keys.shape[:2], room, self.slots, self.config.n_head, self.size
+    def empty(
+        self, shared_keys: Tensor, shared_values: Tensor, episodes: int, beams: int, capacity: int, position: int
+    ) -> Cache:
+        """A cache without blocks in use, and with room for some.
+
+        Args:
+            shared_keys: (layer, episode, head, size, time), padded, see `Cache`.
+            shared_values: (layer, episode, head, time, size).
+            episodes: how many.
+            beams: of each episode.
+            capacity: blocks for each episode.
+            position: of the token that comes next.
+        """
+        shape = *shared_keys.shape[:2], capacity, self.slots, self.config.n_head, self.size
         keys, values = (in_large_pages(self.positions.new_empty(shape)) for _ in range(2))
         table = torch.empty(episodes, beams, 0, dtype=torch.int64)
         return Cache(shared_keys, shared_values, keys, values, table, reading_order(table), position)
@@ -284,42 +302,45 @@ class Decoder:
         if cache.alternatives not in (1, count):
             raise ValueError(f"each beam has {cache.alternatives} alternatives, got tokens {tuple(tokens.shape)}")
         if cache.alternatives != count:
-            self.match(cache, tokens)
+            self.check_beams(cache, tokens)
+            # (episode, beam, column) to (episode, beam · alternative, column): all read what their beam read
             cache.table, cache.alternatives = cache.table.repeat_interleave(count, dim=1), count
-            self.part(cache)
-        x = self.read(cache, tokens.flatten(1)[..., None])
+            self.copy_last_blocks(cache)
+        x = self.read(cache, tokens.flatten(1)[..., None])  # (episode, beam · alternative, 1, width)
         return self.logits(x.view(*tokens.shape, -1), cache.position - 1)
 
-    def keep(self, cache: Cache, parents: Tensor, alternatives: Tensor) -> None:
+    def select(self, cache: Cache, parents: Tensor, alternatives: Tensor) -> None:
         """Go on with alternatives (episode, beam) of beams `parents` (episode, beam), in that order."""
-        chosen = parents * cache.alternatives + alternatives
+        chosen = parents * cache.alternatives + alternatives  # (episode, beam), rows of the table
         cache.table, cache.alternatives = cache.table[torch.arange(len(chosen))[:, None], chosen], 1
         cache.order = reading_order(cache.table)
         if (chosen.sort(dim=1).values.diff() == 0).any():  # two beams may not go on writing to one block
-            self.part(cache)
+            self.copy_last_blocks(cache)
 
-    def match(self, cache: Cache, tokens: Tensor) -> None:
+    def check_beams(self, cache: Cache, tokens: Tensor) -> None:
         """Refuse tokens (episode, beam, ...) that are not those of the cache's beams, or of their alternatives."""
         if tokens.shape[:2] != cache.table.shape[:2]:
             expected = " of ".join(map(str, cache.table.shape[1::-1]))
             raise ValueError(f"the cache is of {expected} episodes' beams or alternatives, got tokens {tuple(tokens.shape)}")
 
-    def part(self, cache: Cache) -> None:
+    def copy_last_blocks(self, cache: Cache) -> None:
         """Give every beam a last block of its own: a copy, unless it is full."""
         if cache.filled % self.slots:
             last, episode = cache.table[..., -1], torch.arange(len(cache.table))[:, None]
             cache.table = cache.table[..., :-1]
-            self.open(cache)
+            self.add_blocks(cache)
             for blocks in (cache.keys, cache.values):
                 blocks[:, episode, cache.table[..., -1]] = blocks[:, episode, last]
 
-    def open(self, cache: Cache) -> None:
+    def add_blocks(self, cache: Cache) -> None:
         """Begin a new block for every beam: one that no beam reads."""
         episodes, beams, _ = cache.table.shape
         blocks = cache.keys.shape[2]
+        # (episode, block): 1 where no beam's row of the table names the block
         unread = torch.ones(episodes, blocks, dtype=torch.int64).scatter_(1, cache.table.flatten(1), 0)
         if int(unread.sum(dim=1).min()) < beams:
-            raise ValueError(f"the cache's {blocks} blocks an episode do not suffice: give `begin` more room")
+            raise ValueError(f"the cache's {blocks} blocks an episode do not suffice: give `begin` more capacity")
+        # (episode, beam): the first unread ones
         fresh = unread.argsort(dim=1, descending=True, stable=True)[:, :beams]
         cache.table = torch.cat([cache.table, fresh[..., None]], dim=-1)
         cache.order = reading_order(cache.table)
@@ -338,18 +359,21 @@ class Decoder:
     def read(self, cache: Cache, tokens: Tensor) -> Tensor:
         """All layers for tokens (episode, beam, time); returns the last one's output (episode, beam, time, width)."""
         episodes, beams, time = tokens.shape
-        self.match(cache, tokens)
+        self.check_beams(cache, tokens)
         least, most = tokens.aminmax()
         if least < 0 or most > self.config.vocab_size:
             raise TokensError(f"tokens must lie between 0 and {self.config.vocab_size}, found {int(least)} to {int(most)}")
+        # (episode · beam · time, width), which decoding.c overwrites layer by layer
         x = self.embed(tokens, cache.position, cache.position + time).view(-1, self.config.n_embd)
+        # (time,): whether a token's key is kept, values' are not; how many are seen once it is; its slot, or -1
         kept = (torch.arange(cache.position, cache.position + time) + 1) % self.config.transition_dim != 0
         seen = cache.filled + kept.cumsum(0)
         slot = (seen - 1).masked_fill_(~kept, -1)
         cache.position, cache.filled = cache.position + time, int(seen[-1])
         while cache.table.shape[2] * self.slots < cache.filled:
-            self.open(cache)
+            self.add_blocks(cache)
         padded, shared, blocks = cache.shared_keys.shape[-1], cache.shared_values.shape[-2], cache.keys.shape[2]
+        # five times x, then attention weights of the rows that are taken together: what decoding.c works in
         weights = padded + -(-cache.filled // MOST_LANES) * MOST_LANES + 1
         scratch = x.new_empty(5 * x.numel() + MOST_TOGETHER * self.config.n_head * weights)
         table = cache.table.contiguous()

@@ -38,7 +38,7 @@ def values_to_come(rewards: np.ndarray, discount: float = DISCOUNT) -> np.ndarra
 
 
 def columns(episodes: Episodes, discount: float = DISCOUNT) -> np.ndarray:
-    """Transitions as they are tokenised: observation, action, reward, value; (transition, dimension) float64, no padding."""
+    """Transitions as they are tokenized: observation, action, reward, value; (transition, dimension) float64, no padding."""
     values = values_to_come(episodes.rewards, discount)
     parts = episodes.observations, episodes.actions, episodes.rewards[..., None], values[..., None]
     return np.concatenate(parts, axis=-1, dtype=np.float64)[episodes.valid]
@@ -75,7 +75,7 @@ class QuantileDiscretizer:
         values = np.asarray(values, dtype=np.float64)
         self.check_width(values.shape[-1])
         if np.isnan(values).any():
-            raise DiscretizerError("a value to be discretised is not a number (NaN)")
+            raise DiscretizerError("a value to be discretized is not a number (NaN)")
         found = [
             np.searchsorted(self.thresholds[:, dimension], values[..., dimension], side="right")
             for dimension in range(values.shape[-1])

@@ -1,4 +1,4 @@
-"""Trajectory Transformer: a GPT over discretised transitions; decoding.py reads on from where it stopped.
+"""Trajectory Transformer: a GPT over discretized transitions; decoding.py reads on from where it stopped.
 
 Source: Janner et al. 2021 (arXiv 2106.02039), section 3;
 jannerm/trajectory-transformer:trajectory/models/transformers.py. Names of settings and weights are those of the published
@@ -154,7 +154,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a perceptron, each on what is normalised first and added to what came in."""
+    """Attention, then a perceptron, each on what is normalized first and added to what came in."""
 
     def __init__(self, config: TrajectoryTransformerConfig):
         super().__init__()
@@ -302,7 +302,7 @@ def build(run, episodes: Episodes) -> TrajectoryTransformerModel:
         training=asdict(run),
     )
     model = TrajectoryTransformerModel(config)
-    relate_neighbours(model)
+    smooth_over_bins(model)
     return model
 
 
@@ -310,8 +310,8 @@ HARMONICS = 12
 
 
 @torch.no_grad()
-def relate_neighbours(model: TrajectoryTransformerModel) -> None:
-    """Draw embeddings and heads anew so that neighbouring bins begin alike, as the numbers they stand for are.
+def smooth_over_bins(model: TrajectoryTransformerModel) -> None:
+    """Draw embeddings and heads anew so that neighboring bins begin alike, as the numbers they stand for are.
 
     Each column is a random sum of cosines over the bins, so that a model does not have to find out from data which of a
     hundred tokens are close. The published code begins with independent numbers, and sees far more tokens.

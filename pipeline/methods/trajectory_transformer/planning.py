@@ -72,7 +72,15 @@ def check(
     search: Search,
     seeds: Sequence,
 ) -> None:
-    """Raise PlanningError, before any work, where a plan cannot be made."""
+    """Raise PlanningError, before any work, where a plan cannot be made.
+
+    Args:
+        config: the model's sizes.
+        discretizer: its bins.
+        contexts: (episode, time) int64.
+        search: the settings.
+        seeds: one for each episode.
+    """
     check_search(config, search)
     width, bins = config.transition_dim, config.vocab_size
     if discretizer is None:
@@ -138,9 +146,11 @@ def sample(logits: Tensor, uniform: Tensor, cdf: float) -> Tensor:
     Probabilities are summed from the smallest; all tokens no likelier than the last one before the sum reaches `cdf` are
     dropped (trajectory/search/sampling.py, `filter_cdf`). Where that is all of them, being equal, all stay.
     """
-    probabilities = logits.softmax(dim=-1)
+    probabilities = logits.softmax(dim=-1)  # (..., token)
+    # numpy's sort, which is quicker than torch's in rows this short
     ascending = torch.from_numpy(np.sort(probabilities.numpy(), axis=-1))
     below = (ascending.cumsum(dim=-1) < cdf).sum(dim=-1, keepdim=True)
+    # (..., 1): the likeliest token that goes, below all where none does, and never the very last one
     floor = ascending.gather(-1, (below - 1).clamp(min=0, max=logits.shape[-1] - 2)).masked_fill(below == 0, -1.0)
     kept = probabilities * (probabilities > floor)
     kept = torch.where(floor < ascending[..., -1:], kept, probabilities)
@@ -152,11 +162,10 @@ def sample(logits: Tensor, uniform: Tensor, cdf: float) -> Tensor:
 
 
 def expected(logits: Tensor, midpoints: Tensor) -> Tensor:
-    """Expectation (...) under logits (..., bins + 1); the stop token's mass is dropped, the rest not renormalised."""
+    """Expectation (...) under logits (..., bins + 1); the stop token's mass is dropped, the rest not renormalized."""
     return logits.softmax(dim=-1)[..., :-1] @ midpoints
 
 
-@torch.inference_mode()
 def weighted(midpoints: np.ndarray, search: Search) -> np.ndarray:
     """What each bin counts, (bins, dimension): rewards and values, the last two dimensions, as often as the search says."""
     weights = np.ones(midpoints.shape[1])
@@ -164,6 +173,7 @@ def weighted(midpoints: np.ndarray, search: Search) -> np.ndarray:
     return midpoints * weights
 
 
+@torch.inference_mode()
 def plan(decoder: Decoder, discretizer: QuantileDiscretizer, contexts: Tensor, search: Search, seeds: Sequence) -> Plans:
     """Search from each episode's context.
 
@@ -193,17 +203,28 @@ def plan(decoder: Decoder, discretizer: QuantileDiscretizer, contexts: Tensor, s
 
 
 def plan_together(decoder: Decoder, midpoints: Tensor, contexts: Tensor, uniform: Tensor, search: Search) -> Plans:
-    """The search for some episodes, from uniform numbers (transition, action, episode, beam, alternative)."""
-    episode = torch.arange(len(contexts))[:, None]
-    sequences = contexts.new_empty(len(contexts), search.beams, 0)
-    earned = scores = midpoints.new_zeros(len(contexts), search.beams)
+    """The search for some episodes.
+
+    Args:
+        decoder: the model.
+        midpoints: (bin, dimension), what each bin counts, see `weighted`.
+        contexts: (episode, time) int64.
+        uniform: (transition, action, episode, beam, alternative), the numbers that draw actions.
+        search: the settings.
+    """
+    episode = torch.arange(len(contexts))[:, None]  # (episode, 1), beside (episode, beam)
+    sequences = contexts.new_empty(len(contexts), search.beams, 0)  # (episode, beam, time): what each beam made so far
+    earned = scores = midpoints.new_zeros(len(contexts), search.beams)  # (episode, beam)
     logits, cache = begin(decoder, contexts, sequences, search)
     for step in range(search.horizon):
         tokens, rewards, values = act(decoder, cache, logits, uniform[step], search, midpoints)
+        # every beam's alternatives compete with all others of their episode: (episode, beam, alternative)
         totals = earned[..., None] + search.discount**step * rewards
         outlook = totals + search.discount ** (step + 1) * values
+        # (episode, alternative · beam), of which the best go on: (episode, beam)
         scores, chosen = outlook.transpose(1, 2).flatten(1).topk(search.beams)
         alternatives, parents = chosen // search.beams, chosen % search.beams
+        # (episode, beam) again: a parent may go on twice, or not at all
         earned = totals[episode, parents, alternatives]
         sequences = torch.cat([sequences[episode, parents], tokens[episode, parents, alternatives]], dim=-1)
         if step + 1 < search.horizon:
@@ -226,7 +247,7 @@ def begin(decoder: Decoder, contexts: Tensor, sequences: Tensor, search: Search)
     """
     time, width = contexts.shape[1], decoder.config.transition_dim
     first = first_seen(time + sequences.shape[-1], search, width)
-    own = sequences[..., max(0, first - time) :]
+    own = sequences[..., max(0, first - time) :]  # (episode, beam, time), what is left where the whole context was dropped
     logits, cache = decoder.begin(contexts[:, first:], search.beams, blocks_needed(search))
     if own.shape[-1]:
         return decoder.extend(cache, own), cache
@@ -236,16 +257,25 @@ def begin(decoder: Decoder, contexts: Tensor, sequences: Tensor, search: Search)
 def act(
     decoder: Decoder, cache: Cache, logits: Tensor, uniform: Tensor, search: Search, midpoints: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Every beam's alternatives for the rest of a transition, from the logits (episode, beam, token) of its first action token.
+    """Every beam's alternatives for the rest of a transition: actions drawn, the likeliest reward, the likeliest value.
+
+    Args:
+        decoder: the model.
+        cache: what the beams have read; each alternative reads on in it.
+        logits: (episode, beam, token) of the transition's first action.
+        uniform: (action, episode, beam, alternative), the numbers that draw actions.
+        search: the settings.
+        midpoints: (bin, dimension), what each bin counts.
 
     Returns:
         Tokens (episode, beam, alternative, action + reward + value), expected rewards and values (episode, beam, alternative).
     """
-    logits = logits[:, :, None].expand(-1, -1, search.expansion, -1)
-    tokens = []
+    logits = logits[:, :, None].expand(-1, -1, search.expansion, -1)  # (episode, beam, alternative, token)
+    tokens = []  # of each dimension, (episode, beam, alternative)
     for each in uniform:
         tokens.append(sample(logits, each, search.action_cdf))
         logits = decoder.branch(cache, tokens[-1])
+    # what a transition is worth is an expectation; what the model reads on from is the likeliest token
     rewards = expected(logits, midpoints[:, -2])
     tokens.append(logits.argmax(dim=-1))
     logits = decoder.branch(cache, tokens[-1])
@@ -258,13 +288,23 @@ def move_on(
 ) -> tuple[Tensor, Cache]:
     """Keep the chosen, whose `sequences` now end with a value, and read that; where it moves the window, read the window anew.
 
+    Args:
+        decoder: the model.
+        cache: what the beams and their alternatives have read.
+        contexts: (episode, time) int64.
+        sequences: (episode, beam, time) int64: what the chosen made since the context.
+        parents: (episode, beam), which beam each of them goes on from.
+        alternatives: (episode, beam), which of that beam's alternatives each is.
+        search: the settings.
+
     Returns:
         Logits (episode, beam, token) of the next observation, and the cache.
     """
     width, length = decoder.config.transition_dim, contexts.shape[1] + sequences.shape[-1]
+    # positions count from the window's beginning, so a window that moved makes all cached keys wrong
     if first_seen(length, search, width) != first_seen(length - 1, search, width):
         return begin(decoder, contexts, sequences, search)
-    decoder.keep(cache, parents, alternatives)
+    decoder.select(cache, parents, alternatives)
     return decoder.extend(cache, sequences[..., -1:]), cache
 
 

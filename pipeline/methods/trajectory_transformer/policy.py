@@ -72,20 +72,24 @@ class TrajectoryTransformerPolicy:
         known = self.discretizer.encode(np.concatenate([observations, actions, rewards[..., None]], axis=-1))
         return np.concatenate([known, np.full((*known.shape[:-1], 1), NO_VALUE)], axis=-1)
 
-    @torch.inference_mode()
-    def attention(self, contexts: dict[str, Tensor]) -> tuple[np.ndarray, list[str]]:
-        """Attention weights (context, layer, head, query, key) over the last whole block of each context, and each
-        token's type.
+    def last_windows(self, contexts: dict[str, Tensor]) -> Tensor:
+        """The last whole window of each recorded context as tokens (context, time), up to its latest transition's reward.
 
-        A context keeps returns to go, of which the reward of every step but the last is a difference.
+        Args:
+            contexts: observations (context, step, observation), actions (context, step, action), rewards (context, step).
         """
         config = self.model.config
-        returns = contexts["returns_to_go"].double().numpy()
-        rewards = returns[:, :-1] - returns[:, 1:]
-        steps = slice(-(config.block_size + 1) // config.transition_dim, None)
-        parts = contexts["observations"][:, :-1].numpy(), contexts["actions"][:, :-1].numpy(), rewards
-        tokens = self.encode(*(part[:, steps] for part in parts)).reshape(len(returns), -1)[:, : config.block_size]
-        found = [self.model(some, output_attentions=True).attentions for some in torch.from_numpy(tokens).split(16)]
+        steps = slice(-((config.block_size + 1) // config.transition_dim), None)
+        parts = (contexts[name][:, steps].numpy() for name in ("observations", "actions", "rewards"))
+        return torch.from_numpy(self.encode(*parts).reshape(len(contexts["rewards"]), -1)[:, : config.block_size])
+
+    @torch.inference_mode()
+    def attention(self, contexts: dict[str, Tensor]) -> tuple[np.ndarray, list[str]]:
+        """Attention weights (context, layer, head, query, key) over the last whole window of each context, and each
+        token's type.
+        """
+        config, tokens = self.model.config, self.last_windows(contexts)
+        found = [self.model(some, output_attentions=True).attentions for some in tokens.split(16)]
         weights = torch.cat([torch.stack(layers, dim=1) for layers in found]).numpy()
         counts = config.observation_dim, config.action_dim, 1, 1
         types = [kind for kind, count in zip(KINDS, counts, strict=True) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""From transitions to tokens: normalisation, windows, and the order in which tokens stand."""
+"""From transitions to tokens: normalization, windows, and the order in which tokens stand."""
 
 from __future__ import annotations
 
