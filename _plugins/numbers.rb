@@ -11,10 +11,10 @@ module Numbers
       raise Liquid::ArgumentError, "fixed needs a finite number, not #{number.inspect}"
     end
 
-    # Of the number that is kept, in binary, and ties to even, as tabulate.py rounds in tables. Ruby's own `format` takes 56.55,
-    # kept as 56.549999999999997, for a tie.
+    # Of the decimal that the number is written as, halves away from zero, as tabulate.py rounds in tables: 56.55 is 56.6, though
+    # kept as 56.549999999999997. tests/golden/fixed.json has the cases that both must meet.
     places = Integer(decimals)
-    digits = (number.abs.to_r * 10**places).round(half: :even).to_s.rjust(places + 1, "0")
+    digits = (number.abs.to_s.to_r * 10**places).round(half: :up).to_s.rjust(places + 1, "0")
     whole, fraction = digits[0, digits.length - places], (digits[-places, places] if places.positive?)
     negative = number.negative? && "#{whole}#{fraction}".match?(/[1-9]/)
     whole = whole.gsub(/(?<=\d)(?=(\d{3})+$)/, THIN_SPACE) if whole.length > 4

@@ -11,7 +11,8 @@ import yaml
 
 import locks
 from pipeline import files
-from pipeline.__main__ import app, resolve
+from pipeline.__main__ import app
+from pipeline.graph.command import resolve
 from tests.test_rooms import ROOMS
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")

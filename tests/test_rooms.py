@@ -74,10 +74,13 @@ NAMED = {  # methods named outside their folder and their runs, each with its re
     "graph.sampling": "how long a shard takes, and the recorder of the log",
     "hub.published": "reads what others published of two methods",
     "measures.attend": "what attention is summarized by",
+    "measures.attend_trainings": "what attention is summarized by",
     "measures.collect": "the recorder of the log",
     "measures.collect_study": "the recorder of the log",
+    "measures.hide_keys": "what the Trajectory Transformer alone reads, dimension by dimension",
     "measures.list_conditionals": "what LEAP alone can say",
     "measures.refine": "what LEAP alone does",
+    "measures.swap_returns": "what a Decision Transformer alone is asked for",
     "measures.weigh_actions": "the planner's cache",
     "wheel.kernels": "what runs in the browser",
 }

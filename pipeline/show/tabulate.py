@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from pathlib import Path
 
 import jinja2
@@ -25,6 +25,7 @@ VERDICTS = files.ROOT / "_includes" / "claims.json"
 NAMES = tuple(sorted(path.name.removesuffix(".md.j2") for path in TEMPLATES.glob("*.md.j2")))
 ACTING = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>{}|"})
 MINUS, THIN_SPACE = "\u2212", "\u202f"
+EXACT = Context(prec=400, rounding=ROUND_HALF_UP)  # digits enough for every float and 70 decimals
 
 
 class TableError(PipelineError):
@@ -34,14 +35,17 @@ class TableError(PipelineError):
 def fixed(number: float, decimals: int = 0) -> str:
     """A number as the page's own `fixed` filter writes it: true minus, thin spaces between thousands from 10 000 up.
 
+    It is rounded as the decimal that it is written as, and halves away from zero, as a reader would: 56.55 is 56.6, though kept
+    as 56.549999999999997. `tests/golden/fixed.json` has the cases that both must meet.
+
     Raises:
         TableError: it is not a finite number.
     """
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         raise TableError(f"fixed needs a finite number, not {number!r}")
-    text = f"{abs(number):,.{decimals}f}" if abs(number) >= 10_000 else f"{abs(number):.{decimals}f}"
-    negative = number < 0 and any(digit in text for digit in "123456789")
-    return (MINUS if negative else "") + text.replace(",", THIN_SPACE)
+    rounded = EXACT.quantize(abs(Decimal(str(number))), Decimal(1).scaleb(-decimals))
+    text = f"{rounded:,f}" if rounded >= 10_000 else f"{rounded:f}"
+    return (MINUS if number < 0 and rounded else "") + text.replace(",", THIN_SPACE)
 
 
 def interval(values: dict, stem: str = "", decimals: int = 1) -> str:
