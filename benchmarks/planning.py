@@ -3,9 +3,9 @@
     python -m benchmarks.planning
 
 One thread, a random model of the published size, 32 beams, 5 transitions of context and 5 ahead, growing window. The
-plain writing is the one the tests compare plans with (tests/methods/test_planning.py): a whole forward of all beams for every
-token. The floor is the floating-point operations that remain when nothing is computed twice, at the fastest rate of a
-matrix product seen in the same run.
+plain writing is the one the tests compare plans with (tests/methods/trajectory_transformer/test_planning.py): a whole
+forward of all beams for every token. The floor is the floating-point operations that remain when nothing is computed
+twice, at the fastest rate of a matrix product seen in the same run.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def products() -> dict[str, object]:
 
 def main() -> None:
     """Take turns and print seconds per plan, the gain on the plain writing and the distance from the floor."""
-    from tests.methods.test_planning import plain_plan
+    from tests.methods.trajectory_transformer.test_planning import plain_plan
 
     torch.set_num_threads(1)
     search = Search()

@@ -35,9 +35,9 @@ LONGEST = (
     "evidence/test_crashes.py",
     "wheel/test_drivers.py",
     "graph/test_road.py",
-    "methods/test_planning.py",
-    "methods/test_trajectory_training.py",
-    "methods/test_trajectory_transformer.py",
+    "methods/trajectory_transformer/test_planning.py",
+    "methods/trajectory_transformer/test_trajectory_training.py",
+    "methods/trajectory_transformer/test_trajectory_transformer.py",
     "graph/test_check_evidence.py",
     "evidence/test_fingerprints.py",
 )

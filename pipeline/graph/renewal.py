@@ -34,13 +34,8 @@ from pipeline.graph import command
 from pipeline.graph.changes import History, RenewalError, code_in_c, git, missed_lines, moves, unpack
 
 MOST = 2  # renewals of a piece of evidence; then it is made again
-NEVER_RENEWED = (
-    "latency",
-    "pictures",
-    "pooled",
-    "compared",
-    "fetched",
-)  # times do not repeat; the others are made again in seconds
+# times do not repeat; the others are made again in seconds
+NEVER_RENEWED = ("latency", "pictures", "pooled", "compared", "fetched")
 
 
 @dataclass(frozen=True)

@@ -229,8 +229,8 @@ def test_the_random_rollout_replays_step_by_step_and_a_changed_position_or_actio
 
 def test_a_result_that_cannot_be_made_again_says_why(tmp_path, monkeypatch):
     monkeypatch.setattr(reproduce, "INTO", tmp_path)
-    with pytest.raises(Exception, match="could not be made again: .*No module named pipeline.nothing"):
-        reproduce.again(dataclasses.replace(EVALUATION, verb="pipeline.nothing"), every_shard=False)
+    with pytest.raises(Exception, match="evaluations/nothing could not be made again: .*nothing"):
+        reproduce.again(dataclasses.replace(EVALUATION, name="nothing"), every_shard=False)
 
 
 def test_a_short_evaluation_reproduces_its_published_returns_and_forged_ones_do_not(tmp_path, monkeypatch):

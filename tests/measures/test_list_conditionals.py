@@ -11,7 +11,7 @@ from pipeline.evidence import arrays, recipes, records
 from pipeline.measures import list_conditionals, refine
 from pipeline.methods.leap import model as leap
 from pipeline.methods.leap.model import ACTIONS, MASK
-from tests.methods.test_leap import make_model, make_views
+from tests.methods.leap.test_leap import make_model, make_views
 
 torch.set_num_threads(1)  # other processes share the cores
 

@@ -15,7 +15,7 @@ from pipeline.methods.leap.policy import LeapPolicy
 from pipeline.methods.leap.refinement import Refinement
 from pipeline.study import runs
 from pipeline.worlds import grids, levels
-from tests.methods.test_leap import make_model, make_views
+from tests.methods.leap.test_leap import make_model, make_views
 
 torch.set_num_threads(1)  # other processes share the cores
 

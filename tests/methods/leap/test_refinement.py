@@ -12,7 +12,7 @@ from pipeline.methods.leap import model as leap
 from pipeline.methods.leap import refinement
 from pipeline.methods.leap.model import ACTIONS, MASK, PAD
 from pipeline.methods.leap.refinement import RefinementError, energy, refine
-from tests.methods.test_leap import make_model, make_views
+from tests.methods.leap.test_leap import make_model, make_views
 
 CONSTANT = (1.0, 1.0)
 

@@ -17,7 +17,7 @@ from pipeline.methods.leap.policy import LeapPolicy
 from pipeline.methods.leap.refinement import RefinementError
 from pipeline.study import studies
 from pipeline.worlds.levels import ACTIONS as NAMES
-from tests.methods.test_leap import make_model, make_views
+from tests.methods.leap.test_leap import make_model, make_views
 
 
 class Counting:

@@ -9,7 +9,7 @@ import torch
 from pipeline import PipelineError
 from pipeline.methods.decision_transformer import averaged
 from pipeline.study import studies
-from tests.methods.test_ablated import policy  # noqa: F401
+from tests.methods.decision_transformer.test_ablated import policy  # noqa: F401
 
 RUN = replace(studies.AVERAGED[0], name="toy", checkpoint="toy")
 LENGTH = 4

@@ -27,7 +27,7 @@ from pipeline.methods.trajectory_transformer import decoding
 from pipeline.methods.trajectory_transformer.decoding import Decoder
 from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, TrajectoryTransformerModel
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "trajectory_transformer.json").read_text(encoding="utf-8"))
+GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "trajectory_transformer.json").read_text(encoding="utf-8"))
 CONFIG = TrajectoryTransformerConfig.from_dict(GOLDEN["config"])
 TINY = {"n_layer": 2, "n_head": 2, "n_embd": 16}
 
