@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from pipeline.learning import datasets, descent
+from pipeline.learning import datasets, descent, held_out
 from pipeline.methods.trajectory_transformer import discretization
 from pipeline.methods.trajectory_transformer import model as trajectory_transformer
 from pipeline.methods.trajectory_transformer.model import KINDS, Batches
@@ -73,9 +73,9 @@ def main() -> None:
     parser.add_argument("--millions", type=float, default=2.4, help="tokens each training sees, in millions (default: 2.4)")
     tokens = 1e6 * parser.parse_args().millions
     torch.set_num_threads(1)
-    learn, held_out = datasets.split(datasets.whole_dataset(TRAJECTORY_TRANSFORMER), TRAJECTORY_TRANSFORMER)
+    learn, unseen = held_out.split(datasets.whole_dataset(TRAJECTORY_TRANSFORMER), TRAJECTORY_TRANSFORMER)
     discretizer = discretization.fit(discretization.columns(learn))
-    batches, unseen = (Batches(part, TRAJECTORY_TRANSFORMER, discretizer) for part in (learn, held_out))
+    batches, unseen = (Batches(part, TRAJECTORY_TRANSFORMER, discretizer) for part in (learn, unseen))
     print(f"{'settings, each line with those above':40}" + "".join(f"{kind:>13}" for kind in KINDS) + "  tokens/s")
     for label, run, related, muon in LADDER:
         updates = round(tokens / (run.batch_size * 249))

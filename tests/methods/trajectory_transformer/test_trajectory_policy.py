@@ -68,13 +68,25 @@ def test_an_episode_does_not_depend_on_who_shares_its_batch(policy):
         assert np.allclose(together["actions"][index], alone["actions"][0])
 
 
-def test_attention_is_over_the_whole_block_and_named_by_kind(policy):
+@pytest.fixture
+def contexts() -> dict[str, torch.Tensor]:
+    """Three contexts of twelve steps."""
     generator = np.random.default_rng(0)
-    contexts = {
-        "observations": torch.from_numpy(generator.uniform(-1, 1, (3, 12, 17)).astype(np.float32)),
-        "actions": torch.from_numpy(generator.uniform(-1, 1, (3, 12, 6)).astype(np.float32)),
-        "rewards": torch.from_numpy(generator.uniform(-1, 1, (3, 12)).astype(np.float32)),
-    }
+    shapes = {"observations": (3, 12, 17), "actions": (3, 12, 6), "rewards": (3, 12)}
+    return {name: torch.from_numpy(generator.uniform(-1, 1, shape).astype(np.float32)) for name, shape in shapes.items()}
+
+
+def test_a_recorded_context_is_read_as_its_last_whole_window_with_the_rewards_that_were_earned(policy, contexts):
+    tokens = policy.last_windows(contexts)
+    assert tokens.shape == (3, 249)
+    rewards = policy.discretizer.encode(np.pad(contexts["rewards"].numpy()[..., None], ((0, 0), (0, 0), (23, 0))))[..., 23]
+    assert torch.equal(tokens[:, 23::25], torch.from_numpy(rewards[:, 2:]))
+    observations = policy.discretizer.encode(contexts["observations"].numpy())
+    assert torch.equal(tokens[:, :17], torch.from_numpy(observations[:, 2]))
+    assert torch.equal(tokens[:, 225:242], torch.from_numpy(observations[:, 11]))
+
+
+def test_attention_is_over_the_whole_block_and_named_by_kind(policy, contexts):
     weights, types = policy.attention(contexts)
     assert weights.shape == (3, 1, 2, 249, 249) and len(types) == 249
     assert np.allclose(weights.sum(axis=-1), 1, atol=1e-5) and not weights[..., np.asarray(types) == "value"].any()
