@@ -83,5 +83,5 @@ def test_the_options_are_told_and_one_that_a_verb_does_not_take_is_refused():
 
 
 def test_an_error_is_one_sentence():
-    done = warm.server().run(["pipeline", "make", "zzzzzz"], files.ROOT)
-    assert done.returncode == 1 and done.stderr.strip().splitlines() == ["error: there is no result 'zzzzzz'; see `list`"]
+    done = warm.server().run(["pipeline", "make", "xyzzy"], files.ROOT)
+    assert done.returncode == 1 and done.stderr.strip().splitlines() == ["error: there is no result 'xyzzy'; see `list`"]
