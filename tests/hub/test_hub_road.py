@@ -27,7 +27,7 @@ HUB_EVALUATIONS = (
     replace(HEADLINE, name="hub_dt_halfcheetah_6000", checkpoint="hub_dt_halfcheetah", episodes=1, shard_episodes=1),
     replace(WIDEST_SEARCH, name="hub_tt_halfcheetah_k1", checkpoint="hub_tt_halfcheetah", beams=1, horizon=1, episodes=1),
 )
-HUB_ATTENTIONS = published(ATTENTIONS)[:1]
+HUB_ATTENTIONS = HUB_ATTENTIONS[:1]
 HUB_LATENCIES = HUB_ROLLOUTS = HUB_IMAGINATIONS = HUB_COMPARISONS = HUB_ANIMATIONS = ()
 HUB_FIGURES = (Figure("hub_dt_last_layer_attention_map", ("attention/hub_dt_halfcheetah",), pixels=True),)
 """
