@@ -134,7 +134,7 @@ def test_where_the_file_system_knows_no_locks_work_goes_on_and_says_so(tmp_path,
 
 
 def test_the_drill_catches_bytes_that_differ_and_files_that_are_left(own_toy, toy):
-    own_toy.edit("pipeline/measures/evaluate.py", "    shutil.rmtree(work)\n", "")
+    own_toy.edit("pipeline/graph/making.py", "(*recipe.progress(into), *found.left)", "found.left")
     own_toy.edit(
         "pipeline/measures/evaluate.py",
         "first_seed + episode for episode in range(first,",
