@@ -3,8 +3,8 @@
 A function or a class can run where something that can run names it. Names of variables are looked up in the module that uses
 them, and attributes of a name that stands for a module of this project in that module. Whatever else has attributes may be an
 object, whose methods can then run, or a module that is held in a variable: one that is imported by its name while the program
-runs, or that is itself used as a value. A string may be an attribute's name. So too much is said to be able to run, never too
-little.
+runs, or that is itself used as a value. A string may be an attribute's name. What runs verbs calls their `make`, and
+need not belong to a result's source. So too much is said to be able to run, never too little.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pipeline import PipelineError
 from pipeline.evidence import syntax
 from pipeline.evidence.fingerprints import Tree
 
+CALLED = "make"  # of every verb, by its name
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 PLAIN = {  # decorators that call nothing until what they stand on is asked for
     *(
@@ -164,7 +165,7 @@ def reach(checkout: Tree, names: Iterable[str], first: Iterable[str]) -> Reached
     modules |= beside
     held = {*first, *beside, *(modules.keys() - imported)} & modules.keys()
     every = [(name, *part) for name, module in modules.items() for part in parts(module.tree)]
-    found, before, done = Reached(set(), held), -1, set()
+    found, before, done = Reached({CALLED}, held), -1, set()
     while len(found.asked) != before:
         before = len(found.asked)
         for number, (name, needed, nodes) in enumerate(every):

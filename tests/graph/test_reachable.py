@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline import PipelineError
-from pipeline.evidence import source
+from pipeline.evidence import recipes, source
 from pipeline.graph import reachable
 
 DATA = """
@@ -98,3 +98,15 @@ def test_all_that_stands_in_a_module_beside_those_of_the_result_may_run(tmp_path
 def test_what_takes_all_names_of_another_is_refused(tmp_path):
     with pytest.raises(PipelineError, match=r"main.py imports all names of data, so that nothing can be said of what it uses"):
         reached(tmp_path, "from data import *\n")
+
+
+def test_what_runs_verbs_asks_for_their_make_though_no_source_of_the_result_does(tmp_path):
+    verb = "import data\ndef make(recipe): data.write(1)\ndef other(): data.first()\n"
+    assert reached(tmp_path, verb, ["main"]) == {"write", "flat"}
+
+
+def test_the_make_of_every_verb_can_run():
+    tree, verbs = source.tree(), {recipe.verb: recipe for recipe in recipes.everything()}
+    assert len(verbs) > 10
+    for verb, recipe in verbs.items():
+        assert reachable.reach(tree, tree.sources(recipe.modules), recipe.modules).runs(verb, ("make",)), verb
