@@ -78,6 +78,7 @@ from pipeline.study.published import (
     PUBLISHED_DATASETS,
     PUBLISHED_DECISION_TRANSFORMER,
     PUBLISHED_TRAJECTORY_TRANSFORMER,
+    SIDE_BY_SIDE,
     twin,
     untwin,
 )

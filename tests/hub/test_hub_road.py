@@ -24,8 +24,8 @@ RUNS = """
 D4RL_MEDIUM = replace(D4RL_MEDIUM, address={address!r}, known=None)
 PUBLISHED_DATASETS = (D4RL_MEDIUM, MINARI[1])
 HUB_EVALUATIONS = (
-    replace(_dt, name="hub_dt_halfcheetah_6000", checkpoint="hub_dt_halfcheetah", episodes=1, shard_episodes=1),
-    replace(_tt, name="hub_tt_halfcheetah_k1", checkpoint="hub_tt_halfcheetah", beams=1, horizon=1, episodes=1),
+    replace(HEADLINE, name="hub_dt_halfcheetah_6000", checkpoint="hub_dt_halfcheetah", episodes=1, shard_episodes=1),
+    replace(WIDEST_SEARCH, name="hub_tt_halfcheetah_k1", checkpoint="hub_tt_halfcheetah", beams=1, horizon=1, episodes=1),
 )
 HUB_ATTENTIONS = published(ATTENTIONS)[:1]
 HUB_LATENCIES = HUB_ROLLOUTS = HUB_IMAGINATIONS = HUB_COMPARISONS = HUB_ANIMATIONS = ()
