@@ -117,6 +117,10 @@ module Evidence
       when "compared" then compared(values)
       when "solved" then "#{values["episodes"]} episodes of one trained model; Wilson's over episodes"
       when "attention" then "#{values["contexts"]} recorded contexts, one trained model; Student's t over contexts"
+      when "attention_by_training" then @path.include?("by_training.") ? nil : "#{values["trainings"]} trainings; Student's t over trainings"
+      when "hidden_keys" then "#{values["trainings"]} trainings, #{values["contexts"]} contexts each; Student's t over trainings"
+      when "swapped_returns" then "#{values["contexts"]} contexts of the log; Student's t over contexts"
+      when "listeners" then "#{values["episodes"]} episodes"
       when "imagination" then "#{values["plans"]} plans along one episode; Student's t over plans, which overlap"
       when "refined" then refined(values)
       when "latency" then "#{values["actions"] || values["plans"]} #{values["actions"] ? "actions" : "plans"}, one at a time, on one thread"

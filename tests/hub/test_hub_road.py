@@ -21,6 +21,8 @@ PLACE = "/d4rl/halfcheetah_medium-v2.hdf5"
 
 RUNS = """
 
+from pipeline.study.published import published
+
 D4RL_MEDIUM = replace(D4RL_MEDIUM, address={address!r}, known=None)
 PUBLISHED_DATASETS = (D4RL_MEDIUM, MINARI[1])
 HUB_EVALUATIONS = (
