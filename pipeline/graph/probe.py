@@ -99,10 +99,15 @@ class EnoughError(Exception):
     """Ends work that has gone on for long enough."""
 
 
+def counts(value) -> bool:
+    """Whether a field's value says how many, and does not name something or stand for nothing."""
+    return not isinstance(value, str | None)
+
+
 def shrunk(run, kind: str):
     """A run at toy size, under a name of its own."""
     names = {field.name for field in dataclasses.fields(run)} - set(KEPT.get(kind, ()))
-    small = {name: value for name, value in SMALL.items() if name in names and getattr(run, name) is not None}
+    small = {name: value for name, value in SMALL.items() if name in names and counts(getattr(run, name)) == counts(value)}
     return replace(run, name=run.name + TOY, **small)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline import files
 from pipeline.evidence import fingerprints, recipes, records, source, syntax
-from pipeline.graph import changes, reachable, renewal
+from pipeline.graph import changes, probe, reachable, renewal
 from pipeline.graph.renewal import RenewalError
 
 OLD = '''def play(policy, steps):
@@ -161,6 +161,17 @@ def refused(recipe, content: dict) -> str:
 
 
 RECIPE = recipes.EVALUATIONS["local_random_halfcheetah"]
+
+
+def test_at_toy_size_a_run_still_names_what_it_reads():
+    whole = recipes.EVALUATIONS["local_dt_halfcheetah_layer_0_mean"].run
+    assert (whole.contexts, whole.episodes) == ("halfcheetah", 100)
+    small = probe.shrunk(whole, "evaluations")
+    assert (small.contexts, small.episodes) == ("halfcheetah", 2)  # here a name, where other runs have a count of the same name
+    for recipe in recipes.everything():
+        said, small = vars(recipe.run), vars(probe.shrunk(recipe.run, recipe.kind))
+        renamed = {name for name, value in said.items() if isinstance(value, str) and small[name] != value}
+        assert renamed <= {"name", "contexts_name"}, recipe.name
 
 
 def test_source_alone_may_have_changed():
