@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline import files
-from pipeline.evidence import source
+from pipeline.evidence import source, syntax
 from tests.conftest import LONGEST
 
 ROOMS = (
@@ -59,6 +62,35 @@ def test_rooms_import_only_those_before_them():
     across = [(one, other) for one, other in imports() if room(one) and room(other)]
     upward = {(one, other) for one, other in across if ROOMS.index(room(one)) < ROOMS.index(room(other))}
     assert upward == UPWARD.keys()
+
+
+def taken(path: Path) -> Iterator[tuple[str, str]]:
+    """Each name that a file takes of a module of this project by a dot, with that module; names bound otherwise apart."""
+    nodes, tree = syntax.walk(syntax.parse(path.read_bytes())), source.Tree(files.ROOT)
+    modules = {}
+    for each in syntax.all_imported(nodes, ".".join(path.relative_to(files.ROOT).parent.parts)):
+        whole = each.module if each.name is None else f"{each.module}.{each.name}"
+        if whole.partition(".")[0] in OURS and tree.locate(whole) and (each.name or whole == each.bound):
+            modules[each.bound] = whole
+    for name in syntax.bound_otherwise(nodes):
+        modules.pop(name, None)
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            yield modules[node.value.id], node.attr
+
+
+OURS = ("pipeline", "figures", "benchmarks", "tests")
+
+
+def test_whatever_is_taken_of_a_module_by_a_dot_is_there():
+    missing = [
+        f"{path.relative_to(files.ROOT)}: {module}.{name}"
+        for folder in OURS
+        for path in sorted((files.ROOT / folder).rglob("*.py"))
+        for module, name in sorted(set(taken(path)))
+        if not hasattr(importlib.import_module(module), name)
+    ]
+    assert missing == []
 
 
 def test_no_method_imports_another():

@@ -51,6 +51,7 @@ from pipeline.study.halfcheetah import (
     WIDEST_SEARCH,
 )
 from pipeline.study.measurements import (
+    Attention,
     Evaluation,
     Imagination,
     Latency,
