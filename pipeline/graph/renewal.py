@@ -34,8 +34,11 @@ from pipeline.graph import command
 from pipeline.graph.changes import History, RenewalError, code_in_c, git, missed_lines, moves, unpack
 
 MOST = 2  # renewals of a piece of evidence; then it is made again
-# times do not repeat; the others are made again in seconds
-NEVER_RENEWED = ("latency", "pictures", "pooled", "compared", "fetched")
+NEVER_RENEWED = {  # why not, by kind
+    **dict.fromkeys(("latency", "memory"), "what is measured on a machine is never renewed"),
+    "wheel": "it is played in node, where no statement is watched: make it again",
+    **dict.fromkeys(("pictures", "pooled", "compared", "fetched"), "it is made again in seconds"),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def check_eligible(recipe: Recipe, content: dict) -> None:
     """
     made = content["made"]
     if recipe.kind in NEVER_RENEWED:
-        raise RenewalError("times are measured, never renewed" if recipe.kind == "latency" else "it is made again in seconds")
+        raise RenewalError(NEVER_RENEWED[recipe.kind])
     if fingerprints.tampered(content):
         raise RenewalError("it was changed by hand")
     for output in recipe.outputs:

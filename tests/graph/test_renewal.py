@@ -202,7 +202,7 @@ def test_another_run_another_input_and_other_runs_it_plays_are_refused():
 
 def test_times_are_never_renewed():
     recipe = next(iter(recipes.LATENCIES.values()))
-    assert refused(recipe, content_of(recipe)) == "times are measured, never renewed"
+    assert refused(recipe, content_of(recipe)) == "what is measured on a machine is never renewed"
 
 
 def test_a_third_renewal_is_refused():
