@@ -156,6 +156,36 @@ def say_moved(recipe: Recipe, changed: Recipe) -> None:
     print(os.path.relpath(path), *settings.moved(before, records.read(path)["values"]), sep="\n  ")
 
 
+@app.command()
+def evaluate(
+    policy: Annotated[str, typer.Option(metavar="FILE", help="FILE.py:load, FILE.zip, FILE.onnx or FILE.pt")],
+    world: Annotated[str, typer.Option(help="HalfCheetah-v4, Hopper-v4 or Walker2d-v4")] = "HalfCheetah-v4",
+    episodes: Annotated[int, typer.Option(min=1, help="how many are played")] = 10,
+    first_seed: Annotated[int, typer.Option(min=0, help="of the first episode; the next has the next")] = 100,
+    target_return: Annotated[float | None, typer.Option(help="what FILE.py:load finds as run.target_return")] = None,
+    reads: Annotated[list[Path] | None, typer.Option(help="another file that decides what it does; repeatable")] = None,
+    name: Annotated[str | None, typer.Option(help="of its row, if not after the file")] = None,
+    into: Annotated[Path | None, typer.Option(help="write below this folder; by default build/tried")] = None,
+) -> None:
+    """Play your own policy, time it, and see it ranked among the evidence, of which it becomes no part.
+
+    python -m pipeline evaluate --policy my_policy.py:load --world hopper
+
+    FILE.py:load is a function that returns a policy, with reset(seeds) and act(observations, rewards), or with
+    predict(observations); its one argument, where it has one, is the run. FILE.zip is Stable-Baselines3's (SAC, TD3, PPO with
+    MlpPolicy), whose likeliest action is taken; nothing in it is unpickled, and VecNormalize's statistics, which lie in another
+    file, are not applied. FILE.onnx has one input, observations, and its first output are actions; it needs onnxruntime: pip
+    install '.[policies]'. FILE.pt is TorchScript, from observations to actions.
+
+    FILE.py and FILE.pt are programs: they run with your rights, so take none from strangers. The sha256 of FILE, and of what
+    --reads names, is part of the result's fingerprint. Actions beyond [-1, 1] are clipped to it.
+    """
+    from pipeline.graph import own_policies
+
+    asked = {"episodes": episodes, "first_seed": first_seed, "target_return": target_return}
+    own_policies.evaluate(policy, world, into or settings.TRIED, reads or (), name, **asked)
+
+
 @app.command("plan")
 def say_plan() -> None:
     """Say what is stale, why, and about how long `doit` takes."""

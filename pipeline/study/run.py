@@ -25,7 +25,11 @@ POLICIES = {  # where those are that runs call otherwise than their method's fol
     "leap_causal": "leap.causal",
     "leap_drafts": "leap.drafted",
     "listener": "soft_actor_critic.listener",
+    "onnx_file": "policy_files.onnx_file",
+    "python_file": "policy_files.python_file",
     "return_conditioned": "return_conditioned_cloning.policy",
+    "stable_baselines_file": "policy_files.stable_baselines",
+    "torchscript_file": "policy_files.torchscript",
     "trajectory_transformer_scored": "trajectory_transformer.policy",
 }
 WRITER = "pipeline.graph.making"  # writes what a verb found
