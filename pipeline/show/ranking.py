@@ -61,8 +61,8 @@ def table(into: Path, world: str) -> str:
     text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines]
     text.insert(1, "|:" + "|:".join("-" * (width + 1) for width in widths) + "|")
     note = (
-        f"{world}. Rows marked (own) are a user's own policies and no part of the published evidence, as the others are; "
-        "milliseconds are the median on the machine that played them, one episode alone on one thread."
+        f"{world}. Rows marked (own) are a user's own policies and no part of the published evidence; the others are its. "
+        "Milliseconds are the median on the machine that played them, one episode alone on one thread."
     )
     return "\n".join([*text, "", note]) + "\n"
 

@@ -31,7 +31,7 @@ def load(run) -> Checked:
     if callable(getattr(policy, "predict", None)):
         return Checked(of_predictor(policy), run)
     raise PipelineError(
-        f"{run.file}:{run.function} returned a {type(policy).__name__}, which has neither reset(seeds) and "
+        f"{run.file}:{run.function} returned {type(policy).__name__}, which has neither reset(seeds) and "
         "act(observations, rewards) nor predict(observations)"
     )
 

@@ -54,31 +54,36 @@ def load(run) -> Checked:
         check_data(data)
         return Checked(Predicting(actor(data, tensors, find_world(run.environment))), run)
     except PipelineError as error:
-        raise PipelineError(f"{run.file} {error}: bring it as FILE.py:load") from None
+        raise PipelineError(f"{run.file} {error}") from None
     except (AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise PipelineError(f"{run.file} is no policy that Stable-Baselines3 saved ({first_line(error)})") from None
     except zipfile.BadZipFile as error:
         raise PipelineError(f"{run.file} is no zip of Stable-Baselines3 ({first_line(error)})") from None
 
 
+def unread(what: str) -> PipelineError:
+    """The error that a policy cannot be told from a zip's tensors and plain fields; it goes on where the file was named."""
+    return PipelineError(f"{what}: bring it as FILE.py:load")
+
+
 def check_data(data: dict) -> None:
     """See that a zip's plain fields tell of a policy that acts by its tensors alone.
 
     Raises:
-        PipelineError: they do not; the message goes on where the file was named.
+        PipelineError: they do not.
     """
     told, space = data["policy_kwargs"], data["action_space"]
     if not str(data["policy_class"].get("__module__")).startswith(PACKAGES):
-        raise PipelineError("holds a policy of its author's own class")
+        raise unread("holds a policy of its author's own class")
     if data.get("use_sde"):
-        raise PipelineError("explores by gSDE, whose actor is not read here")
+        raise unread("explores by gSDE, whose actor is not read here")
     if "FlattenExtractor" not in told.get("features_extractor_class", "FlattenExtractor"):
-        raise PipelineError("has a features extractor of its own")
+        raise unread("has a features extractor of its own")
     if data.get("_last_original_obs") is not None:
-        raise PipelineError("learned from normalized observations (VecNormalize), whose statistics it does not hold")
+        raise unread("learned from normalized observations (VecNormalize), whose statistics it does not hold")
     ends = [{float(number) for number in re.findall(r"[-+.\w]+", str(space[end]))} for end in ("low", "high")]
     if ends != [{-1.0}, {1.0}]:
-        raise PipelineError("acts between other bounds than -1 and 1")
+        raise unread("acts between other bounds than -1 and 1")
 
 
 def layer_names(names: set[str]) -> list[str]:
@@ -92,7 +97,7 @@ def layer_names(names: set[str]) -> list[str]:
         layers = [f"{hidden}.{2 * i}" for i in range(count)] + [last] * (last is not None)
         if layers and names == {f"{layer}.{part}" for layer in layers for part in ("weight", "bias")}:
             return layers
-    raise PipelineError("holds no plain perceptron that acts (read are SAC, TD3, PPO and their kin with MlpPolicy)")
+    raise unread("holds no plain perceptron that acts (read are SAC, TD3, PPO and their kin with MlpPolicy)")
 
 
 def actor(data: dict, tensors: dict[str, Tensor], world: World) -> Callable[[np.ndarray], np.ndarray]:
@@ -107,7 +112,7 @@ def actor(data: dict, tensors: dict[str, Tensor], world: World) -> Callable[[np.
     layers = layer_names({name for name in tensors if not name.startswith(CRITICS) and name not in SPREADS})
     squashed = layers[-1] != "action_net"  # by a tanh; PPO's actions are not, but clipped
     if not squashed and "log_std" not in tensors:
-        raise PipelineError("chooses among actions, where torques are wanted")
+        raise unread("chooses among actions, where torques are wanted")
     sizes = tensors[f"{layers[0]}.weight"].shape[1], tensors[f"{layers[-1]}.weight"].shape[0]
     if sizes != (world.observation_dim, world.action_dim):
         raise PipelineError(
@@ -137,5 +142,5 @@ def activation(told: dict, usual: str) -> Callable[[Tensor], Tensor]:
     said = told.get("activation_fn", f"<class 'torch.nn.modules.activation.{usual}'>")
     found = re.fullmatch(r"<class 'torch\.nn\.modules\.activation\.(\w+)'>", said)
     if found is None or found[1] not in ACTIVATIONS:
-        raise PipelineError(f"has {said} between its layers, which is not known")
+        raise unread(f"has {said} between its layers, which is not known")
     return ACTIVATIONS[found[1]]
