@@ -174,8 +174,8 @@ def evaluate(
     FILE.py:load is a function that returns a policy, with reset(seeds) and act(observations, rewards), or with
     predict(observations); its one argument, where it has one, is the run. FILE.zip is Stable-Baselines3's (SAC, TD3, PPO with
     MlpPolicy), whose likeliest action is taken; nothing in it is unpickled, and VecNormalize's statistics, which lie in another
-    file, are not applied. FILE.onnx has one input, observations, and its first output are actions; it needs onnxruntime: pip
-    install '.[policies]'. FILE.pt is TorchScript, from observations to actions.
+    file, are not applied. FILE.onnx has one input, observations, and its first output are actions; it needs onnxruntime, of
+    the extra `policies`: pip install onnxruntime. FILE.pt is TorchScript, from observations to actions.
 
     FILE.py and FILE.pt are programs: they run with your rights, so take none from strangers. The sha256 of FILE, and of what
     --reads names, is part of the result's fingerprint. Actions beyond [-1, 1] are clipped to it.

@@ -317,9 +317,9 @@ def test_the_lock_files_are_of_what_the_project_asks_for_and_torch_is_one_versio
     project = tomllib.loads((files.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     asked = [
         *project["project"]["dependencies"],
-        *(project["project"]["optional-dependencies"][extra] for extra in ("train", "dev")),
+        *(each for extra in ("train", "policies", "dev") for each in project["project"]["optional-dependencies"][extra]),
     ]
-    wanted = [Requirement(each) for each in [*asked[:-2], *asked[-2], *asked[-1]]]
+    wanted = [Requirement(each) for each in asked]
     pinned = {name: locks.entries((files.ROOT / name).read_text(encoding="utf-8")) for name in LOCKS}
     versions = {each.name: each for each in map(Requirement, [*pinned["requirements.lock"], *pinned["requirements-cuda.lock"]])}
     for requirement in wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ def recipe_of(
     """How the evidence of a policy in a file is made.
 
     Raises:
-        PipelineError: the file is missing or of no kind that is known, or it can be told no target return or function.
+        PipelineError: the file is missing or of no kind that is known, or no such target return can be told to it.
     """
     path, function = parted(told)
     method = FORMATS.get(path.suffix)
@@ -75,6 +76,8 @@ def recipe_of(
     for each in (path, *reads):
         if not Path(each).is_file():
             raise PipelineError(f"{each} is {'no file' if Path(each).exists() else 'missing'}")
+    if target_return is not None and not math.isfinite(target_return):
+        raise PipelineError(f"a target return is a finite number, and not {target_return}")
     if target_return is not None and function is None:
         raise PipelineError(f"{told} takes no target return: of files only Python can")
     identifier = find(world)

@@ -2,8 +2,8 @@
 
     python -m pipeline evaluate --policy FILE.py:load
 
-Episodes are cut into shards and kept as those of any evaluation, so that a killed one goes on. Seconds are this machine's, and
-are told apart from the returns.
+Episodes are cut into shards and kept as those of any evaluation, so that a killed one goes on. Seconds are this machine's, with
+the checks that every action passes, and are told apart from the returns.
 """
 
 from __future__ import annotations

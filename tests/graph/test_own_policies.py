@@ -146,6 +146,7 @@ def test_the_table_ranks_own_policies_of_a_world_among_what_the_post_measured_of
         ("x.zip:load", "hopper", {}, r"^x\.zip:load is no policy"),
         ("x.zip", "ant", {}, r"^there is no world 'ant'; known: HalfCheetah-v4, Hopper-v4, Walker2d-v4$"),
         ("x.zip", "hopper", {"target_return": 3.0}, r"^x\.zip takes no target return: of files only Python can$"),
+        ("x.zip", "hopper", {"target_return": float("nan")}, "^a target return is a finite number, and not nan$"),
         ("x.zip", "hopper", {"name": "..."}, r"^'\.\.\.' has no letter or digit"),
         ("folder.py", "hopper", {}, r"^folder\.py is no file$"),
     ],

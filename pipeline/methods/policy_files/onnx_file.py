@@ -24,7 +24,7 @@ def load(run) -> Checked:
     try:
         import onnxruntime
     except ImportError:
-        raise PipelineError(f"{run.file} needs onnxruntime: pip install '.[policies]'") from None
+        raise PipelineError(f"{run.file} needs onnxruntime, of the extra `policies`: pip install onnxruntime") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     with tempfile.TemporaryDirectory() as alone:  # so that it finds no other file than itself

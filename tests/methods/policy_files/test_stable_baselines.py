@@ -163,7 +163,7 @@ def test_a_zip_without_a_policy_is_said_to_have_none(tmp_path):
     ],
 )
 def test_what_stable_baselines_saves_acts_as_it_does_itself(tmp_path, kind, told):
-    library = pytest.importorskip("stable_baselines3", reason="stable_baselines3 is not installed: pip install '.[train]'")
+    library = pytest.importorskip("stable_baselines3", reason="stable_baselines3, of the extra `train`, is not installed")
     options = {} if kind == "PPO" else {"buffer_size": 10}
     model = getattr(library, kind)(
         "MlpPolicy", environments.make("HalfCheetah-v4"), policy_kwargs=told, seed=0, device="cpu", **options
