@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
 import re
 import zipfile
 from collections.abc import Callable
@@ -55,10 +54,10 @@ def load(run) -> Checked:
         return Checked(Predicting(actor(data, tensors, find_world(run.environment))), run)
     except PipelineError as error:
         raise PipelineError(f"{run.file} {error}") from None
-    except (AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise PipelineError(f"{run.file} is no policy that Stable-Baselines3 saved ({first_line(error)})") from None
     except zipfile.BadZipFile as error:
         raise PipelineError(f"{run.file} is no zip of Stable-Baselines3 ({first_line(error)})") from None
+    except Exception as error:  # whatever a foreign file may have its readers raise
+        raise PipelineError(f"{run.file} is no policy that Stable-Baselines3 saved ({first_line(error)})") from None
 
 
 def unread(what: str) -> PipelineError:

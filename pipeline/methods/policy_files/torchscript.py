@@ -24,7 +24,7 @@ def load(run) -> Checked:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             model = torch.jit.load(run.file, map_location="cpu").eval()
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # whatever a foreign file may have its reader raise
         raise PipelineError(f"{run.file} is no TorchScript, as torch.jit.save writes it ({first_line(error)})") from None
 
     @torch.inference_mode()
