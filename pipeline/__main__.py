@@ -21,6 +21,7 @@ from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes, records, source
 from pipeline.evidence.records import Recipe
 from pipeline.graph import command, making, plan, settings
+from pipeline.study.run import ENVIRONMENT
 
 app = typer.Typer(no_args_is_help=True, help="Make, explain and check every result of the post.", rich_markup_mode=None)
 
@@ -159,7 +160,7 @@ def say_moved(recipe: Recipe, changed: Recipe) -> None:
 @app.command()
 def evaluate(
     policy: Annotated[str, typer.Option(metavar="FILE", help="FILE.py:load, FILE.zip, FILE.onnx or FILE.pt")],
-    world: Annotated[str, typer.Option(help="HalfCheetah-v4, Hopper-v4 or Walker2d-v4")] = "HalfCheetah-v4",
+    world: Annotated[str, typer.Option(help="whose name is in pipeline/worlds/world.py")] = ENVIRONMENT,
     episodes: Annotated[int, typer.Option(min=1, help="how many are played")] = 10,
     first_seed: Annotated[int, typer.Option(min=0, help="of the first episode; the next has the next")] = 100,
     target_return: Annotated[float | None, typer.Option(help="what FILE.py:load finds as run.target_return")] = None,

@@ -595,7 +595,7 @@ def test_values_are_written_with_interval_number_and_what_it_counts():
     assert claims.written(Interval(0.25, 0.2, 0.3, 200, "episodes"), "solved") == "25.0% (20.0 to 30.0), n = 200 episodes"
     assert (
         claims.written(Interval(-1.25, -2, -0.5, 2, "trainings"), "score")
-        == "\u22121.2 (\u22122.0 to \u22120.5), n = 2 trainings"
+        == "\u22121.3 (\u22122.0 to \u22120.5), n = 2 trainings"
     )
     assert claims.written(predicates.number(12000.0), "return") == "12\u202f000"
     assert claims.written(predicates.number(3.69, "500 actions"), "ms") == "3.7, 500 actions"

@@ -257,8 +257,6 @@ def pixels(script, data: dict) -> np.ndarray:
 def test_what_is_written_of_an_animation_is_its_size_and_how_long_it_is_seen(tmp_path):
     recipe = next(recipe for recipe in recipes.ANIMATIONS.values() if len(recipe.outputs) == 3)
     frames = [np.zeros((3, 5, 3), dtype=np.uint8)] * 8
-    animate.keep(recipe, frames, [b"film", b"a still", b"poses"], 250, tmp_path)
+    values = animate.keep(recipe, frames, [b"film", b"a still", b"poses"], 250, tmp_path).values
     assert [(tmp_path / output).read_bytes() for output in recipe.outputs] == [b"film", b"a still", b"poses"]
-    values = records.read(recipe.path(tmp_path))["values"]
-    assert values.pop("sha256").keys() == set(recipe.outputs)
     assert values == {"width": 5, "height": 3, "bytes": 4, "frames": 8, "seconds": 2.0, "runners": len(recipe.run.rollouts)}
