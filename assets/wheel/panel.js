@@ -4,6 +4,7 @@ import { missing, sentence } from "./reasons.js";
 
 const PERIOD = 50, CONTEXT_STEPS = 20, EPISODE_STEPS = 1000, FRAMES = 5;
 const DRIVERS = ["dt_0", "dt_12000", "wide_0", "wide_4714"]; // of each lane, before the reader chooses others
+const GRASP = 0.6; // meters from the middle of the torso, at which a finger is on the cheetah
 const BEGIN_WITH = 2, YOURS = 1; // lanes; the lane that the reader takes
 const KEYS = [..."ASDJKL"]; // hind thigh, shin, foot; fore thigh, shin, foot
 const NO_MODULES = "This browser starts no module workers, in which the simulator and the models run.";
@@ -82,6 +83,13 @@ class Lane {
     return this.pull && this.track.place(this.pull.left, this.pull.top);
   }
 
+  /** Whether a place on the track, in CSS pixels, is at the cheetah's torso. */
+  reaches(left, top) {
+    if (!this.frame) return false;
+    const { x, z } = this.track.place(left, top), { torso } = this.frame;
+    return Math.hypot(x - torso.x, z - torso.z) < GRASP;
+  }
+
   /** Draw the cheetah as it was `share` of a control step after the frame began. */
   draw(share, palette, keys) {
     if (!this.frame) return;
@@ -145,7 +153,9 @@ class Panel {
   /** Put the panel into the page and let it run. */
   show(seated) {
     const { figure, worker } = this;
-    figure.querySelector(".wheel-before").replaceWith(this.panel);
+    const before = figure.querySelector(".wheel-before"); // stays for print
+    before.after(this.panel);
+    before.hidden = true;
     worker.onmessage = ({ data }) => {
       for (const [name, told] of Object.entries(data)) this.hear[name]?.call(this, told);
     };
@@ -345,6 +355,10 @@ class Panel {
       const { left, top } = track.getBoundingClientRect();
       pull({ left: clientX - left, top: clientY - top });
     };
+    track.addEventListener("touchstart", (event) => { // a finger on the cheetah drags it up, too; beside it, it scrolls the page
+      const [{ clientX, clientY }] = event.touches, { left, top } = track.getBoundingClientRect();
+      if (lane.reaches(clientX - left, clientY - top)) event.preventDefault();
+    }, { passive: false });
     track.addEventListener("pointerdown", (event) => {
       track.setPointerCapture(event.pointerId);
       move(event);

@@ -17,11 +17,16 @@ export function missing() {
   return null;
 }
 
+const UNREAD = /dynamically imported module|module script|failed to fetch|networkerror|load failed/i; // as browsers put it
 const NO_ROOM = "There is not enough memory here for the simulator and the models.";
 
 /** An error as a sentence for the reader. */
 export function sentence(error) {
   const reason = String(error?.message ?? error);
   if (error instanceof RangeError || /memory|allocat/i.test(reason)) return NO_ROOM;
+  if (UNREAD.test(reason)) {
+    const [file = "a file of it"] = reason.match(/assets\/[\w./]+/) ?? [];
+    return `It cannot run here: ${file} could not be loaded.`;
+  }
   return `It cannot run here: ${reason.split("\n")[0].replace(/\.$/, "")}.`;
 }

@@ -39,9 +39,10 @@ export class Lane {
     this.origin = this.cheetah.x;
   }
 
-  /** Push the torso for a while: one of PUSHES. */
+  /** Push the torso for a while: one of PUSHES, which begins anew where it has not ended. */
   push(name) {
-    this.pushes.push({ ...PUSHES[name], left: Math.round(PUSHES[name].seconds / SIMULATOR_SECONDS) });
+    const others = this.pushes.filter((push) => push.name !== name);
+    this.pushes = [...others, { ...PUSHES[name], name, left: Math.round(PUSHES[name].seconds / SIMULATOR_SECONDS) }];
   }
 
   /** Drag the torso to a place, in meters; null lets go. */
@@ -53,7 +54,7 @@ export class Lane {
   force() {
     const sum = { x: 0, z: 0, turn: 0 };
     for (const push of this.pushes) {
-      for (const part of Object.keys(sum)) sum[part] += push[part];
+      for (const part in sum) sum[part] += push[part];
       push.left -= 1;
     }
     this.pushes = this.pushes.filter(({ left }) => left > 0);

@@ -185,11 +185,15 @@ def test_errors_are_told_in_one_sentence_each():
         ["RangeError", "Array buffer allocation failed"],
         ["Error", "x.wasm could not be loaded (404)"],
         ["Error", "a\nb"],
+        ["TypeError", "Failed to fetch dynamically imported module: http://127.0.0.1/post/assets/wheel/mujoco.js"],
+        ["TypeError", "NetworkError when attempting to fetch resource."],
     ]
-    room, missing, other = ask("sentences", errors=errors)
+    room, missing, other, module, network = ask("sentences", errors=errors)
     assert room == "There is not enough memory here for the simulator and the models."
     assert missing == "It cannot run here: x.wasm could not be loaded (404)."
     assert other == "It cannot run here: a."
+    assert module == "It cannot run here: assets/wheel/mujoco.js could not be loaded."
+    assert network == "It cannot run here: a file of it could not be loaded."
 
 
 # ---- planning ----

@@ -212,6 +212,53 @@ def test_every_push_is_felt_and_a_second_later_no_force_is_left(running):
     assert kept[-1] == 0 and 1 <= sum(map(bool, kept)) <= 4
 
 
+def test_presses_while_it_stands_are_one_push(running):
+    running.click(".wheel-run")
+    state(running, "paused")
+    running.evaluate(WATCH, "force")
+    for _ in range(10):
+        running.click("[data-push=forward]")
+    running.click(".wheel-run")
+    poll(running, "kept.some(Boolean) && kept.at(-1) === 0")
+    assert max(running.evaluate("kept")) <= 400  # newtons, of one push
+
+
+TOUCHED = """([share, height]) => {
+  const track = document.querySelector(".wheel-track"), { left, top, width } = track.getBoundingClientRect();
+  const touch = new Touch({ identifier: 1, target: track, clientX: left + share * width, clientY: top + height });
+  return !track.dispatchEvent(new TouchEvent("touchstart", { touches: [touch], cancelable: true, bubbles: true }));
+}"""  # whether a finger, at a share of the track's width and so many pixels from its top, keeps the page from scrolling
+
+
+def test_a_finger_on_the_cheetah_drags_it_and_one_beside_it_scrolls(running):
+    running.click(".wheel-run")
+    state(running, "paused")
+    heights = range(0, int(running.locator(".wheel-track").first.bounding_box()["height"]), 8)
+    assert any(running.evaluate(TOUCHED, [0.5, height]) for height in heights)
+    assert not any(running.evaluate(TOUCHED, [0.05, height]) for height in heights)
+
+
+def test_on_a_phone_nothing_lies_over_the_controls(running):
+    running.set_viewport_size({"width": 360, "height": 740})
+    running.locator(".wheel-lanes").scroll_into_view_if_needed()
+    running.evaluate("scrollBy(0, 40)")
+    covered = """() => [...document.querySelectorAll(".wheel-controls button")].filter((button) => {
+      const { left, top, right, bottom } = button.getBoundingClientRect();
+      const corners = [[left + 3, top + 9], [right - 3, top + 9], [left + 3, bottom - 9], [right - 3, bottom - 9]];
+      return !corners.every(([x, y]) => button.contains(document.elementFromPoint(x, y)));
+    }).map((button) => button.textContent)"""
+    assert running.evaluate(covered) == []
+
+
+def test_printed_after_the_click_the_figure_has_its_picture(running):
+    running.emulate_media(media="print")
+    try:
+        assert running.locator(".wheel-before .drawing:visible").count() == 1
+        assert running.locator(".wheel-panel").is_hidden()
+    finally:
+        running.emulate_media(media="screen")
+
+
 def test_the_pointer_drags_a_cheetah_and_lets_it_go(running):
     lane(running, 0).locator(".wheel-track").hover(position={"x": 200, "y": 30})
     running.evaluate(WATCH, "force")
