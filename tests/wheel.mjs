@@ -100,7 +100,7 @@ const QUESTIONS = {
 
   /** How an error is told to the reader. */
   async sentences({ errors }) {
-    const kinds = { Error, RangeError };
+    const kinds = { Error, RangeError, TypeError };
     return errors.map(([kind, message]) => sentence(new kinds[kind](message)));
   },
 
