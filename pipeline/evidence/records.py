@@ -31,7 +31,7 @@ class Recipe:
     inputs: files, relative to the repository, whose bytes matter. outputs: files made beside the evidence, likewise relative.
     holds: runs that this one plays, whose fields matter as its own. seconds: about how long it takes on one core. about: one
     line for `doit list --all`. begun: what it depended on when work on it began, while it is being made (see
-    `pipeline.graph.command.find`).
+    `pipeline.graph.command.begin`).
     """
 
     name: str
