@@ -155,7 +155,7 @@ def make(
         parser.add_argument("name", nargs="?", choices=[name], help="the figure's name, which may be left out")
         parser.add_argument("--into", type=Path, default=files.ROOT, help="write below this folder")
         root = parser.parse_args().into
-        recipe = command.find(name, recipes.FIGURES, root)
+        recipe = command.begin(recipes.FIGURES[name], root)
         data, facts = data_of(recipe), []
         for output, kind, *size in zip(recipe.outputs, KINDS, (width, NARROW, None), (*heights, None), strict=False):
             content = png(pixels(data)) if kind == "pixels" else drawn(draw, data, size, Path(output))

@@ -26,12 +26,12 @@ class EvidenceError(PipelineError):
 class Recipe:
     """How one piece of evidence is made.
 
-    name: the run's name, which is also the file's and the task's. kind: its folder under `results/`. verb: the module run as
-    `python -m <verb> <name>`. modules: where the source that matters begins; what they import from this project follows.
-    inputs: files, relative to the repository, whose bytes matter. outputs: files made beside the evidence, likewise relative.
-    holds: runs that this one plays, whose fields matter as its own. seconds: about how long it takes on one core. about: one
-    line for `doit list --all`. begun: what it depended on when work on it began, while it is being made (see
-    `pipeline.graph.command.find`).
+    name: the run's name, which is also the file's and the task's. kind: its folder under `results/`. verb: the module whose
+    `make(recipe, into)` finds the values; of a picture, a script of its own. modules: where the source that matters begins;
+    what they import from this project follows. inputs: files, relative to the repository, whose bytes matter. outputs: files
+    made beside the evidence, likewise relative. holds: runs that this one plays, whose fields matter as its own. seconds:
+    about how long it takes on one core. about: one line for `doit list --all`. begun: what it depended on when work on it
+    began, while it is being made (see `pipeline.graph.command.begin`).
     """
 
     name: str

@@ -81,11 +81,6 @@ def choose(name: str, source: str | None = None, data: str | None = None, change
     return settings.change(recipe, changed) if changed else recipe
 
 
-def find(name: str, registry: dict[str, Recipe], root: Path = files.ROOT) -> Recipe:
-    """`begin` of the recipe of that name."""
-    return begin(registry[name], root)
-
-
 def begin(recipe: Recipe, root: Path = files.ROOT) -> Recipe:
     """A recipe for this process alone to make below `root`, from what its inputs and sources are now.
 

@@ -37,7 +37,6 @@ LEVELS_OF_COLOR = 8  # of 255, by which other machines may render a pixel differ
 UNITS_OF_DRAWING = 1.0  # by which other machines may place a line differently: a CSS pixel; of poses, a millimeter
 NUMBER = re.compile(r"(?<![\w#.])-?\d+(?:\.\d+)?")  # of a drawing; not a digit of a color or a name
 IN_SHARDS = ("evaluations", "solved")  # kinds of which the first shard is played unless all are wanted
-STATISTICAL = ("evaluations", "solved", "pooled", "compared", "imagination")
 BAD = "not reproduced"
 
 

@@ -18,7 +18,7 @@ def of_evidence(world: str) -> list[Recipe]:
     """What the post's tables rank of a world: single models, and methods over several trainings in one row."""
     pooled = {member for pool in recipes.POOLS.values() for member in pool.run.members}
     alone = [recipes.EVALUATIONS[run.name] for run in (*runs.EVALUATIONS, *runs.HUB_EVALUATIONS) if run.name not in pooled]
-    played = {member: run.environment for member, run in ((each.name, each) for each in runs.EVALUATIONS)}
+    played = {run.name: run.environment for run in runs.EVALUATIONS}
     rows = [recipe for recipe in alone if recipe.run.environment == world]
     return [*rows, *(pool for pool in recipes.POOLS.values() if played[pool.run.members[0]] == world)]
 

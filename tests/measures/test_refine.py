@@ -15,7 +15,7 @@ from pipeline.methods.leap.policy import LeapPolicy
 from pipeline.methods.leap.refinement import Refinement
 from pipeline.study import runs
 from pipeline.worlds import grids, levels
-from tests.methods.leap.test_leap import make_model, make_views
+from tests.methods.leap.test_leap import make_clear_model, make_model, make_views
 
 torch.set_num_threads(1)  # other processes share the cores
 
@@ -24,10 +24,7 @@ HORIZON = 3
 
 @pytest.fixture(scope="module")
 def model():
-    model = make_model()
-    with torch.no_grad():
-        model.head.weight.mul_(30)
-    return model
+    return make_clear_model(30)
 
 
 @pytest.fixture(scope="module")

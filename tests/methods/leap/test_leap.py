@@ -24,6 +24,14 @@ TINY = {"hidden_size": 16, "layers": 2, "heads": 2, "channels": 8, "horizon": 4}
 LEVELS = ("go_to_local_s7n5", "go_to_obj_maze_s4_open")
 
 
+def make_clear_model(scale: float) -> LeapModel:
+    """A random model whose choices are clear, the more so the larger the scale."""
+    model = make_model()
+    with torch.no_grad():
+        model.head.weight.mul_(scale)
+    return model
+
+
 def make_model(**options) -> LeapModel:
     """A random model whose weights are large enough for everything it reads to matter."""
     torch.manual_seed(0)

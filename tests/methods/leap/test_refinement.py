@@ -12,18 +12,14 @@ from pipeline.methods.leap import model as leap
 from pipeline.methods.leap import refinement
 from pipeline.methods.leap.model import ACTIONS, MASK, PAD
 from pipeline.methods.leap.refinement import RefinementError, energy, refine
-from tests.methods.leap.test_leap import make_model, make_views
+from tests.methods.leap.test_leap import make_clear_model, make_model, make_views
 
 CONSTANT = (1.0, 1.0)
 
 
 @pytest.fixture(scope="module")
 def model():
-    """A tiny random model whose choices are clear."""
-    model = make_model()
-    with torch.no_grad():
-        model.head.weight.mul_(3)
-    return model
+    return make_clear_model(3)
 
 
 @pytest.fixture(scope="module")
