@@ -296,11 +296,18 @@ class Panel {
       button.addEventListener("click", () => this.worker.postMessage({ push: { name: button.dataset.push } }));
     }
     for (const lane of this.lanes) {
-      lane.select.addEventListener("change", () => this.change());
+      lane.select.addEventListener("change", () => this.choose(lane));
       this.listenToPointer(lane);
     }
     this.listenToKeys();
     for (const pad of this.panel.querySelectorAll(".wheel-pad")) this.listenToPad(pad);
+  }
+
+  /** A driver was chosen for a lane; the reader drives one at a time, and gives another back. */
+  choose(lane) {
+    const others = this.lanes.filter(({ select }) => select !== lane.select && select.value === "you");
+    if (lane.select.value === "you") for (const { select, before } of others) select.value = before;
+    this.change();
   }
 
   /** Drivers or lanes were chosen. */
@@ -318,10 +325,9 @@ class Panel {
 
   /** Let the reader drive a lane, or give it back to whom it was taken from. */
   take() {
-    const { yours } = this;
-    if (yours) yours.select.value = yours.before;
-    else this.lanes[YOURS].select.value = "you";
-    this.change();
+    const lane = this.yours ?? this.lanes[YOURS];
+    lane.select.value = this.yours ? lane.before : "you";
+    this.choose(lane);
   }
 
   /** Show the reader's own controls under the lane that the reader drives. */

@@ -344,6 +344,16 @@ def test_the_reader_takes_the_torques_by_keys_and_by_thumbs_and_gives_them_back(
     expect(lane(running, 1).locator("select")).to_have_value("dt_12000")
 
 
+def test_the_reader_drives_one_cheetah_at_a_time(running):
+    choose(running, 0, "you")
+    choose(running, 1, "you")
+    expect(lane(running, 0).locator("select")).to_have_value("dt_0")
+    running.click(".wheel-take")
+    expect(lane(running, 1).locator("select")).to_have_value("dt_12000")
+    expect(running.locator(".wheel-take")).to_have_text("Take the wheel yourself")
+    expect(running.locator(".wheel-hands")).to_be_hidden()
+
+
 def test_every_control_is_reached_by_the_keyboard(running):
     lane(running, 1).locator("select").focus()
     reached = []
