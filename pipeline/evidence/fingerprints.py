@@ -70,14 +70,18 @@ def input_digest(name: str, root: Path) -> str:
     path = Path(root) / name
     if not path.is_file():
         return "missing"
-    if path.suffix == ".json" and name.startswith("results/"):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            values = {key: value for key, value in content["values"].items() if key != "sha256"}
-            return values_digest([content["run"], values])
-        except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
-            return "unreadable"
-    return file_sum(path)
+    return said_sum(path, mark(path)) if path.suffix == ".json" and name.startswith("results/") else file_sum(path)
+
+
+@functools.cache
+def said_sum(path: Path, written: tuple) -> str:
+    """`input_digest` of evidence, by when it was written; read once by this process."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        values = {key: value for key, value in content["values"].items() if key != "sha256"}
+        return values_digest([content["run"], values])
+    except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
+        return "unreadable"
 
 
 def source_of_inputs(recipe: Recipe, root: Path) -> Path:

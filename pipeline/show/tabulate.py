@@ -135,6 +135,15 @@ class Watched(dict):
         return super().__getitem__(name)
 
 
+def made_from(data: dict) -> dict:
+    """What the table of provenance tells of all results together."""
+    return {
+        "provenance": provenance.rows(data),
+        "renewals": provenance.renewed(data),
+        "attestation": provenance.attestation(data),
+    }
+
+
 def render(name: str, data: dict, seen: set[str] | None = None) -> str:
     """One table as Markdown; every result that its template reads is added to `seen`.
 
@@ -159,9 +168,7 @@ def render(name: str, data: dict, seen: set[str] | None = None) -> str:
                     "percentiles": studies.PERCENTILES,
                 },
                 claims=judged,
-                provenance=provenance.rows(data),
-                renewals=provenance.renewed(data),
-                attestation=provenance.attestation(data),
+                **(made_from(data) if name == "provenance" else {}),
             )
         )
     except jinja2.TemplateNotFound:
