@@ -24,7 +24,6 @@ from pipeline.evidence.records import (
     write_sealed,
 )
 from pipeline.evidence.source import Tree, tree
-from pipeline.statistics import summaries
 
 UNFOUNDED = "what is said to follow from what was played does not"
 
@@ -127,6 +126,8 @@ def tampered(content: dict) -> bool:
 
 def follows(recipe: Recipe, values: dict, root: Path) -> bool:
     """Whether all that should follow from what was played does."""
+    from pipeline.statistics import summaries  # only now: scipy takes a fifth of a second
+
     return summaries.derived(recipe, values, root) in (None, values)
 
 
@@ -175,6 +176,8 @@ def judged(recipe: Recipe, root: Path, whole: bool, marks: tuple) -> str | None:
 
 def derive_again(recipe: Recipe, root: Path = files.ROOT) -> bool:
     """Where nothing is wrong with evidence but what should follow from what was played, write that anew; whether it was so."""
+    from pipeline.statistics import summaries
+
     if stale(recipe, root) != UNFOUNDED:
         return False
     content = read(recipe.path(root))

@@ -154,7 +154,8 @@ def reads_docstrings(nodes: list[ast.AST]) -> bool:
     looks = [
         node
         for node in nodes
-        if (isinstance(node, ast.Name) and node.id in DOCSTRINGS) or (isinstance(node, ast.Attribute) and node.attr in DOCSTRINGS)
+        if (isinstance(node, ast.Name) and node.id in DOCSTRINGS)
+        or (isinstance(node, ast.Attribute) and node.attr in DOCSTRINGS)
     ]
     helped = {
         id(part)
@@ -194,7 +195,7 @@ def canonical(
             if isinstance(statement, IMPORTS):
                 block.append(statement)
                 continue
-            texts += [*imports(block), write(statement, in_class)]
+            texts += [*imports(block), write(statement, in_class)] if block else [write(statement, in_class)]
             block = []
         return f"[{','.join([*texts, *imports(block)])}]"
 
