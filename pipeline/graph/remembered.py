@@ -21,16 +21,16 @@ APART = ("build", "data", "node_modules", "vendor", "_site", "__pycache__")  # f
 KEPT = files.ROOT / "build" / "up_to_date.json"
 
 
-def below(folder: Path) -> Iterator[tuple[str, Path]]:
-    """All files below a folder, links followed, hidden ones and folders that lie apart left out."""
+def below(folder: Path, name: str = "") -> Iterator[tuple[str, Path]]:
+    """All files below a folder, by name from there, links followed, hidden ones and folders that lie apart left out."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or entry.name in APART:
                 continue
             if entry.is_dir():
-                yield from below(entry.path)
+                yield from below(entry.path, f"{name}{entry.name}/")
             elif entry.is_file():
-                yield entry.path, Path(entry.path)
+                yield name + entry.name, Path(entry.path)
 
 
 def look(source: str, code: dict[Path, str]) -> dict[str, object]:
