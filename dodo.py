@@ -110,8 +110,8 @@ def attempt(function, *arguments):
 def holds(recipe):
     """Whether evidence holds; of a dataset, too, that it lies there, where a training is to learn from it: it is not in git."""
     dataset = files.ROOT / "data" / f"{recipe.name}.hdf5"
-    learners = [learner for learner in recipes.TRAINED.values() if recipe.name in recipes.datasets(learner.run)]
-    return is_kept(recipe) and (dataset.exists() or all(map(is_kept, learners)))
+    learners = (learner for learner in recipes.TRAINED.values() if recipe.name in recipes.datasets(learner.run))
+    return is_kept(recipe) and (all(map(is_kept, learners)) or dataset.exists())
 
 
 def unless_known(holds, *arguments):

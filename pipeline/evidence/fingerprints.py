@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from importlib import metadata
 from pathlib import Path
 
@@ -137,14 +138,14 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
     Asked again while no file it looks at was written, it says what it said: `doit` asks twice.
     """
     base = source_of_inputs(recipe, root)
-    read_from = (*recipe.targets(root), *(Path(base) / name for name in recipe.inputs))
-    return judged(recipe, Path(root), Path(root) == files.ROOT, tuple(map(mark, read_from)))
+    beside = (*(f"{root}/{name}" for name in recipe.outputs), *(f"{base}/{name}" for name in recipe.inputs))
+    return judged(recipe, Path(root), Path(root) == files.ROOT, tuple(map(mark, (recipe.path(root), *beside))))
 
 
-def mark(path: Path) -> tuple[int, int, int] | None:
+def mark(path: Path | str) -> tuple[int, int, int] | None:
     """What tells a file from what it was: its inode, bytes and time of writing; None where there is none."""
     try:
-        now = path.stat()
+        now = os.stat(path)
     except OSError:
         return None
     return now.st_ino, now.st_size, now.st_mtime_ns

@@ -48,8 +48,7 @@ def rerun(samples: Sequence[float], judge: Callable) -> float:
         return 1.0
     drawn = samples[resamples(len(samples))]
     means = drawn.mean(axis=1)
-    deviations = drawn.std(axis=1, ddof=1, mean=means[:, None])
-    halves = deviations * (high - mean) / samples.std(ddof=1)  # an interval is as many deviations wide as any
+    halves = drawn.std(axis=1, ddof=1) * (high - mean) / samples.std(ddof=1)  # an interval is as many deviations wide as any
     return float(np.mean(judge(means, means - halves, means + halves) == judge(mean, low, high)))
 
 
