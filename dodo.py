@@ -5,6 +5,7 @@ a fresh clone is current too. Where everything was found current, nothing is jud
 (`graph.remembered`). Heavy work runs in processes of its own, one torch thread each; `doit -n 2` uses two.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -20,17 +21,18 @@ from pipeline.learning import seen
 from pipeline.show import tabulate
 from pipeline.wheel import kernels
 
+gc.disable()  # to look for circles of objects takes a tenth of the time, and what is made is made by processes of its own
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
 signal.signal(signal.SIGINT, command.end_interrupted)
 sys.stdout.reconfigure(
     line_buffering=True, errors="backslashreplace"
 )  # the names of tasks before what the tasks say, in a log too
 
-FORGETFUL = ("ignore", "forget", "reset-dep")  # commands of doit that change what it remembers, which here is nothing
+FORGETFUL = ("ignore", "forget", "reset-dep")  # commands of doit that change what it remembers itself, which here is nothing
 asked = next((word for word in sys.argv[1:] if "=" not in word), None)  # after variables, as source=hub
 if asked in FORGETFUL:
     sys.exit(
-        f"error: `doit {asked}` changes nothing here, where evidence says what is current and doit remembers nothing: "
+        f"error: `doit {asked}` changes nothing here, where evidence says what is current, not what doit remembers: "
         "name the tasks to run (`doit list`), or delete what is to be made again below results/"
     )
 
