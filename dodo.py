@@ -1,9 +1,11 @@
 """The task graph of the post. `doit list` reads it out; `doit` brings everything up to date.
 
 Evidence is current when what it was made from is what it was (`evidence.records`), not when doit remembers having made it: so
-a fresh clone is current too. Heavy work runs in processes of its own, one torch thread each; `doit -n 2` uses two.
+a fresh clone is current too. Where everything was found current, nothing is judged again as long as not a byte differs
+(`graph.remembered`). Heavy work runs in processes of its own, one torch thread each; `doit -n 2` uses two.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -11,24 +13,26 @@ import sys
 from doit import get_var
 from doit.exceptions import TaskFailed
 
+import pipeline
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes
-from pipeline.graph import command, plan
+from pipeline.graph import command, plan, remembered
 from pipeline.learning import seen
-from pipeline.show import claims, tabulate
+from pipeline.show import tabulate
 from pipeline.wheel import kernels
 
+gc.disable()  # to look for circles of objects takes a tenth of the time, and what is made is made by processes of its own
 os.environ[command.PARENT] = str(os.getpid())  # verbs end with doit, even when it is killed
 signal.signal(signal.SIGINT, command.end_interrupted)
 sys.stdout.reconfigure(
     line_buffering=True, errors="backslashreplace"
 )  # the names of tasks before what the tasks say, in a log too
 
-FORGETFUL = ("ignore", "forget", "reset-dep")  # commands of doit that change what it remembers, which here is nothing
+FORGETFUL = ("ignore", "forget", "reset-dep")  # commands of doit that change what it remembers itself, which here is nothing
 asked = next((word for word in sys.argv[1:] if "=" not in word), None)  # after variables, as source=hub
 if asked in FORGETFUL:
     sys.exit(
-        f"error: `doit {asked}` changes nothing here, where evidence says what is current and doit remembers nothing: "
+        f"error: `doit {asked}` changes nothing here, where evidence says what is current, not what doit remembers: "
         "name the tasks to run (`doit list`), or delete what is to be made again below results/"
     )
 
@@ -52,6 +56,10 @@ COMPUTING = [
 SOURCE = get_var("source", "local") or "local"  # `doit source=hub`: the published checkpoints in place of those trained here
 if SOURCE not in recipes.SOURCES:
     sys.exit(f"error: there is no source {SOURCE!r}; known: {', '.join(recipes.SOURCES)}")
+
+SEEN = remembered.look(SOURCE, pipeline.SOURCE) if asked is None else {}  # only where all the tasks below are to be done
+KNOWN = remembered.recall(SEEN)  # what was said when all of them were found up to date, with every byte as it is now
+SAID = []
 
 DOIT_CONFIG = {
     "default_tasks": [
@@ -79,6 +87,7 @@ DOIT_CONFIG = {
         "figures",
         "judge",
         "tabulate",
+        "_remember",
     ],
     "minversion": "0.37.0",
     "backend": "sqlite3",
@@ -103,8 +112,13 @@ def attempt(function, *arguments):
 def holds(recipe):
     """Whether evidence holds; of a dataset, too, that it lies there, where a training is to learn from it: it is not in git."""
     dataset = files.ROOT / "data" / f"{recipe.name}.hdf5"
-    learners = [learner for learner in recipes.TRAINED.values() if recipe.name in recipes.datasets(learner.run)]
-    return is_kept(recipe) and (dataset.exists() or all(map(is_kept, learners)))
+    learners = (learner for learner in recipes.TRAINED.values() if recipe.name in recipes.datasets(learner.run))
+    return is_kept(recipe) and (all(map(is_kept, learners)) or dataset.exists())
+
+
+def unless_known(holds, *arguments):
+    """What `uptodate` of a task asks: nothing, where everything is known to be up to date."""
+    return [lambda: KNOWN is not None or holds(*arguments)]
 
 
 def is_kept(recipe):
@@ -120,7 +134,7 @@ def evidence_task(recipe, needs=()):
         "actions": [[sys.executable, "-m", "pipeline", "make", f"{recipe.kind}/{recipe.name}"]],
         "io": {"capture": False},  # progress is seen as it is made, not when a line ends
         "targets": [str(path) for path in recipe.targets()],
-        "uptodate": [lambda: holds(recipe)],
+        "uptodate": unless_known(holds, recipe),
         "task_dep": ["_tidy" if recipe.kind in ("training", "datasets") else "plan", *needs],
     }
 
@@ -145,7 +159,19 @@ def one_by_one(task, registry, before):
 
 def task_plan():
     """Say what is stale, why, and about how long it takes; refuse what only training could mend."""
-    return {"actions": [(attempt, [plan.announce, SOURCE])], "uptodate": [False], "task_dep": ["_tidy"]}
+
+    def say(line):
+        print(line)
+        SAID.append(line)
+
+    def announce():
+        if KNOWN is None:
+            plan.announce(SOURCE, say)
+        else:
+            for line in KNOWN:
+                print(line)
+
+    return {"actions": [(attempt, [announce])], "uptodate": [False], "task_dep": ["_tidy"]}
 
 
 def task__tidy():
@@ -257,7 +283,7 @@ def task_kernels():
             "name": kernel.name,
             "actions": [(attempt, [kernels.build, kernel])],
             "targets": [kernel.target],
-            "uptodate": [lambda kernel=kernel: kernels.stale(kernel) is None],
+            "uptodate": unless_known(lambda kernel: kernels.stale(kernel) is None, kernel),
         }
 
 
@@ -281,12 +307,19 @@ def task_figures():
     yield from group(of_source("figures"), recipes.makers)
 
 
+def claims():
+    """What judges claims, imported where it is asked: scipy takes a fifth of a second."""
+    from pipeline.show import claims
+
+    return claims
+
+
 def task_judge():
     """The verdict on every claim of the post, by its predicate from evidence into `_includes/claims.json`."""
     return {
-        "actions": [(attempt, [claims.write])],
+        "actions": [(attempt, [lambda: claims().write()])],
         "targets": [str(tabulate.VERDICTS)],
-        "uptodate": [claims.current],
+        "uptodate": unless_known(lambda: claims().current()),
         "task_dep": ["plan", *COMPUTING, "time_actions", "time_plans"],
     }
 
@@ -298,6 +331,15 @@ def task_tabulate():
             "name": name,
             "actions": [(attempt, [tabulate.write, name])],
             "targets": [str(tabulate.target(name))],
-            "uptodate": [lambda name=name: tabulate.current(name)],
+            "uptodate": unless_known(tabulate.current, name),
             "task_dep": ["plan", *COMPUTING, "time_actions", "time_plans", "judge"],
         }
+
+
+def task__remember():
+    """Keep in mind that everything was found up to date, where nothing had to be made."""
+    return {
+        "actions": [(attempt, [remembered.keep, SOURCE, SEEN, SAID])],
+        "uptodate": unless_known(lambda: False),
+        "task_dep": DOIT_CONFIG["default_tasks"][:-1],
+    }

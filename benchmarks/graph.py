@@ -36,8 +36,9 @@ def clone_and_doit(folder: Path) -> None:
 
 def check_all() -> None:
     """Every check that `doit` makes of evidence, in this process, nothing remembered."""
-    source.tree.cache_clear()
-    fingerprints.public_version.cache_clear()
+    in_mind = (fingerprints.public_version, fingerprints.sum_of, fingerprints.said_sum, fingerprints.judged)
+    for remembers in (source.tree, *in_mind):
+        remembers.cache_clear()
     for recipe in recipes.rebuilt():
         fingerprints.stale(recipe)
 
@@ -48,9 +49,9 @@ def main() -> None:
         folder = Path(temporary)
         clone = folder / "clone"
         run(files.ROOT, "git", "clone", "--quiet", "--local", str(files.ROOT), str(clone))
-        stale = run(clone, sys.executable, "-m", "pipeline", "plan")
-        if stale:
-            raise PipelineError(f"the last commit is not up to date: {stale.splitlines()[0]}")
+        said = run(clone, sys.executable, "-m", "pipeline", "plan").splitlines()
+        if stale := [line for line in said if line.startswith("stale: ")]:
+            raise PipelineError(f"the last commit is not up to date: {stale[0]}")
         seconds = take_turns(
             {
                 "python that does nothing": lambda: run(clone, sys.executable, "-c", "pass"),

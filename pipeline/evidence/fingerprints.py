@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from importlib import metadata
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from pipeline.evidence.records import (
     write_sealed,
 )
 from pipeline.evidence.source import Tree, tree
-from pipeline.statistics import summaries
 
 UNFOUNDED = "what is said to follow from what was played does not"
 
@@ -70,14 +70,18 @@ def input_digest(name: str, root: Path) -> str:
     path = Path(root) / name
     if not path.is_file():
         return "missing"
-    if path.suffix == ".json" and name.startswith("results/"):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            values = {key: value for key, value in content["values"].items() if key != "sha256"}
-            return values_digest([content["run"], values])
-        except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
-            return "unreadable"
-    return file_sum(path)
+    return said_sum(path, mark(path)) if path.suffix == ".json" and name.startswith("results/") else file_sum(path)
+
+
+@functools.cache
+def said_sum(path: Path, written: tuple) -> str:
+    """`input_digest` of evidence, by when it was written; read once by this process."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        values = {key: value for key, value in content["values"].items() if key != "sha256"}
+        return values_digest([content["run"], values])
+    except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
+        return "unreadable"
 
 
 def source_of_inputs(recipe: Recipe, root: Path) -> Path:
@@ -123,6 +127,8 @@ def tampered(content: dict) -> bool:
 
 def follows(recipe: Recipe, values: dict, root: Path) -> bool:
     """Whether all that should follow from what was played does."""
+    from pipeline.statistics import summaries  # only now: scipy takes a fifth of a second
+
     return summaries.derived(recipe, values, root) in (None, values)
 
 
@@ -132,14 +138,14 @@ def stale(recipe: Recipe, root: Path = files.ROOT) -> str | None:
     Asked again while no file it looks at was written, it says what it said: `doit` asks twice.
     """
     base = source_of_inputs(recipe, root)
-    read_from = (*recipe.targets(root), *(Path(base) / name for name in recipe.inputs))
-    return judged(recipe, Path(root), Path(root) == files.ROOT, tuple(map(mark, read_from)))
+    beside = (*(f"{root}/{name}" for name in recipe.outputs), *(f"{base}/{name}" for name in recipe.inputs))
+    return judged(recipe, Path(root), Path(root) == files.ROOT, tuple(map(mark, (recipe.path(root), *beside))))
 
 
-def mark(path: Path) -> tuple[int, int, int] | None:
+def mark(path: Path | str) -> tuple[int, int, int] | None:
     """What tells a file from what it was: its inode, bytes and time of writing; None where there is none."""
     try:
-        now = path.stat()
+        now = os.stat(path)
     except OSError:
         return None
     return now.st_ino, now.st_size, now.st_mtime_ns
@@ -171,6 +177,8 @@ def judged(recipe: Recipe, root: Path, whole: bool, marks: tuple) -> str | None:
 
 def derive_again(recipe: Recipe, root: Path = files.ROOT) -> bool:
     """Where nothing is wrong with evidence but what should follow from what was played, write that anew; whether it was so."""
+    from pipeline.statistics import summaries
+
     if stale(recipe, root) != UNFOUNDED:
         return False
     content = read(recipe.path(root))

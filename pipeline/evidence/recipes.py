@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -204,10 +205,16 @@ def on_dataset(recipe: Recipe, data: str) -> Recipe:
 
 def makers(recipe: Recipe) -> list[str]:
     """The tasks that make the evidence a recipe reads, those of `doit train` left out."""
-    made = {
+    made = tasks(source(recipe))
+    return [made[name] for name in recipe.inputs if name in made]
+
+
+@functools.cache
+def tasks(source: str) -> dict[str, str]:
+    """The task that makes each piece of evidence of a source, by its file, those of `doit train` left out."""
+    return {
         f"results/{made.kind}/{made.name}.json": f"{task}:{made.name}"
-        for task, registry in SOURCES[source(recipe)].items()
+        for task, registry in SOURCES[source].items()
         if task != "train"
         for made in registry.values()
     }
-    return [made[name] for name in recipe.inputs if name in made]

@@ -16,7 +16,11 @@ HELP = ("help", "description", "epilog", "metavar")  # what a command line says 
 CHECKING = "TYPE_CHECKING"  # of typing: False when anything runs
 PARSERS = ("add_argument", "ArgumentParser", "parser")
 DOCSTRINGS = ("__doc__", "getdoc")
+IMPORTS = (ast.Import, ast.ImportFrom)
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+ANNOTATIONS = ("annotation", "returns")
+PARTLY_TOLD = {*DOCUMENTED, ast.arg, ast.AnnAssign}  # have docstrings or annotations
+BLOCKS = {"body", "orelse", "finalbody"}  # fields that may hold import statements
 UNTOLD = ("ctx", "kind", "type_comment")  # fields that follow from the rest, or say how a constant was spelled
 EFFECTS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)  # what may change something while it is evaluated
 
@@ -85,7 +89,7 @@ def imported(statement: ast.Import | ast.ImportFrom, package: str) -> Iterator[I
 
 def all_imported(nodes: list[ast.AST], package: str) -> list[Imported]:
     """What all import statements among a file's nodes bind, wherever they stand."""
-    statements = (node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
+    statements = [node for node in nodes if isinstance(node, IMPORTS)]
     return [each for statement in statements for each in imported(statement, package)]
 
 
@@ -96,15 +100,17 @@ def bound_otherwise(nodes: list[ast.AST]) -> set[str]:
         if isinstance(node, ast.Name):
             if not isinstance(node.ctx, ast.Load):
                 names.add(node.id)
-        elif isinstance(node, ast.Global | ast.Nonlocal):
-            names.update(node.names)
-        elif isinstance(node, ast.arg):
-            names.add(node.arg)
-        elif isinstance(node, ast.MatchMapping):
-            names.add(node.rest or "")
-        elif "name" in node._fields and not isinstance(node, ast.alias):
-            names.add(node.name or "")
+        elif field := binding_field(type(node)):
+            bound = getattr(node, field)
+            names.update(bound if isinstance(bound, list) else [bound or ""])
     return names
+
+
+@functools.cache
+def binding_field(kind: type[ast.AST]) -> str | None:
+    """The field of a kind of node that holds what it binds; None where it binds nothing, or by importing."""
+    others = {ast.Global: "names", ast.Nonlocal: "names", ast.arg: "arg", ast.MatchMapping: "rest", ast.alias: None}
+    return others.get(kind, "name" if "name" in kind._fields else None)
 
 
 def says_help(node: ast.AST) -> bool:
@@ -148,7 +154,8 @@ def reads_docstrings(nodes: list[ast.AST]) -> bool:
     looks = [
         node
         for node in nodes
-        if isinstance(node, ast.Name | ast.Attribute) and getattr(node, "id", getattr(node, "attr", None)) in DOCSTRINGS
+        if (isinstance(node, ast.Name) and node.id in DOCSTRINGS)
+        or (isinstance(node, ast.Attribute) and node.attr in DOCSTRINGS)
     ]
     helped = {
         id(part)
@@ -185,10 +192,10 @@ def canonical(
         texts: list[str] = []
         block: list[ast.Import | ast.ImportFrom] = []  # imports that follow one another
         for statement in statements:
-            if isinstance(statement, ast.Import | ast.ImportFrom):
+            if isinstance(statement, IMPORTS):
                 block.append(statement)
                 continue
-            texts += [*imports(block), write(statement, in_class)]
+            texts += [*imports(block), write(statement, in_class)] if block else [write(statement, in_class)]
             block = []
         return f"[{','.join([*texts, *imports(block)])}]"
 
@@ -198,41 +205,35 @@ def canonical(
         bound = [each.bound for statement in block for each in imported(statement, "")]
         return sorted(said) if len(set(bound)) == len(bound) else said
 
-    def fields(node: ast.AST, in_class: bool) -> Iterator[tuple[str, object]]:
-        for name in told_fields(type(node)):
-            value = getattr(node, name, None)
-            if value is None:
-                continue
-            if not annotated and (
-                (isinstance(node, ast.arg) and name == "annotation")
-                or (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and name == "returns")
-                or (isinstance(node, ast.AnnAssign) and name == "annotation" and not in_class)
-            ):
-                continue
-            if name == "body" and isinstance(node, DOCUMENTED) and not documented and value and is_docstring(value[0]):
-                value = value[1:]
-            if value != []:
-                yield name, value
-
     def write(node: object, in_class: bool = False) -> str:
-        if isinstance(node, ast.Name):
+        kind = type(node)
+        if kind is ast.Name:
             return renamed.get(node.id) or f"Name(id={node.id!r})"
-        if isinstance(node, ast.AST):
-            if isinstance(node, ast.Raise):
-                node = without_wording(node)
-            elif isinstance(node, ast.Call) and says_help(node):
-                node = without_help(node)
-            inside = isinstance(node, ast.ClassDef)
-            parts = [f"{name}={inner(name, value, inside)}" for name, value in fields(node, in_class)]
-            return f"{type(node).__name__}({','.join(parts)})"
-        if isinstance(node, list):
+        if kind is list:
             return f"[{','.join([write(each, in_class) for each in node])}]"
-        return repr(node)
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        if kind is ast.Raise:
+            node = without_wording(node)
+        elif kind is ast.Call and says_help(node):
+            node = without_help(node)
+        parts = []
+        for name in told_fields(kind):
+            value = getattr(node, name, None)
+            if kind in PARTLY_TOLD:
+                value = counting(kind, name, value, in_class)
+            if value is not None and value != []:
+                block = name in BLOCKS and type(value) is list
+                parts.append(f"{name}={(body if block else write)(value, kind is ast.ClassDef)}")
+        return f"{kind.__name__}({','.join(parts)})"
 
-    def inner(name: str, value: object, in_class: bool) -> str:
-        if isinstance(value, list) and any(isinstance(each, ast.Import | ast.ImportFrom) for each in value):
-            return body(value, in_class)
-        return write(value, in_class)
+    def counting(kind: type[ast.AST], name: str, value: object, in_class: bool) -> object:
+        """What counts of a field: not an annotation that nothing evaluates, nor a docstring that nothing reads."""
+        if name in ANNOTATIONS and not annotated and not (kind is ast.AnnAssign and in_class):
+            return None
+        if name == "body" and kind in DOCUMENTED and not documented and value and is_docstring(value[0]):
+            return value[1:]
+        return value
 
     return write(tree)
 

@@ -6,6 +6,7 @@ python -m pipeline plan
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Callable
 
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, processes, recipes, records, source
@@ -27,6 +28,8 @@ def trained_evidence_problems() -> list[str]:
     """What is wrong with evidence that only training could make again; a recipe whose code has moved on is not wrong."""
     problems = []
     for recipe in recipes.TRAINED.values():
+        if fingerprints.stale(recipe) is None:
+            continue
         path = recipe.path().relative_to(files.ROOT)
         try:
             content = records.read(recipe.path())
@@ -113,8 +116,8 @@ def check_published() -> None:
             raise PipelineError(f"{path} cannot be shown, for {reason}: remove it, or make it again with `doit source=hub`")
 
 
-def announce(source: str = "local") -> None:
-    """Print what is stale and what it costs.
+def announce(source: str = "local", say: Callable[[str], None] = print) -> None:
+    """Say what is stale and what it costs.
 
     Raises:
         PipelineError: evidence that only training can make is damaged, or belongs to another recipe; a published checkpoint's
@@ -125,22 +128,22 @@ def announce(source: str = "local") -> None:
     else:
         check_published()
         if outdated := published_by_other_code():
-            print(
+            say(
                 f"{len(outdated)} results of published checkpoints were made by other code, such as {outdated[0]}: "
                 "`doit source=hub` makes them again"
             )
     moved = trained_by_other_code() if source == "local" else []
     if moved:
         listed = "; ".join(f"{name} ({reason})" for name, reason in moved[:3])
-        print(
+        say(
             f"{len(moved)} trainings were not made by today's code: {listed}{'; …' if moved[3:] else ''}. "
             "`python -m pipeline renew` proves, where it can, that today's makes the same"
         )
     waiting = stale(source)
     for recipe, reason in waiting:
-        print(f"stale: {recipe.kind}/{recipe.name}: {reason}; {minutes(recipe.seconds)}")
+        say(f"stale: {recipe.kind}/{recipe.name}: {reason}; {minutes(recipe.seconds)}")
     if len(waiting) > 1:
-        print(f"{len(waiting)} results to make again, {minutes(sum(recipe.seconds for recipe, _ in waiting))} on one core")
+        say(f"{len(waiting)} results to make again, {minutes(sum(recipe.seconds for recipe, _ in waiting))} on one core")
     problems = trained_evidence_problems() if source == "local" else []  # what others trained does not stand on it
     if problems:
         raise PipelineError("; ".join(problems))

@@ -17,7 +17,6 @@ from markupsafe import Markup
 
 from pipeline import PipelineError, files
 from pipeline.show import provenance
-from pipeline.statistics import verdicts as verdicts_of
 from pipeline.study import runs, studies
 
 TEMPLATES = files.ROOT / "templates"
@@ -108,6 +107,7 @@ def environment(templates: Path) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=True,
+        optimized=False,  # a template is filled once, so to make it quicker costs more than it saves
         finalize=shown,
     )
     found.filters |= {"fixed": fixed, "interval": interval, "share": share, "percent": percent, "p_value": p_value}
@@ -135,12 +135,23 @@ class Watched(dict):
         return super().__getitem__(name)
 
 
+def made_from(data: dict) -> dict:
+    """What the table of provenance tells of all results together."""
+    return {
+        "provenance": provenance.rows(data),
+        "renewals": provenance.renewed(data),
+        "attestation": provenance.attestation(data),
+    }
+
+
 def render(name: str, data: dict, seen: set[str] | None = None) -> str:
     """One table as Markdown; every result that its template reads is added to `seen`.
 
     Raises:
         TableError: there is no such template, or it names something that the results do not have.
     """
+    from pipeline.statistics import verdicts as verdicts_of  # only now: scipy takes a fifth of a second
+
     watched = data if seen is None else {kind: Watched(content, kind, seen) for kind, content in data.items()}
     try:
         judged = verdicts() if name == "claims" else {}
@@ -159,9 +170,7 @@ def render(name: str, data: dict, seen: set[str] | None = None) -> str:
                     "percentiles": studies.PERCENTILES,
                 },
                 claims=judged,
-                provenance=provenance.rows(data),
-                renewals=provenance.renewed(data),
-                attestation=provenance.attestation(data),
+                **(made_from(data) if name == "provenance" else {}),
             )
         )
     except jinja2.TemplateNotFound:

@@ -6,6 +6,7 @@ A p-value is that of Student's t over the same values; of several claims togethe
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,40 +19,43 @@ LEAST_RERUN = 0.9  # share of reruns that give the same verdict, below which it 
 DRAWS = 2000  # resamples, by which a rerun's verdicts are told
 
 
-def follows(low: float, high: float) -> str:
-    """Whether slopes with that interval obey or are deaf."""
-    return "obeys" if low > OBEYS else "deaf" if high < DEAF else "undecided"
+def follows(low, high):
+    """Whether slopes with that interval obey or are deaf; of arrays of ends, an array of verdicts."""
+    return np.select([low > OBEYS, high < DEAF], ["obeys", "deaf"], "undecided")[()]
 
 
-def effect(mean: float, low: float, high: float, smallest: float) -> str:
-    """Whether a difference of that mean and interval holds, upwards, or is refuted, or is none as far as anyone cares.
+def effect(mean, low, high, smallest: float):
+    """Whether a difference of that mean and interval holds, upwards, or is refuted, or is none as far as anyone cares; of
+    arrays, an array of verdicts.
 
     Args:
         smallest: the smallest effect of interest.
     """
-    if low > 0 and mean > smallest:
-        return "holds"
-    if high < 0 and mean < -smallest:
-        return "refuted"
-    return "no effect" if -smallest < low and high < smallest else "undecided"
+    holds, refuted = (low > 0) & (mean > smallest), (high < 0) & (mean < -smallest)
+    none = (-smallest < low) & (high < smallest)
+    return np.select([holds, refuted, none], ["holds", "refuted", "no effect"], "undecided")[()]
 
 
-def rerun(samples: Sequence[float], judge: Callable[[float, float, float], str]) -> float:
+def rerun(samples: Sequence[float], judge: Callable) -> float:
     """Share of resamples of the same size, drawn with replacement, of which a verdict is the one of the samples themselves.
 
     Args:
-        samples: a value per unit. judge: a verdict from a mean and the ends of its 95 % t-interval.
+        samples: a value per unit. judge: verdicts from means and the ends of their 95 % t-intervals, each a number or an array.
     """
     samples = np.asarray(samples, dtype=np.float64)
     mean, low, high = t_interval(samples)
     if low == high:  # so it is for every resample
         return 1.0
-    drawn = samples[np.random.default_rng(0).integers(len(samples), size=(DRAWS, len(samples)))]
+    drawn = samples[resamples(len(samples))]
     means = drawn.mean(axis=1)
     halves = drawn.std(axis=1, ddof=1) * (high - mean) / samples.std(ddof=1)  # an interval is as many deviations wide as any
-    ends = zip(means.tolist(), (means - halves).tolist(), (means + halves).tolist(), strict=True)
-    verdict = judge(mean, low, high)
-    return sum(judge(*each) == verdict for each in ends) / DRAWS
+    return float(np.mean(judge(means, means - halves, means + halves) == judge(mean, low, high)))
+
+
+@functools.cache
+def resamples(size: int) -> np.ndarray:
+    """Which of so many samples are drawn (DRAWS, size)."""
+    return np.random.default_rng(0).integers(size, size=(DRAWS, size))
 
 
 def p_above(samples: Sequence[float], bound: float) -> float:

@@ -1,5 +1,7 @@
 """The whole road on a toy: data, model, evidence, pictures and tables by doit, and exactly what a change makes stale."""
 
+import json
+
 from tests import toy as toys
 
 EVALUATIONS = {f"evaluate:local_{name}" for name in ("random_halfcheetah", "dt_halfcheetah_6000", "tt_halfcheetah_k32")}
@@ -54,6 +56,16 @@ def test_layout_comments_and_docstrings_make_nothing_run_again(own_toy):
     )
     own_toy.edit("pipeline/measures/evaluate.py", "Undiscounted returns of one shard's episodes.", "Returns.")
     assert own_toy.make() == []
+
+
+def test_what_was_found_up_to_date_is_not_judged_again_until_a_byte_differs(own_toy):
+    assert own_toy.make() == []
+    kept = own_toy.root / "build/up_to_date.json"
+    kept.write_text(json.dumps({**json.loads(kept.read_text(encoding="utf-8")), "said": ["as before"]}))
+    assert "as before" in own_toy.run("doit").stdout
+    own_toy.edit("pipeline/measures/evaluate.py", "returns = rewards.sum(axis=1)\n", "returns = 2 * rewards.sum(axis=1)\n")
+    assert set(own_toy.make()) >= EVALUATIONS
+    assert "as before" not in own_toy.run("doit").stdout
 
 
 def test_a_number_edited_in_results_is_noticed_and_mended(own_toy):
