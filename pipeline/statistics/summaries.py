@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
@@ -21,6 +22,9 @@ from pipeline.statistics.intervals import interval, t_interval
 from pipeline.statistics.proportions import wilson
 from pipeline.study import runs, studies
 from pipeline.worlds.world import World, find_world
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Real
 
 Read = Callable[[str, str], dict]  # evidence by kind and name
 
@@ -99,7 +103,9 @@ def pool(evaluations: list[dict], world: World) -> dict:
     }
 
 
-def slopes(asked: list[float], got: np.ndarray) -> np.ndarray:
+def slopes(
+    asked: list[float] | Real[np.ndarray, " target"], got: Real[np.ndarray, "target seed"]
+) -> Float[np.ndarray, " seed"]:
     """Least-squares slopes (seed,) of the return got over the return asked: 1 is obedience, 0 deafness.
 
     Args:
@@ -141,7 +147,7 @@ def obedience(run: studies.Asked, read: Read) -> dict:
     return values
 
 
-def judged(samples: np.ndarray, smallest: float) -> dict:
+def judged(samples: Real[np.ndarray, " seed"], smallest: float) -> dict:
     """A difference by seed, and what it decides.
 
     Args:
@@ -185,7 +191,7 @@ def paired(one: dict, other: dict, world: World) -> dict:
     return {"episodes": got.shape[1], "return": interval(got[0] - got[1]), "score": interval(scores[0] - scores[1])}
 
 
-def shared(one: dict, other: dict, what: str = "returns") -> np.ndarray:
+def shared(one: dict, other: dict, what: str = "returns") -> Real[np.ndarray, "2 seed"]:
     """Returns, or what else is kept by episode, (2, seed) of two pieces of evidence, those of the seeds that both played."""
     played = [dict(zip(values["seeds"], values[what], strict=True)) for values in (one, other)]
     return np.array([[found[seed] for seed in played[0] if seed in played[1]] for found in played])

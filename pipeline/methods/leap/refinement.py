@@ -10,7 +10,7 @@ training never shows, since it masks one action of a plan at a time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from torch import Tensor
 from pipeline import PipelineError
 from pipeline.methods.leap import model as leap
 from pipeline.methods.leap.model import ACTIONS, MASK, LeapModel
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 SAMPLERS = ("argmax", "gibbs")
 COOLING = (1.0, 0.1)  # temperature of the first and of the last iteration
@@ -62,18 +65,22 @@ def check(config, horizon: int, iterations: int, sampler: str = "argmax", coolin
         raise RefinementError(f"temperatures must be above 0 and finite, and {cooling} were asked for")
 
 
-def energy(model: LeapModel, context: Tensor, actions: Tensor) -> Tensor:
+def energy(
+    model: LeapModel, context: Float[Tensor, "episode width"], actions: Int[Tensor, "episode horizon"]
+) -> Float[Tensor, " episode"]:
     """Energy (episode,) of plans (episode, horizon), in nats: `pipeline.methods.leap.model.energy`, without gradients."""
     with torch.inference_mode():
         return leap.energy(model, context, actions)
 
 
-def temperatures(iterations: int, cooling: tuple[float, float]) -> np.ndarray:
+def temperatures(iterations: int, cooling: tuple[float, float]) -> Float[np.ndarray, " iteration"]:
     """Temperature of each iteration, (iteration,): a geometric series from the first to the last."""
     return np.geomspace(*cooling, iterations)
 
 
-def choose(logits: Tensor, sampler: str, temperature: float, uniform: Tensor) -> Tensor:
+def choose(
+    logits: Float[Tensor, "*batch action"], sampler: str, temperature: float, uniform: Float[Tensor, "*batch"]
+) -> Int[Tensor, "*batch"]:
     """Actions (...,) for logits (..., action): the likeliest, or those that uniform numbers (...,) in [0, 1) draw."""
     if sampler == "argmax":
         return logits.argmax(dim=-1)
@@ -81,7 +88,9 @@ def choose(logits: Tensor, sampler: str, temperature: float, uniform: Tensor) ->
     return (uniform[..., None] >= cumulative[..., :-1]).sum(dim=-1)
 
 
-def draws(seeds: Sequence, horizon: int, iterations: int) -> tuple[Tensor, Tensor, Tensor]:
+def draws(
+    seeds: Sequence, horizon: int, iterations: int
+) -> tuple[Float[Tensor, "episode horizon"], Int[Tensor, "episode again"], Float[Tensor, "episode again"]]:
     """All that is left to chance, a generator for each episode.
 
     Returns:
@@ -95,7 +104,12 @@ def draws(seeds: Sequence, horizon: int, iterations: int) -> tuple[Tensor, Tenso
     return torch.from_numpy(filling), torch.from_numpy(steps), torch.from_numpy(again)
 
 
-def reconsider(model: LeapModel, context: Tensor, plans: Tensor, step: Tensor) -> Tensor:
+def reconsider(
+    model: LeapModel,
+    context: Float[Tensor, "episode width"],
+    plans: Int[Tensor, "episode horizon"],
+    step: Int[Tensor, " episode"],
+) -> Float[Tensor, "episode action"]:
     """Logits (episode, action) of the action at one step (episode,) of each plan, given the plan's others."""
     if not len(plans):
         return torch.zeros(0, ACTIONS)
@@ -105,7 +119,7 @@ def reconsider(model: LeapModel, context: Tensor, plans: Tensor, step: Tensor) -
 @torch.inference_mode()
 def refine(
     model: LeapModel,
-    context: Tensor,
+    context: Float[Tensor, "episode width"],
     horizon: int,
     iterations: int,
     sampler: str = "argmax",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.worlds.world import find_world
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class RandomPolicy:
@@ -19,7 +23,9 @@ class RandomPolicy:
         """Begin one episode per seed."""
         self.generators = [np.random.default_rng([seed, 1]) for seed in seeds]
 
-    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    def act(
+        self, observations: Float[np.ndarray, "episode observation"], rewards: Float[np.ndarray, " episode"]
+    ) -> Float[np.ndarray, "episode action"]:
         """Actions (episode, action); neither observations nor rewards are looked at."""
         return np.stack([generator.uniform(-1, 1, self.action_dim) for generator in self.generators]).astype(np.float32)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.worlds.levels import ACTIONS, Views
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
 
 
 class RandomSteps:
@@ -16,7 +20,7 @@ class RandomSteps:
         """Begin one episode per seed."""
         self.generators = [np.random.default_rng([seed, 1]) for seed in seeds]
 
-    def act(self, views: Views, alive: np.ndarray) -> np.ndarray:
+    def act(self, views: Views, alive: Int[np.ndarray, " playing"]) -> Int[np.ndarray, " playing"]:
         """Actions (playing,) int64 of the episodes still played; the views are not looked at."""
         return np.array([self.generators[episode].integers(len(ACTIONS)) for episode in alive])
 

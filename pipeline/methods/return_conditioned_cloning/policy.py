@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from pipeline.evidence import checkpoints
 from pipeline.methods.perceptron.model import DeterministicPolicyModel
 from pipeline.methods.perceptron.policy import DeterministicPolicy
 from pipeline.worlds.world import find_world
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class ReturnConditionedPolicy(DeterministicPolicy):
@@ -24,7 +28,9 @@ class ReturnConditionedPolicy(DeterministicPolicy):
         self.remaining = np.full(len(seeds), self.target_return)
         self.step = 0
 
-    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    def act(
+        self, observations: Float[np.ndarray, "episode observation"], rewards: Float[np.ndarray, " episode"]
+    ) -> Float[np.ndarray, "episode action"]:
         """Actions (episode, action) for observations (episode, observation) and the last rewards (episode,)."""
         if self.step:
             self.remaining = self.remaining - rewards
