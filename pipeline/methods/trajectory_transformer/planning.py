@@ -26,7 +26,7 @@ from pipeline.methods.trajectory_transformer.discretization import DISCOUNT, Qua
 from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, check_tokens
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float, Int, Real
 
 WINDOWS = ("growing", "published")
 BEAMS_TOGETHER = 128  # four episodes of 32 beams: what eight read lies farther from the processor (benchmarks/README.md)
@@ -72,7 +72,7 @@ class Plans:
 def check(
     config: TrajectoryTransformerConfig,
     discretizer: QuantileDiscretizer | None,
-    contexts: Int[Tensor, "*batch time"],
+    contexts: Real[Tensor, "*batch time"],
     search: Search,
     seeds: Sequence,
 ) -> None:
@@ -181,7 +181,7 @@ def weighted(midpoints: Float[np.ndarray, "bin dimension"], search: Search) -> F
 def plan(
     decoder: Decoder,
     discretizer: QuantileDiscretizer | None,
-    contexts: Int[Tensor, "*batch time"],
+    contexts: Real[Tensor, "*batch time"],
     search: Search,
     seeds: Sequence,
 ) -> Plans:
