@@ -26,10 +26,13 @@ from pipeline.worlds.world import World, find_world
 if TYPE_CHECKING:
     from jaxtyping import Float, Real
 
+    from pipeline.study.comparisons import Comparison
+    from pipeline.study.measurements import Evaluation, Solving
+
 Read = Callable[[str, str], dict]  # evidence by kind and name
 
 
-def raw_returns(run, returns: list[float]) -> dict:
+def raw_returns(run: Evaluation, returns: list[float]) -> dict:
     """Every return with its seed, and their mean with a 95 % t-interval over episodes."""
     mean, low, high = t_interval(returns)
     return {
@@ -43,14 +46,14 @@ def raw_returns(run, returns: list[float]) -> dict:
     }
 
 
-def summarize_returns(run, returns: list[float]) -> dict:
+def summarize_returns(run: Evaluation, returns: list[float]) -> dict:
     """`raw_returns`, and their mean and its interval as D4RL's score, too."""
     found, score = raw_returns(run, returns), find_world(run.environment).normalized_score
     scores = {f"score_{end}": float(score(found[f"return_{end}"])) for end in ("mean", "low", "high")}
     return {**found, **scores}
 
 
-def summarize_solved(run, played: dict[str, list]) -> dict:
+def summarize_solved(run: Solving, played: dict[str, list]) -> dict:
     """Every episode with its seed; the share solved with Wilson's 95 % interval over episodes; and how long they took.
 
     `length_mean` counts all episodes, those that ran out of time at their full time; `solved_length_mean` those solved.
@@ -213,7 +216,7 @@ def solved_more(one: dict, other: dict, smallest: float) -> dict:
     return {**judged(first - second, smallest), **shares}
 
 
-def compare(run, read: Read) -> dict:
+def compare(run: Comparison, read: Read) -> dict:
     """The values of one comparison.
 
     Slope: over all targets, within the data's reach and beyond it. Difference: of scores, over training seeds. Paired

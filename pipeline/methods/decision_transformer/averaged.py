@@ -20,6 +20,8 @@ from pipeline.methods.decision_transformer.policy import DecisionTransformerPoli
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from pipeline.study.interventions import AveragedEvaluation
+
 SAID = ("mean", "random")
 
 
@@ -61,7 +63,7 @@ def direction(output: Float[Tensor, " size"], seed: int) -> Float[Tensor, " size
     return drawn * output.norm() / drawn.norm()
 
 
-def load(run) -> DecisionTransformerPolicy:
+def load(run: AveragedEvaluation) -> DecisionTransformerPolicy:
     """The policy of an evaluation, with the head that it names saying the same to every token.
 
     Raises:

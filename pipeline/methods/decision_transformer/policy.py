@@ -24,6 +24,8 @@ from pipeline.evidence import checkpoints, recipes
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from pipeline.study.measurements import Attention, Evaluation, Latency
+
 TOKEN_TYPES = ("return", "state", "action")
 
 
@@ -115,7 +117,7 @@ def push(history: Float[np.ndarray, "episode time *feature"], newest: Float[np.n
     history[:, -1] = newest
 
 
-def load(run) -> DecisionTransformerPolicy:
+def load(run: Evaluation | Latency | Attention) -> DecisionTransformerPolicy:
     """The policy of an evaluation, a latency or an attention run; `trained=False` keeps the architecture and draws the
     weights anew.
 

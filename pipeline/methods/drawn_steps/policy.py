@@ -14,6 +14,8 @@ from pipeline.worlds.levels import ACTIONS, Views
 if TYPE_CHECKING:
     from jaxtyping import Int
 
+    from pipeline.study.controls import DrawnSolving
+
 
 class DrawnSteps:
     """Each action is drawn by itself, blind to what is seen; each episode draws from its own seed."""
@@ -31,7 +33,7 @@ class DrawnSteps:
         return np.array([self.generators[episode].choice(len(ACTIONS), p=self.shares) for episode in alive])
 
 
-def load(run) -> DrawnSteps:
+def load(run: DrawnSolving) -> DrawnSteps:
     """The policy of a run that names demonstrations, whose statistics are evidence.
 
     Raises:

@@ -20,6 +20,8 @@ from pipeline.worlds.levels import Views
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
+    from pipeline.study.measurements import Solving
+
 
 class CausalPolicy:
     """Plays many episodes in lockstep: each step encodes what is new and reads the whole window.
@@ -58,7 +60,7 @@ class CausalPolicy:
         return self.model(states, actions).logits[:, -1].argmax(dim=-1)
 
 
-def load(run) -> CausalPolicy:
+def load(run: Solving) -> CausalPolicy:
     """The policy of a run's checkpoint.
 
     Raises:

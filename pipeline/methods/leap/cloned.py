@@ -15,6 +15,8 @@ from pipeline.worlds.levels import Views
 if TYPE_CHECKING:
     from jaxtyping import Int
 
+    from pipeline.study.measurements import Solving
+
 
 class GridCloning:
     """Plays many episodes in lockstep: one batched forward per step."""
@@ -31,7 +33,7 @@ class GridCloning:
         return self.model(views).argmax(dim=-1).numpy()
 
 
-def load(run) -> GridCloning:
+def load(run: Solving) -> GridCloning:
     """The policy of a run's checkpoint.
 
     Raises:

@@ -15,6 +15,8 @@ from pipeline.worlds.levels import Views
 if TYPE_CHECKING:
     from jaxtyping import Int
 
+    from pipeline.study.controls import DraftedSolving
+
 
 class DraftedPolicy(LeapPolicy):
     """Plays many episodes in lockstep and carries every plan out whole."""
@@ -31,7 +33,7 @@ class DraftedPolicy(LeapPolicy):
         return drafts.plan(self.model, context, self.horizon, self.draft, self.sweeps, seeds).numpy()
 
 
-def load(run) -> DraftedPolicy:
+def load(run: DraftedSolving) -> DraftedPolicy:
     """The policy of a run that names a draft and a number of sweeps.
 
     Raises:

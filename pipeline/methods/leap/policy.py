@@ -24,6 +24,8 @@ from pipeline.worlds.levels import Views
 if TYPE_CHECKING:
     from jaxtyping import Int
 
+    from pipeline.study.measurements import PlanLatency, Refining, Solving
+
 REPLANNING = ("plan", "step")
 
 
@@ -31,6 +33,13 @@ class LeapPolicy:
     """Plays many episodes in lockstep.
 
     Its state: plans (episode, horizon), and used (episode,), the actions of each plan that have been taken.
+
+    Args:
+        model: trained.
+        horizon: actions of a plan.
+        iterations: of refining, the one that fills the plan in counted.
+        sampler: one of `refinement.SAMPLERS`.
+        replan: after a whole plan, or after every step.
     """
 
     def __init__(self, model: LeapModel, horizon: int, iterations: int, sampler: str = "argmax", replan: str = "plan"):
@@ -70,7 +79,7 @@ class LeapPolicy:
         return refined.plans.numpy()
 
 
-def load(run) -> LeapPolicy:
+def load(run: Solving | Refining | PlanLatency) -> LeapPolicy:
     """The policy of a run; `trained=False` keeps the architecture and draws the weights anew.
 
     Raises:

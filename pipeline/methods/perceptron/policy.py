@@ -14,6 +14,8 @@ from pipeline.methods.perceptron.model import DeterministicPolicyModel
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from pipeline.study.measurements import Evaluation, Latency
+
 
 class DeterministicPolicy:
     """Plays many episodes in lockstep: one batched forward per time step, no history."""
@@ -34,7 +36,7 @@ class DeterministicPolicy:
         return self.model(torch.from_numpy((observations - self.mean) / self.std)).numpy()
 
 
-def load(run) -> DeterministicPolicy:
+def load(run: Evaluation | Latency) -> DeterministicPolicy:
     """The policy of an evaluation's checkpoint.
 
     Raises:

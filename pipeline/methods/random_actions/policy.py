@@ -12,6 +12,8 @@ from pipeline.worlds.world import find_world
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from pipeline.study.measurements import Evaluation
+
 
 class RandomPolicy:
     """Uniform actions in [-1, 1]; each episode draws from its own seed."""
@@ -30,6 +32,6 @@ class RandomPolicy:
         return np.stack([generator.uniform(-1, 1, self.action_dim) for generator in self.generators]).astype(np.float32)
 
 
-def load(run) -> RandomPolicy:
+def load(run: Evaluation) -> RandomPolicy:
     """The random policy of a run's world; nothing is loaded."""
     return RandomPolicy(find_world(run.environment).action_dim)

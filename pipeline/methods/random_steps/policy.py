@@ -12,6 +12,8 @@ from pipeline.worlds.levels import ACTIONS, Views
 if TYPE_CHECKING:
     from jaxtyping import Int
 
+    from pipeline.study.measurements import Solving
+
 
 class RandomSteps:
     """Uniform actions; each episode draws from its own seed."""
@@ -25,6 +27,6 @@ class RandomSteps:
         return np.array([self.generators[episode].integers(len(ACTIONS)) for episode in alive])
 
 
-def load(run) -> RandomSteps:
+def load(run: Solving) -> RandomSteps:
     """The random policy; nothing is loaded."""
     return RandomSteps()

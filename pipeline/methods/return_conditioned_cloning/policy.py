@@ -15,6 +15,8 @@ from pipeline.worlds.world import find_world
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from pipeline.study.measurements import Evaluation
+
 
 class ReturnConditionedPolicy(DeterministicPolicy):
     """Plays many episodes in lockstep, each asked for the same return."""
@@ -39,7 +41,7 @@ class ReturnConditionedPolicy(DeterministicPolicy):
         return super().act(np.concatenate([observations, outcome[:, None]], axis=1), rewards)
 
 
-def load(run) -> ReturnConditionedPolicy:
+def load(run: Evaluation) -> ReturnConditionedPolicy:
     """The policy of an evaluation's checkpoint, asked for the evaluation's return."""
     model = checkpoints.load(run.checkpoint, DeterministicPolicyModel)
     return ReturnConditionedPolicy(model, run.target_return, find_world(run.environment).episode_steps)

@@ -19,6 +19,8 @@ from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from pipeline.study.interventions import ListenedEvaluation
+
 UNIT = 1000.0  # points of return, by which shifts are told
 
 
@@ -52,7 +54,7 @@ class Listener:
         return self.model.sample(torch.from_numpy(observations), above[:, None] * self.shift).numpy()
 
 
-def load(run) -> Listener:
+def load(run: ListenedEvaluation) -> Listener:
     """The listener of an evaluation, to the log that the run names.
 
     Raises:

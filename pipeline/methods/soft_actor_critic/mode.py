@@ -14,6 +14,8 @@ from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from pipeline.study.measurements import Evaluation
+
 
 class BehaviourMode(BehaviourPolicy):
     """Plays many episodes at once and draws nothing."""
@@ -27,6 +29,6 @@ class BehaviourMode(BehaviourPolicy):
         return torch.tanh(mean).numpy()
 
 
-def load(run) -> BehaviourMode:
+def load(run: Evaluation) -> BehaviourMode:
     """The behaviour policy of an evaluation's checkpoint, by its mode."""
     return BehaviourMode(checkpoints.load(run.checkpoint, GaussianPolicyModel))

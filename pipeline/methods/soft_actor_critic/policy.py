@@ -14,6 +14,8 @@ from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from pipeline.study.measurements import Evaluation
+
 
 class BehaviourPolicy:
     """Plays many episodes at once; each episode's noise comes from its own seed, so batch mates do not matter."""
@@ -35,6 +37,6 @@ class BehaviourPolicy:
         return self.model.sample(torch.from_numpy(observations), torch.from_numpy(noise)).numpy()
 
 
-def load(run) -> BehaviourPolicy:
+def load(run: Evaluation) -> BehaviourPolicy:
     """The behaviour policy of an evaluation's checkpoint."""
     return BehaviourPolicy(checkpoints.load(run.checkpoint, GaussianPolicyModel))

@@ -27,6 +27,8 @@ from pipeline.methods.trajectory_transformer.planning import Plans, Search
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
+    from pipeline.study.measurements import Attention, Evaluation, Latency
+
 LEAST_SEARCH = Search(beams=1, horizon=1, context=0)  # of a run that only looks at attention
 NO_VALUE = 0  # what stands in a context where a value belongs; no query attends to it
 
@@ -112,7 +114,7 @@ class TrajectoryTransformerPolicy:
         return weights, (types * -(-tokens.shape[1] // len(types)))[: tokens.shape[1]]
 
 
-def load(run) -> TrajectoryTransformerPolicy:
+def load(run: Evaluation | Latency | Attention) -> TrajectoryTransformerPolicy:
     """The policy of a run that names a checkpoint and, where it plays, how to search; `trained=False` draws the weights anew.
 
     Raises:
