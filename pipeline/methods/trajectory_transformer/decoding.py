@@ -216,6 +216,7 @@ class Cache:
 
 def reading_order(table: Int[Tensor, "episode beam column"]) -> Int[Tensor, "episode beam"]:
     """Beams (episode, beam) int64 so ordered that those which read the same blocks of a table are neighbors."""
+    # (episode, beam), sorted by each column, the first last and all stably: so the earliest blocks decide before later ones
     order = torch.arange(table.shape[1]).repeat(len(table), 1)
     for column in reversed(table.unbind(dim=-1)):
         order = order.gather(1, column.gather(1, order).argsort(dim=1, stable=True))
@@ -340,6 +341,7 @@ class Decoder:
     def copy_last_blocks(self, cache: Cache) -> None:
         """Give every beam a last block of its own: a copy, unless it is full."""
         if cache.filled % self.slots:
+            # (episode, beam) and (episode, 1): the blocks that are copied, in all layers at once
             last, episode = cache.table[..., -1], torch.arange(len(cache.table))[:, None]
             cache.table = cache.table[..., :-1]
             self.add_blocks(cache)
@@ -363,6 +365,7 @@ class Decoder:
         """Embeddings (..., time, width) of tokens (..., time) at positions from `position` to before `last`."""
         if last > self.config.block_size:
             raise ValueError(f"position {last - 1} lies beyond the {self.config.block_size} that the model has")
+        # (..., time), of the table (dimension · (bins + 1), width)
         rows = tokens + self.first_rows[position:last]
         return functional.embedding(rows, self.embeddings).add_(self.positions[position:last])
 
@@ -391,6 +394,7 @@ class Decoder:
         weights = padded + -(-cache.filled // MOST_LANES) * MOST_LANES + 1
         scratch = x.new_empty(5 * x.numel() + MOST_TOGETHER * self.config.n_head * weights)
         table = cache.table.contiguous()
+        # in the order of decoding.c's arguments: arrays first, then sizes
         past = (cache.shared_keys, cache.shared_values, cache.keys, cache.values, table, cache.order, slot, seen)
         sizes = (len(self.layers), episodes, beams, time, shared, padded, blocks, table.shape[2])
         self.decode(*(tensor.data_ptr() for tensor in (x, self.layers, *past, scratch)), *sizes)

@@ -134,12 +134,14 @@ def first_seen(length: int, search: Search, width: int) -> int:
     """The first of `length` tokens that the model sees: whole transitions are dropped until the rest fits the window."""
     if search.window == "growing":
         return 0
+    # one token short of whole transitions, as the windows that the model learned from
     beyond = max(0, length - (width * search.context - 1))
     return -(-beyond // width) * width
 
 
 def draws(seeds: Sequence, search: Search, action_dim: int) -> Float[np.ndarray, "transition action episode alternative beam"]:
     """Uniform numbers (transition, action, episode, expansion, beam), each episode's from a generator of its own seed."""
+    # (transition, action, alternative, beam) of each episode, which become the third dimension when stacked
     shape = (search.horizon, action_dim, search.expansion, search.beams)
     return np.stack([np.random.default_rng(seed).random(shape) for seed in seeds], axis=2)
 
@@ -156,6 +158,7 @@ def sample(logits: Float[Tensor, "*batch token"], uniform: Float[Tensor, "*batch
     below = (ascending.cumsum(dim=-1) < cdf).sum(dim=-1, keepdim=True)
     # (..., 1): the likeliest token that goes, below all where none does, and never the very last one
     floor = ascending.gather(-1, (below - 1).clamp(min=0, max=logits.shape[-1] - 2)).masked_fill(below == 0, -1.0)
+    # (..., token) again, not renormalized: the number is scaled by what is left instead
     kept = probabilities * (probabilities > floor)
     kept = torch.where(floor < ascending[..., -1:], kept, probabilities)
     cumulative = kept.cumsum(dim=-1)
@@ -198,8 +201,10 @@ def plan(
         PlanningError: before any work, see `check`; or the model's logits are not finite.
     """
     check(decoder.config, discretizer, contexts, search, seeds)
+    # (bin, dimension) in the model's precision; (transition, action, episode, beam, alternative), as they are used up
     midpoints = torch.from_numpy(weighted(discretizer.midpoints, search)).to(decoder.positions)
     uniform = torch.from_numpy(draws(seeds, search, decoder.config.action_dim)).transpose(-1, -2).contiguous()
+    # so many episodes at once that what they read stays near the processor; which they are changes nothing but rounding
     together = max(1, BEAMS_TOGETHER // search.beams)
     groups = zip(contexts.split(together), uniform.split(together, dim=2), strict=True)
     try:
@@ -251,6 +256,7 @@ def plan_together(
 
 def blocks_needed(search: Search) -> int:
     """No fewer blocks than an episode's beams read at once: one for each transition of a beam, and one for each alternative."""
+    # a growing window begins with the context, which is shared and takes none; any other may have to be read anew, beam by beam
     transitions = search.horizon if search.window == "growing" else search.context + 1
     return (transitions + search.expansion) * search.beams
 
@@ -347,6 +353,7 @@ def observe(
     """Append each beam's likeliest next observation; returns sequences and the logits of the action's first token."""
     tokens = []
     for _ in range(decoder.config.observation_dim):
+        # (episode, beam, 1), which every beam reads before its next dimension is known
         tokens.append(logits.argmax(dim=-1, keepdim=True))
         logits = decoder.extend(cache, tokens[-1])
     return torch.cat([sequences, *tokens], dim=-1), logits
@@ -356,5 +363,6 @@ def transitions(
     contexts: Int[Tensor, "episode time"], sequences: Int[Tensor, "episode beam made"], config: TrajectoryTransformerConfig
 ) -> Int[Tensor, "episode beam transition dimension"]:
     """Whole transitions (episode, beam, transition, dimension): the present observation, then what each beam made of it."""
+    # (episode, beam, observation), then what was made: (episode, beam, transition · dimension)
     present = contexts[:, None, -config.observation_dim :].expand(-1, sequences.shape[1], -1)
     return torch.cat([present, sequences], dim=-1).unflatten(-1, (-1, config.transition_dim))
