@@ -16,6 +16,7 @@ from doit.exceptions import TaskFailed
 import pipeline
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes
+from pipeline.evidence.records import Recipe
 from pipeline.graph import command, plan, remembered
 from pipeline.learning import seen
 from pipeline.show import tabulate
@@ -109,7 +110,7 @@ def attempt(function, *arguments):
     return True
 
 
-def holds(recipe):
+def holds(recipe: Recipe):
     """Whether evidence holds; of a dataset, too, that it lies there, where a training is to learn from it: it is not in git."""
     dataset = files.ROOT / "data" / f"{recipe.name}.hdf5"
     learners = (learner for learner in recipes.TRAINED.values() if recipe.name in recipes.datasets(learner.run))
@@ -121,12 +122,12 @@ def unless_known(holds, *arguments):
     return [lambda: KNOWN is not None or holds(*arguments)]
 
 
-def is_kept(recipe):
+def is_kept(recipe: Recipe):
     """Whether evidence holds, or belongs to a checkpoint that saw more than is to be shown: that one is never overwritten."""
     return fingerprints.stale(recipe) is None or seen.saw_more(recipe)
 
 
-def evidence_task(recipe, needs=()):
+def evidence_task(recipe: Recipe, needs=()):
     """The task that makes one piece of evidence, when it does not hold, after the tasks it needs."""
     return {
         "name": recipe.name,
@@ -196,7 +197,7 @@ def task_fetch():
     yield from group(recipes.FETCHES, lambda recipe: [f"fetch:{recipe.run.data}"] if hasattr(recipe.run, "data") else [])
 
 
-def fetched(recipe):
+def fetched(recipe: Recipe):
     """The task that fetches the checkpoint a recipe reads, where it is a published one."""
     return sorted({f"fetch:{name.split('/')[1]}" for name in recipe.inputs if name.startswith("checkpoints/hub_")})
 

@@ -61,8 +61,8 @@ HARMLESS = (
     Edit(
         "an argument's type added",
         "measures/solve.py",
-        "def play_shard(policy, run,",
-        "def play_shard(policy: object, run: object,",
+        "def play_shard(policy, run: Solving,",
+        "def play_shard(policy: object, run: Solving,",
     ),
     Edit(
         "a help text reworded",

@@ -9,7 +9,16 @@ from figures import style
 
 
 def box(axes, x: float, y: float, title: str, below: str, color: str) -> None:
-    """A rounded box, 2.6 by 1.1, centered at (x, y)."""
+    """A rounded box, 2.6 by 1.1, centered at (x, y).
+
+    Args:
+        axes: drawn on; x and y are in their units.
+        x: of its center.
+        y: likewise.
+        title: written large.
+        below: written small.
+        color: of the box.
+    """
     axes.add_patch(
         FancyBboxPatch((x - 1.3, y - 0.55), 2.6, 1.1, boxstyle="round,pad=0.02,rounding_size=0.18", fc=color, ec="none")
     )
@@ -18,7 +27,15 @@ def box(axes, x: float, y: float, title: str, below: str, color: str) -> None:
 
 
 def arrow(axes, start: tuple, end: tuple, color: str, curve: float) -> None:
-    """A curved arrow."""
+    """A curved arrow.
+
+    Args:
+        axes: drawn on.
+        start: (x, y), in their units.
+        end: likewise, where the head is.
+        color: of shaft and head.
+        curve: matplotlib's `rad`: how far it bulges, as a share of its length; the sign says to which side.
+    """
     style_name = f"arc3,rad={curve}"
     axes.add_patch(
         FancyArrowPatch(

@@ -46,7 +46,16 @@ def panels(figure: Figure, norm: Normalize, colors: dict[str, str], **options) -
 
 
 def causal(axes, types: list[str], size: int, part: int, every: int, picture: str = "") -> None:
-    """One causal map: its pixels, and around them ticks that name every so many transitions, each a token for each type."""
+    """One causal map: its pixels, and around them ticks that name every so many transitions, each a token for each type.
+
+    Args:
+        axes: drawn on.
+        types: of the tokens of a transition, in order.
+        size: tokens along a side.
+        part: which of the maps that lie side by side in the picture.
+        every: how many transitions lie from tick to tick.
+        picture: whose pixels; those of the figure itself if it is not named.
+    """
     transitions = -(-size // len(types))
     centres = np.arange(transitions) * len(types) + (len(types) - 1) / 2
     labels = [f"t−{lag}" if lag else "t" for lag in range(transitions - 1, -1, -1)]
@@ -83,7 +92,15 @@ def box(left: float, right: float, top: float, bottom: float) -> Path:
 
 
 def colorbar(figure: Figure, norm: Normalize, axes, flat: bool = False, **options) -> None:
-    """What the colors mean: beside the maps; below them on a phone, or where it is to lie flat."""
+    """What the colors mean: beside the maps; below them on a phone, or where it is to lie flat.
+
+    Args:
+        figure: drawn on.
+        norm: from attention weights to colors.
+        axes: those of the maps, which make room.
+        flat: whether it lies flat anywhere.
+        options: handed to matplotlib's `colorbar`.
+    """
     flat = flat or style.narrow(figure)
     place = {"orientation": "horizontal", "aspect": 30} if flat else {"shrink": 0.82}
     bar = figure.colorbar(ScalarMappable(norm, "cividis"), ax=axes, pad=0.02, label="attention weight", **place, **options)

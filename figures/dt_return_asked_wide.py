@@ -16,7 +16,15 @@ def curve(data: dict, stem: str) -> list[dict]:
 
 
 def plot(axes, points: list[dict], color: str, marker: str, label: str) -> None:
-    """Mean returns with their 95 % intervals."""
+    """Mean returns with their 95 % intervals.
+
+    Args:
+        axes: drawn on: returns got over returns asked.
+        points: values of evaluations, one a return asked.
+        color: of marks and line.
+        marker: matplotlib's.
+        label: in the legend.
+    """
     asked = [values["run"]["target_return"] for values in points]
     means, errors = style.whiskers(points, "return_")
     axes.errorbar(asked, means, yerr=errors, color=color, marker=marker, ms=4.5, capsize=3, lw=1.6, label=label, zorder=3)

@@ -12,7 +12,17 @@ KINDS = (("return", "R\u0302"), ("state", "s"), ("action", "a"))
 
 
 def tile(axes, x: float, y: float, text: str, color: str, hollow: bool = False, side: float = 0.8) -> None:
-    """A token: a rounded square centered at (x, y)."""
+    """A token: a rounded square centered at (x, y).
+
+    Args:
+        axes: drawn on; x, y and side are in their units.
+        x: of its center.
+        y: likewise.
+        text: written on it.
+        color: of its kind, a key of `style.WORDS`.
+        hollow: whether it is white with a dashed edge, as what is not known yet.
+        side: of the square, its rounding apart.
+    """
     color = style.WORDS[color]
     face, ink = ("white", color) if hollow else (color, "white")
     axes.add_patch(
@@ -70,7 +80,15 @@ def draw(figure: Figure, data: dict) -> None:
 
 
 def arrow(axes, x: float, start: float, end: float, color: str) -> None:
-    """An arrow upward."""
+    """An arrow upward.
+
+    Args:
+        axes: drawn on; the rest is in their units.
+        x: where it stands.
+        start: y of its foot.
+        end: y of its head.
+        color: of both.
+    """
     shape = {"arrowstyle": "-|>,head_length=4,head_width=2.5", "lw": 1.4}
     axes.add_patch(FancyArrowPatch((x, start), (x, end), color=color, **shape))
 

@@ -35,7 +35,15 @@ def draw(figure: Figure, data: dict) -> None:
 
 
 def panel(axes, steps: int, tokens: int, part: int, picture: str = "") -> None:
-    """One map: its pixels, the steps of the plan along both edges, a strip of states and actions above."""
+    """One map: its pixels, the steps of the plan along both edges, a strip of states and actions above.
+
+    Args:
+        axes: drawn on.
+        steps: of the plan.
+        tokens: keys, a state and an action a step.
+        part: which of the maps that lie side by side in the picture.
+        picture: whose pixels; those of the figure itself if it is not named.
+    """
     style.plate(axes, (-0.5, tokens - 0.5, steps - 0.5, -0.5), attention_map.columns(part, tokens), picture)
     axes.set_xticks(np.arange(steps) * 2 + 0.5, np.arange(1, steps + 1))
     axes.set_yticks(np.arange(steps), np.arange(1, steps + 1))

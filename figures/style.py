@@ -64,7 +64,7 @@ PLATE = re.compile(r'<g id="plate:([^:"]*):(\d+):(\d+):(\d+)">\s*<path d="([^"]*
 WIDE, NARROW = 8.6, 4.3  # inches: 619 and 310 units
 
 
-def data_of(recipe) -> dict[str, dict]:
+def data_of(recipe: records.Recipe) -> dict[str, dict]:
     """Values of the evidence a figure reads, by `kind/name`; arrays of a piece of evidence lie under its `arrays`."""
     known = recipes.known()
     data = {}
@@ -104,7 +104,16 @@ def panels(figure: Figure, count: int, within=None, **options):
 
 
 def dots(axes, x, y, color: str, size: float, alpha: float = 0.7) -> None:
-    """Many dots as one path: lines of no length with round ends."""
+    """Many dots as one path: lines of no length with round ends.
+
+    Args:
+        axes: drawn on.
+        x: (dot,), or one number for all.
+        y: (dot,).
+        color: of all.
+        size: their diameter, in points.
+        alpha: how opaque they are.
+    """
     places = np.stack([np.broadcast_to(x, np.shape(y)), y], axis=-1)
     path = np.concatenate([places[:, None], places[:, None], np.full((len(places), 1, 2), np.nan)], axis=1).reshape(-1, 2)
     axes.plot(*path.T, color=color, lw=size, alpha=alpha, solid_capstyle="round")
@@ -146,7 +155,10 @@ def make(
     Bytes repeat within one environment: no pyplot, no software name in the file.
 
     Args:
+        name: the figure's.
+        draw: draws on a figure of the size at hand, from what `data_of` gives.
         heights: in inches, one for each file that it is drawn into: that for columns of text, and that for a phone.
+        width: in inches, of the file for columns of text.
         pixels: what its plates show, side by side: uint8 (height, width, 4), saved as a PNG of its name.
     """
 

@@ -113,16 +113,6 @@ def make(
 
     With `--set` the run is a throw-away one, made apart from results/, and what moved is said: `make
     evaluations/local_dt_halfcheetah_6000 --set target_return=3000`.
-
-    Args:
-        name: which, as kind/name.
-        changed: fields set otherwise.
-        source: the run of that source.
-        data: the dataset that it is to stand on.
-        into: the folder below which it is written.
-        shards: of episodes, how many shards are played.
-        earlier: the checkpoint that is trained further.
-        file: that a dataset is taken from.
     """
     recipe = command.choose(name, source and known_source(source), data, changed or ())
     told = {option: value for option, value in (("shards", shards), ("earlier", earlier), ("file", file)) if value is not None}

@@ -3,10 +3,15 @@
 pytest may run in several processes (`-n 2`): what takes long is then made by the first that needs it, and used by all.
 """
 
+# ruff: noqa: E402 - whatever imports the pipeline comes after its shapes are to be checked
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # of torch: workers, and the processes that tests start, are at work side by side
 os.environ |= dict.fromkeys(("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"), "600")  # seconds; a busy machine is no lost hub
+
+from tests import shapes
+
+shapes.check()
 
 import shutil
 from collections.abc import Callable

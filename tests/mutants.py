@@ -95,7 +95,7 @@ def mutmut(*names: str) -> None:
     Raises:
         SystemExit: mutmut failed; its own words lie in the log that is named.
     """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "JAXTYPING_DISABLE": "1"}
     words, log = [sys.executable, "-m", "mutmut", "run", "--max-children", "1", *names], FOLDER / "log"
     with open(log, "w", encoding="utf-8") as output, tqdm(total=len(names), unit="mutant", mininterval=5) as bar:
         process = subprocess.Popen(

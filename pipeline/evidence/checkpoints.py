@@ -7,6 +7,7 @@ import shutil
 import struct
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,6 +16,9 @@ from safetensors.torch import save
 from pipeline import PipelineError, files
 from pipeline.evidence import records
 from pipeline.study import runs
+
+if TYPE_CHECKING:
+    from pipeline.study.run import Run
 
 Tensors = dict[str, torch.Tensor]
 CURE = "restore it with `git checkout -- checkpoints`, or make it with `make train`"
@@ -150,13 +154,14 @@ def verify_training(folder: Path, path: Path) -> None:
             raise CheckpointError(f"{file} is not what {path} says was trained: {cure(folder)}")
 
 
-def load(name: str, model_class, run=None, root: Path = files.ROOT, **options):
+def load(name: str, model_class, run: Run | None = None, root: Path = files.ROOT, **options):
     """Load the checkpoint of a training run, checked: sums, recipe, architecture, finite weights.
 
     Args:
         name: the training run's name, which is the folder's.
         model_class: a transformers `PreTrainedModel`.
         run: the training run as `pipeline.study.runs` has it now; it must be the one the checkpoint was trained by.
+        root: the folder below which `checkpoints/` and `results/` lie.
         options: handed to `from_pretrained`, such as `attn_implementation="eager"`.
 
     Raises:

@@ -10,12 +10,15 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from pipeline import PipelineError, files
 from pipeline.study import runs
+
+if TYPE_CHECKING:
+    from pipeline.study.run import Run
 
 
 class EvidenceError(PipelineError):
@@ -88,7 +91,7 @@ def fingerprint(recipe: Recipe, root: Path = files.ROOT) -> str:
     return fingerprints.fingerprint(recipe, recipe.begun or fingerprints.depends(recipe, root))
 
 
-def fields(run) -> dict:
+def fields(run: Run) -> dict:
     """A run's fields as JSON would give them back."""
     return json.loads(json.dumps(asdict(run)))
 
@@ -165,6 +168,6 @@ def differences(old: dict, new: dict) -> list[tuple[str, object, object]]:
     return [(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
 
 
-def trained_otherwise(old: dict, run) -> list[tuple[str, object, object]]:
+def trained_otherwise(old: dict, run: Run) -> list[tuple[str, object, object]]:
     """The fields, with both values, that make a training another than the one of fields `old`: not what `--from` is told."""
     return [each for each in differences(old, fields(run)) if not each[0].startswith(runs.FURTHER)]

@@ -185,6 +185,15 @@ def missed_lines(
 ) -> list[str]:
     """Places, as file:line, in the source of a result that changed since it was made and that the probes did not run: what is
     new or other must have run in today's code, and what is gone in the earlier.
+
+    Args:
+        recipe: how the result is made.
+        made: what its evidence says of its making.
+        old: the checkout of the code that made it.
+        new: today's.
+        ran_then: the lines that ran in the earlier checkout, by file.
+        ran_now: likewise in today's.
+        moved: where files of today's checkout lie in the earlier, where that is elsewhere.
     """
     before, after = source.tree(old), source.tree(new)
     names, now, back = all_digests(before), after.sources(recipe.modules), {value: key for key, value in moved.items()}
@@ -220,8 +229,11 @@ def unproven(
     """Places in modules of a checkout that another one has not, and that did not run though they can.
 
     Args:
-        other, tree: the other checkout and the one looked at.
-        modules: those looked at. all_modules: all that belong to the result. first: those of them that a verb is told of.
+        other: the other checkout.
+        tree: the one looked at.
+        modules: those looked at.
+        all_modules: all that belong to the result.
+        first: those of them that a verb is told of.
         ran: the lines that ran, by file.
         moved: where files that lie elsewhere in the other checkout lie there.
     """

@@ -66,6 +66,14 @@ def recipe_of(
 ) -> Recipe:
     """How the evidence of a policy in a file is made.
 
+    Args:
+        told: the file, of Python with its function after a colon.
+        world: by its identifier, or its family's name.
+        reads: other files that decide what the policy does.
+        name: of the run; by default it follows from file, world and target return.
+        target_return: what a function of Python finds as `run.target_return`.
+        asked: episodes, first_seed.
+
     Raises:
         PipelineError: the file is missing or of no kind that is known, or no such target return can be told to it.
     """

@@ -21,12 +21,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import coverage
 import numpy as np
 import torch
 
 from pipeline import files
+
+if TYPE_CHECKING:
+    from pipeline.evidence.records import Recipe
+    from pipeline.study.run import Run
 
 
 def anywhere(*places: str):
@@ -89,7 +94,7 @@ MAKERS = {  # in earlier code, what makes a recipe of a run, by the registry tha
 }
 
 
-def load_policy(run):
+def load_policy(run: Run):
     """The policy of a run, wherever policies lie in this checkout."""
     where = run.policy if hasattr(run, "policy") else f"pipeline.policies.{run.method}"
     return importlib.import_module(where).load(run)
@@ -104,7 +109,7 @@ def counts(value) -> bool:
     return not isinstance(value, str | None)
 
 
-def shrunk(run, kind: str):
+def shrunk(run: Run, kind: str):
     """A run at toy size, under a name of its own."""
     names = {field.name for field in dataclasses.fields(run)} - set(KEPT.get(kind, ()))
     small = {name: value for name, value in SMALL.items() if name in names and counts(getattr(run, name)) == counts(value)}
@@ -126,7 +131,7 @@ def known(kind: str, name: str):
     return next(recipe for recipe in every if (recipe.kind, recipe.name) == (kind, name))
 
 
-def registered(recipe, run):
+def registered(recipe: Recipe, run: Run):
     """The recipe of another run of the same kind, known from now on wherever the first one is."""
     if hasattr(recipes, "recipe_of"):
         made = recipes.recipe_of(run)
@@ -139,7 +144,7 @@ def registered(recipe, run):
     return made
 
 
-def call(recipe, *words: str) -> None:
+def call(recipe: Recipe, *words: str) -> None:
     """Run a verb for a recipe in this process, as its command line would."""
     if hasattr(importlib.import_module(recipe.verb), "make"):
         told = dict(zip(words[::2], words[1::2], strict=True))
@@ -154,7 +159,7 @@ def call(recipe, *words: str) -> None:
         sys.argv = before
 
 
-def content_digest(recipe, root: Path) -> str:
+def content_digest(recipe: Recipe, root: Path) -> str:
     """SHA-256 of a result's values and of the bytes of all files beside it."""
     values = {key: value for key, value in records.read(recipe.path(root))["values"].items() if key != "sha256"}
     named = [Path(root) / output for output in recipe.outputs if not output.endswith("config.json")]
@@ -172,13 +177,13 @@ def tensors_digest(tensors: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def words_of(recipe) -> list[str]:
+def words_of(recipe: Recipe) -> list[str]:
     """What a training was told beside its name, as its evidence says, where the checkout has it."""
     made = recipe.kind == "training" and recipe.path().exists()
     return ["--from", recipe.name] if made and records.read(recipe.path())["values"].get("begun_from") else []
 
 
-def interrupted(recipe, words: list[str]) -> None:
+def interrupted(recipe: Recipe, words: list[str]) -> None:
     """Begin a result that is played in shards, and stop after the first."""
     module, shards = importlib.import_module(recipe.verb), []
     play_shard = module.play_shard
@@ -217,7 +222,7 @@ def leave_temporary(path: Path) -> None:
         path.with_name(f".{path.name}.part{process}").write_text("cut sh", encoding="utf-8")
 
 
-def toy(recipe) -> str:
+def toy(recipe: Recipe) -> str:
     """Make a result of the same kind at toy size, from its beginning to its very end, where another process was killed;
     interrupted after its first shard where there are shards; digest of what came out.
     """
@@ -238,7 +243,7 @@ def toy(recipe) -> str:
     return records.values_digest([first, content_digest(made, root), weights])
 
 
-def loaded(recipe) -> str:
+def loaded(recipe: Recipe) -> str:
     """SHA-256 of a training's weights as whoever plays it has them."""
     config = json.loads((files.ROOT / "checkpoints" / recipe.name / "config.json").read_text(encoding="utf-8"))
     ours = [vars(module) for name, module in list(sys.modules.items()) if name.startswith("pipeline.")]
@@ -247,7 +252,7 @@ def loaded(recipe) -> str:
     return tensors_digest(checkpoints.load(recipe.name, kind, run).state_dict())
 
 
-def whole(recipe) -> str:
+def whole(recipe: Recipe) -> str:
     """Make a result that takes seconds; digest of all of it."""
     root = files.ROOT / "build" / "probe"
     call(recipe, "--into", str(root))
@@ -276,12 +281,12 @@ class Watched:
         return hashlib.sha256(b"".join(action.tobytes() for action in self.actions)).hexdigest()
 
 
-def steps_of(run) -> int:
+def steps_of(run: Run) -> int:
     """For how many steps a run is watched: fewer where each is searched for."""
     return PLANNED_STEPS if getattr(run, "beams", 0) else PREFIX_STEPS
 
 
-def play(recipe, salt: str, shards: int) -> str:
+def play(recipe: Recipe, salt: str, shards: int) -> str:
     """The actions of one shard, chosen by the salt, over its first steps."""
     run, module = recipe.run, importlib.import_module(recipe.verb)
     count = -(-run.episodes // run.shard_episodes)
@@ -295,7 +300,7 @@ def play(recipe, salt: str, shards: int) -> str:
     return records.values_digest([watched.digest(), records.plain(played)])
 
 
-def roll(recipe) -> str:
+def roll(recipe: Recipe) -> str:
     """The states of a rollout over its first steps."""
     run = recipe.run
     played = recipe.holds[0] if getattr(recipe, "holds", ()) else recipes.EVALUATIONS[run.evaluation].run
@@ -305,7 +310,7 @@ def roll(recipe) -> str:
     return tensors_digest({name: torch.from_numpy(np.asarray(array)) for name, array in states.items()})
 
 
-def record(recipe, salt: str) -> str:
+def record(recipe: Recipe, salt: str) -> str:
     """The transitions of a dataset's shard over its first steps."""
     run, module = recipe.run, importlib.import_module(recipe.verb)
     if recipe.verb.endswith("demonstrate"):
@@ -319,7 +324,7 @@ def record(recipe, salt: str) -> str:
     return hashlib.sha256(b"".join(name.encode() + arrays_[name].tobytes() for name in sorted(arrays_))).hexdigest()
 
 
-def train(recipe) -> str:
+def train(recipe: Recipe) -> str:
     """Everything a training keeps after two short intervals at full size, between which it was killed and resumed."""
     interval = min(PREFIX_UPDATES, getattr(recipe.run, "updates", 3 * PREFIX_UPDATES) // 3)
     shorter = {"interval_updates": interval, "interval_steps": 200, "random_steps": 100, "target_return": 1e9}
@@ -346,7 +351,7 @@ def train(recipe) -> str:
     return records.values_digest(kept)
 
 
-def prefix(recipe, salt: str) -> str:
+def prefix(recipe: Recipe, salt: str) -> str:
     """A part of the result at full size; its digest."""
     if recipe.kind in ("evaluations", "solved"):
         return play(recipe, salt, shards=10**9)
@@ -394,7 +399,7 @@ def import_all(chosen: list) -> dict[str, list[int]]:
     return lines_of(cover) if cover else {}
 
 
-def probe(recipe, salt: str) -> dict:
+def probe(recipe: Recipe, salt: str) -> dict:
     """Both digests of one result, or the error that stopped it."""
     whole_worlds, kernels = dict(WORLDS), files.ROOT / "build" / "kernels"
     try:

@@ -107,7 +107,18 @@ def run_probe(folder: Path, salt: str, names: list[str], out: Path) -> subproces
 
 
 def probes(old: Path, new: Path, salt: str, names: list[str], place: Path) -> tuple[dict, dict]:
-    """What the probes of both checkouts found, by result; both run at once, and progress is shown."""
+    """What the probes of both checkouts found, by result; both run at once, and progress is shown.
+
+    Args:
+        old: the checkout of the earlier code.
+        new: today's.
+        salt: what chooses the shards that are played.
+        names: the results, as kind/name.
+        place: the folder that both write to.
+
+    Raises:
+        RenewalError: one of them failed.
+    """
     outs = [place / "old.jsonl", place / "new.jsonl"]
     both = [run_probe(folder, salt, names, out) for folder, out in zip((old, new), outs, strict=True)]
     with tqdm(total=2 * len(names), unit="probe") as bar:
@@ -145,6 +156,14 @@ def first_shard(recipe: Recipe, folder: Path) -> None:
 def verify(stale: Stale, old: Path, new: Path, before: dict, after: dict, moved: dict[str, str]) -> str:
     """What was shown of one result, in words.
 
+    Args:
+        stale: the result.
+        old: the checkout of the code that made it.
+        new: today's.
+        before: what the probe of the earlier code found.
+        after: what today's found.
+        moved: where files of today's checkout lie in the earlier, where that is elsewhere.
+
     Raises:
         RenewalError: it was not shown that today's code makes the same.
     """
@@ -167,7 +186,15 @@ def verify(stale: Stale, old: Path, new: Path, before: dict, after: dict, moved:
 
 
 def renewed(stale: Stale, found: dict, ran: str, today: str, processor: str) -> dict:
-    """The evidence with today's digests, and what was shown."""
+    """The evidence with today's digests, and what was shown.
+
+    Args:
+        stale: the result.
+        found: what the probe of today's code found.
+        ran: what was run, in words.
+        today: today's commit.
+        processor: on which both ran.
+    """
     made, depends = stale.content["made"], fingerprints.depends(stale.recipe)
     entry = {
         "fingerprint": made["fingerprint"],

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import files
 from pipeline.evidence.records import Found, Recipe
 from pipeline.hub import published
 
+if TYPE_CHECKING:
+    from pipeline.study.trainings import PublishedCheckpoint
 
-def describe(run) -> dict:
+
+def describe(run: PublishedCheckpoint) -> dict:
     """What was fetched: repository, commit, sums, what it was trained on, and how large it is."""
     folder = files.ROOT / "checkpoints" / run.name
     made_from = json.loads((folder / published.CONFIG).read_text(encoding="utf-8"))["published"]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,15 +26,18 @@ from pipeline.hub import client
 from pipeline.study import runs
 from pipeline.worlds.world import World, find_world
 
+if TYPE_CHECKING:
+    from pipeline.study.trainings import MinariDataset, PublishedDataset
+
 TOLERANCE = 0.5  # of a return, whichever way its standard deviation is counted
 
 
-def original(run) -> Path:
+def original(run: PublishedDataset | MinariDataset) -> Path:
     """Where a downloaded file is kept, as it came."""
     return files.ROOT / "data" / "downloads" / f"{run.name}.hdf5"
 
 
-def obtain(run) -> tuple[Path, bool]:
+def obtain(run: PublishedDataset | MinariDataset) -> tuple[Path, bool]:
     """Where a dataset's file lies, downloaded if need be, and whether it is somebody else's to keep: the user's or Minari's.
 
     Raises:
@@ -53,13 +57,13 @@ def obtain(run) -> tuple[Path, bool]:
     return original(run), False
 
 
-def read(run, path: Path) -> tuple[Episodes, int]:
+def read(run: PublishedDataset | MinariDataset, path: Path) -> tuple[Episodes, int]:
     """The episodes of a file, and how many transitions of an unfinished one were left out."""
     world = find_world(run.environment)
     return (minari_files.read(path, world), 0) if isinstance(run, runs.MinariDataset) else d4rl.read(path, world)
 
 
-def check(run, path: Path, own: bool) -> str:
+def check(run: PublishedDataset | MinariDataset, path: Path, own: bool) -> str:
     """The file's SHA-256, which is the recorded one where there is one; a download that is not is removed.
 
     Raises:
@@ -74,7 +78,7 @@ def check(run, path: Path, own: bool) -> str:
     raise PipelineError(f"{path} has sha256 {digest[:12]}… where hub.lock records {known[:12]}… for {run.name}: it {done}")
 
 
-def check_known(run, path: Path, whole: Episodes) -> None:
+def check_known(run: PublishedDataset | MinariDataset, path: Path, whole: Episodes) -> None:
     """Raise EpisodesError unless a dataset is the one its name says, by what is known of that one."""
     known = getattr(run, "known", None)
     if known is None:
@@ -89,7 +93,7 @@ def check_known(run, path: Path, whole: Episodes) -> None:
         raise EpisodesError(f"{path} is not {run.name}: it holds {said}, where {wanted} are known")
 
 
-def take(run, path: Path, own: bool) -> tuple[Episodes, dict]:
+def take(run: PublishedDataset | MinariDataset, path: Path, own: bool) -> tuple[Episodes, dict]:
     """The episodes of a file, and what the lock should say of it.
 
     Raises:

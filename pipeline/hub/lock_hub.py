@@ -8,13 +8,18 @@ named, old and new. Look at the change, and commit hub.lock.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipeline import files
 from pipeline.hub import client, published
 from pipeline.hub.client import HubError
 from pipeline.study import runs
 
+if TYPE_CHECKING:
+    from pipeline.study.trainings import PublishedCheckpoint
 
-def resolve(run) -> dict:
+
+def resolve(run: PublishedCheckpoint) -> dict:
     """A lock's entry for a published checkpoint as the hub has it now.
 
     Raises:
@@ -36,7 +41,7 @@ def resolve(run) -> dict:
     return {"commit": commit, "sha256": sums}
 
 
-def say(run, before: dict | None, after: dict) -> str:
+def say(run: PublishedCheckpoint, before: dict | None, after: dict) -> str:
     """What changed, in one line."""
     commit = after["commit"]
     if before == after:

@@ -14,6 +14,7 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,6 +29,9 @@ from pipeline.methods.trajectory_transformer import discretization
 from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, TrajectoryTransformerModel
 from pipeline.study import runs
 from pipeline.worlds.world import find_world
+
+if TYPE_CHECKING:
+    from pipeline.study.trainings import PublishedCheckpoint, PublishedTrajectoryTransformer
 
 CONFIG, WEIGHTS = "config.json", "pytorch_model.bin"
 # written by the library that saved a file, for itself; the tokens of GPT-2's vocabulary mean nothing here
@@ -123,7 +127,7 @@ def build(model_class, config_class, fields: dict, paths: dict[str, Path]):
 READERS = {"decision_transformer": decision_transformer, "trajectory_transformer": trajectory_transformer}
 
 
-def read(run, paths: dict[str, Path]):
+def read(run: PublishedCheckpoint, paths: dict[str, Path]):
     """The model that published files hold.
 
     Raises:
@@ -141,7 +145,7 @@ def read(run, paths: dict[str, Path]):
     return model
 
 
-def origin(run) -> dict:
+def origin(run: PublishedCheckpoint) -> dict:
     """What a fetched checkpoint was made from: repository, commit, the sum of each file, all that the run adds, and the
     dataset of its bins.
     """
@@ -150,12 +154,12 @@ def origin(run) -> dict:
     return made_from | ({"data_sha256": dataset_pin(run)} if thresholds_needed(run) else {})
 
 
-def thresholds_needed(run) -> bool:
+def thresholds_needed(run: PublishedCheckpoint) -> bool:
     """Whether the checkpoint reads tokens, whose bins are made from a dataset."""
     return run.method == "trajectory_transformer"
 
 
-def dataset_pin(run) -> str:
+def dataset_pin(run: PublishedTrajectoryTransformer) -> str:
     """SHA-256 over the arrays of the dataset that bins are made from, as the lock records it."""
     entry = client.read_lock()["datasets"].get(run.data)
     if not isinstance(entry, dict) or not client.is_digest(entry.get("arrays_sha256"), 64):
@@ -166,7 +170,7 @@ def dataset_pin(run) -> str:
     return entry["arrays_sha256"]
 
 
-def thresholds(run, bins: int) -> discretization.QuantileDiscretizer:
+def thresholds(run: PublishedTrajectoryTransformer, bins: int) -> discretization.QuantileDiscretizer:
     """Bins made from the dataset the checkpoint was trained on.
 
     Raises:
@@ -192,12 +196,12 @@ def learned_columns(whole: episodes.Episodes) -> np.ndarray:
     return np.concatenate([discretization.columns(part) for part in (whole[:-1], shortened)])
 
 
-def folder(run) -> Path:
+def folder(run: PublishedCheckpoint) -> Path:
     """Where a fetched checkpoint lies."""
     return files.ROOT / "checkpoints" / run.name
 
 
-def current(run) -> bool:
+def current(run: PublishedCheckpoint) -> bool:
     """Whether the checkpoint lies there, whole, and made from what the lock records."""
     try:
         checkpoints.verify(folder(run))
@@ -206,7 +210,7 @@ def current(run) -> bool:
         return False
 
 
-def fetch(run) -> None:
+def fetch(run: PublishedCheckpoint) -> None:
     """Download, check and write one published checkpoint, whole or not at all."""
     made_from = origin(run)
     bins = thresholds(run, runs.PUBLISHED_BINS) if thresholds_needed(run) else None
@@ -219,7 +223,7 @@ def fetch(run) -> None:
     checkpoints.write_model(folder(run), model, card(run, model, made_from))
 
 
-def card(run, model, made_from: dict) -> str:
+def card(run: PublishedCheckpoint, model, made_from: dict) -> str:
     """The fetched checkpoint's card."""
     facts = {
         "Model": f"{type(model).__name__}, {sum(weights.numel() for weights in model.parameters()):,} parameters",

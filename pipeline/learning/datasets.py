@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipeline import PipelineError, files
 from pipeline.data import episodes
 from pipeline.data.episodes import Episodes
@@ -9,8 +11,11 @@ from pipeline.evidence import recipes, records
 from pipeline.learning.held_out import check_size
 from pipeline.worlds.world import find_world
 
+if TYPE_CHECKING:
+    from pipeline.study import trainings
 
-def whole_dataset(run) -> Episodes:
+
+def whole_dataset(run: trainings.Training) -> Episodes:
     """The run's episodes, those to be held out at their end.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,10 +14,13 @@ from torch import Tensor
 from pipeline.learning import loop
 from pipeline.learning.loop import Tick, Training
 
+if TYPE_CHECKING:
+    from pipeline.study import trainings
+
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def learning_rate(run, update: int) -> float:
+def learning_rate(run: trainings.Training, update: int) -> float:
     """Linear warm-up, then a cosine down to a tenth."""
     if update < run.warmup_updates:
         return run.learning_rate * (update + 1) / run.warmup_updates
@@ -24,13 +28,13 @@ def learning_rate(run, update: int) -> float:
     return run.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * progress)))
 
 
-def adamw(run, model: torch.nn.Module) -> torch.optim.Optimizer:
+def adamw(run: trainings.Training, model: torch.nn.Module) -> torch.optim.Optimizer:
     """AdamW with the run's settings."""
     return torch.optim.AdamW(model.parameters(), run.learning_rate, tuple(run.betas), weight_decay=run.weight_decay)
 
 
 def training(
-    run,
+    run: trainings.Training,
     model: torch.nn.Module,
     optimizers: dict[str, torch.optim.Optimizer],
     loss: Callable[[np.random.Generator], Tensor],
@@ -67,11 +71,15 @@ def training(
     )
 
 
-def train_interval(run, model, optimizers, loss, rate, interval: int, tick: Tick) -> dict[str, float]:
+def train_interval(run: trainings.Training, model, optimizers, loss, rate, interval: int, tick: Tick) -> dict[str, float]:
     """One interval of updates from seeds of its own; returns how many there were by then, and their mean loss.
 
     Args:
-        run, model, optimizers, loss, rate: as in `training`.
+        run: as in `training`.
+        model: likewise.
+        optimizers: likewise, without their names.
+        loss: likewise.
+        rate: likewise.
         interval: its number.
         tick: called after each update.
     """

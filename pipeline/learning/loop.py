@@ -10,7 +10,7 @@ import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from tqdm import tqdm
@@ -19,6 +19,10 @@ from pipeline import PipelineError, files
 from pipeline.evidence import checkpoints, records
 from pipeline.evidence.checkpoints import Tensors
 from pipeline.evidence.records import Found, Recipe
+
+if TYPE_CHECKING:
+    from pipeline.study import trainings
+    from pipeline.study.run import Run
 
 Tick = Callable[[int], object]  # told how many updates, or steps, were taken
 Curve = list[dict]  # a point an interval: what was done by then, losses, figures on held-out data
@@ -53,7 +57,7 @@ def progress(name: str) -> Path:
     return files.ROOT / "build" / "training" / f"{name}.safetensors"
 
 
-def train(run, training: Training, saved: Path) -> Curve:
+def train(run: Run, training: Training, saved: Path) -> Curve:
     """Train to the end, in place, and return the curve: a point after each interval.
 
     Args:
@@ -77,7 +81,7 @@ def train(run, training: Training, saved: Path) -> Curve:
     return curve
 
 
-def resume(run, training: Training, saved: Path) -> Curve:
+def resume(run: Run, training: Training, saved: Path) -> Curve:
     """Go back to where this run was when its progress was last kept; the curve by then, empty where it begins."""
     curve: Curve = []
     if saved.exists():
@@ -88,7 +92,7 @@ def resume(run, training: Training, saved: Path) -> Curve:
     return curve
 
 
-def all_updates(run, curve: Curve) -> bool:
+def all_updates(run: trainings.Training, curve: Curve) -> bool:
     """Whether all of a run's updates are done."""
     return bool(curve) and curve[-1]["updates"] >= run.updates
 
@@ -113,7 +117,7 @@ def keeping(networks: dict[str, torch.nn.Module], optimizers: dict[str, torch.op
     return {each.__name__: functools.partial(each, networks, optimizers) for each in (state, restore)}
 
 
-def settings(run, *others: str) -> str:
+def settings(run: Run, *others: str) -> str:
     """A run's settings as one text: all its fields but its name, data, method, and those named."""
     told = {key: value for key, value in records.fields(run).items() if key not in ("name", "data", "method", *others)}
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in told.items())

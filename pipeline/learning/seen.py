@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import PipelineError, files
 from pipeline.evidence.records import Recipe
+
+if TYPE_CHECKING:
+    from pipeline.study import trainings
 
 
 def counted(folder: Path) -> tuple[int, int]:
@@ -21,7 +25,7 @@ def counted(folder: Path) -> tuple[int, int]:
         return 0, 1
 
 
-def to_be_seen(run, folder: Path) -> int:
+def to_be_seen(run: trainings.Training, folder: Path) -> int:
     """What a training from nothing would have seen at its end, counted as in the checkpoint of that folder."""
     return getattr(run, "updates", 0) * run.batch_size * counted(folder)[1]
 

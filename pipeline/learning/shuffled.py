@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from pipeline import PipelineError
 from pipeline.data.episodes import Episodes
 from pipeline.learning import datasets
 from pipeline.learning.supervised import facts, prepare  # noqa: F401 - the same, on other data
+
+if TYPE_CHECKING:
+    from pipeline.study.controls import ShuffledTraining
 
 
 def shuffled(whole: Episodes, seed: int) -> Episodes:
@@ -24,6 +28,6 @@ def shuffled(whole: Episodes, seed: int) -> Episodes:
     return replace(whole, rewards=whole.rewards[order])
 
 
-def read(run) -> Episodes:
+def read(run: ShuffledTraining) -> Episodes:
     """The run's dataset, its returns shuffled over episodes; raises as `datasets.whole_dataset` does."""
     return shuffled(datasets.whole_dataset(run), run.seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,13 +15,16 @@ from pipeline.learning.held_out import split
 from pipeline.learning.loop import Tick, Training
 from pipeline.learning.supervised import facts, read  # noqa: F401 - the same
 
+if TYPE_CHECKING:
+    from pipeline.study.controls import SteadyTraining
 
-def constant_rate(run, update: int) -> float:
+
+def constant_rate(run: SteadyTraining, update: int) -> float:
     """Linear warm-up, then the run's learning rate."""
     return min(run.learning_rate, run.learning_rate * (update + 1) / run.warmup_updates)
 
 
-def prepare(run, whole: Episodes) -> Training:
+def prepare(run: SteadyTraining, whole: Episodes) -> Training:
     """A new model, of which a checkpoint is written at each of `run.snapshots`.
 
     Raises:

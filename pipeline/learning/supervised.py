@@ -7,6 +7,7 @@ What is the method's own stands in its `model`: `build(run, episodes)`, `Batches
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,11 +19,14 @@ from pipeline.learning.datasets import whole_dataset as read  # noqa: F401 - wha
 from pipeline.learning.held_out import split
 from pipeline.learning.loop import Training
 
+if TYPE_CHECKING:
+    from pipeline.study import trainings
+
 HELD_OUT_SEED = 2**31
 HELD_OUT_BATCHES = 16
 
 
-def prepare(run, whole: Episodes, rate=descent.learning_rate) -> Training:
+def prepare(run: trainings.Training, whole: Episodes, rate=descent.learning_rate) -> Training:
     """A new model, trained by AdamW; held out is the mean loss over fixed batches of unseen episodes, without dropout."""
     module = importlib.import_module(f"pipeline.methods.{run.method}.model")
     learn, held_out = split(whole, run)
@@ -43,7 +47,7 @@ def prepare(run, whole: Episodes, rate=descent.learning_rate) -> Training:
     return descent.training(run, model, optimizers, loss, measure, told, rate)
 
 
-def facts(run, values: dict) -> dict[str, str]:
+def facts(run: trainings.Training, values: dict) -> dict[str, str]:
     """What the checkpoint's card says, by title."""
     return {
         "Model": f"{run.method.replace('_', ' ')}, {values['parameters']:,} parameters",

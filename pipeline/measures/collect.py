@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -30,19 +31,22 @@ from pipeline.study import runs
 from pipeline.worlds import environments
 from pipeline.worlds.world import World, find_world
 
+if TYPE_CHECKING:
+    from pipeline.study.trainings import Collection
 
-def shard_seeds(run, shard: int) -> range:
+
+def shard_seeds(run: Collection, shard: int) -> range:
     """Seeds of the episodes of one shard."""
     return range(run.first_seed + shard * run.shard_episodes, run.first_seed + (shard + 1) * run.shard_episodes)
 
 
-def play_shard(policy, run, shard: int, tick) -> Episodes:
+def play_shard(policy, run: Collection, shard: int, tick) -> Episodes:
     """Play the episodes of one shard in lockstep."""
     played = environments.play(policy, run.environment, shard_seeds(run, shard), tick=tick)
     return Episodes(**{**played, "rewards": played["rewards"].astype(np.float32)})
 
 
-def collect(run, policy, work: Path) -> Episodes:
+def collect(run: Collection, policy, work: Path) -> Episodes:
     """Play every shard that `work` does not hold yet, and return them all as one dataset."""
     count = run.episodes // run.shard_episodes
     shards = [work / f"shard_{shard:03}.hdf5" for shard in range(count)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,6 +25,9 @@ from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
 from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
 from pipeline.methods.soft_actor_critic.train_long import kept_policy, read_policy
 from pipeline.worlds.world import find_world
+
+if TYPE_CHECKING:
+    from pipeline.study.controls import ReplayCollection, ThrottledCollection
 
 QUANTILES = (1, 25, 50, 75, 99)  # percent
 HISTOGRAM_BINS = 40
@@ -61,7 +65,7 @@ class AlongTraining:
         return self.policy.act(observations, rewards)
 
 
-def kept_policies(run) -> list[BehaviourPolicy]:
+def kept_policies(run: ReplayCollection) -> list[BehaviourPolicy]:
     """The policies of a long training that a collection plays, each checked to be as it was kept.
 
     Raises:
@@ -101,7 +105,7 @@ def coverage(returns: np.ndarray) -> dict:
     }
 
 
-def play(run, work) -> tuple[Episodes, str, np.ndarray]:
+def play(run: ThrottledCollection | ReplayCollection, work) -> tuple[Episodes, str, np.ndarray]:
     """Play what `work` does not hold yet; returns the episodes, what their label is called, and the labels (episode,)."""
     if hasattr(run, "factors"):
         policy = BehaviourPolicy(checkpoints.load(run.behaviour, GaussianPolicyModel))

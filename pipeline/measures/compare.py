@@ -6,6 +6,7 @@ python -m pipeline make compared/local_dt_halfcheetah_obedience
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import files
 from pipeline.evidence import recipes
@@ -14,8 +15,11 @@ from pipeline.learning import guards
 from pipeline.statistics import summaries
 from pipeline.study import runs, studies
 
+if TYPE_CHECKING:
+    from pipeline.study.comparisons import Comparison
 
-def played(run) -> tuple[str, ...]:
+
+def played(run: Comparison) -> tuple[str, ...]:
     """The evaluations that a comparison stands on; one of solved levels stands on none."""
     if isinstance(run, studies.SolvedEffect):
         return ()

@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from minigrid.utils.baby_ai_bot import BabyAIBot
@@ -24,6 +25,9 @@ from pipeline.data.demonstrations import Demonstrations
 from pipeline.evidence.records import Found, Recipe
 from pipeline.learning import guards
 from pipeline.worlds import levels
+
+if TYPE_CHECKING:
+    from pipeline.study.trainings import Demonstration
 
 SHARD_SEEDS = 10_000  # from one shard's first seed to the next one's: room for episodes that the bot does not solve
 
@@ -48,7 +52,7 @@ def solve(simulator, seed: int, level: levels.Level) -> Demonstrations | None:
     return Demonstrations(level.name, images, poses, goals, missions, np.array(actions, dtype=np.int64), ends)
 
 
-def solve_shard(run, shard: int, tick: Callable[[], object]) -> Demonstrations:
+def solve_shard(run: Demonstration, shard: int, tick: Callable[[], object]) -> Demonstrations:
     """The first `shard_episodes` episodes that the bot solves, counting seeds up from the shard's own first."""
     level = levels.find(run.level)
     simulator, solved = levels.make(level), []
@@ -61,7 +65,7 @@ def solve_shard(run, shard: int, tick: Callable[[], object]) -> Demonstrations:
             return demonstrations.join(solved)
 
 
-def collect(run, work: Path) -> Demonstrations:
+def collect(run: Demonstration, work: Path) -> Demonstrations:
     """Solve every shard that `work` does not hold yet, and return them all."""
     shards = [work / f"shard_{shard:03}.hdf5" for shard in range(run.episodes // run.shard_episodes)]
     done, parts = sum(shard.exists() for shard in shards), []
@@ -75,7 +79,7 @@ def collect(run, work: Path) -> Demonstrations:
     return demonstrations.join(parts)
 
 
-def read_shard(path: Path, run) -> Demonstrations | None:
+def read_shard(path: Path, run: Demonstration) -> Demonstrations | None:
     """The demonstrations of a finished shard; None where there is none, or not so many that can be used."""
     try:
         found = demonstrations.read(path, run.level)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -24,19 +25,22 @@ from pipeline.statistics import summaries
 from pipeline.worlds import environments
 from pipeline.worlds.world import find_world
 
+if TYPE_CHECKING:
+    from pipeline.study.measurements import Evaluation
 
-def shard_count(run) -> int:
+
+def shard_count(run: Evaluation) -> int:
     """How many shards a run's episodes make."""
     return -(-run.episodes // run.shard_episodes)
 
 
-def shard_seeds(run, shard: int) -> list[int]:
+def shard_seeds(run: Evaluation, shard: int) -> list[int]:
     """Seeds of the episodes of one shard; episode i of every run has seed `first_seed + i`."""
     first = shard * run.shard_episodes
     return [run.first_seed + episode for episode in range(first, min(first + run.shard_episodes, run.episodes))]
 
 
-def play_shard(policy, run, shard: int, tick=lambda: None) -> list[float]:
+def play_shard(policy, run: Evaluation, shard: int, tick=lambda: None) -> list[float]:
     """Undiscounted returns of one shard's episodes.
 
     Raises:
@@ -49,7 +53,7 @@ def play_shard(policy, run, shard: int, tick=lambda: None) -> list[float]:
     return records.plain(returns)
 
 
-def evaluate(run, policy, work: Path, shards: int | None = None) -> list[float]:
+def evaluate(run: Evaluation, policy, work: Path, shards: int | None = None) -> list[float]:
     """Play the first `shards` shards (all by default) that `work` does not hold yet; returns in the order of the seeds."""
     count = shard_count(run) if shards is None else min(shards, shard_count(run))
     steps = find_world(run.environment).episode_steps

@@ -10,6 +10,7 @@ will change, and the rounding of the true observations to the planner's own bins
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mujoco
 import numpy as np
@@ -21,6 +22,9 @@ from pipeline.evidence.records import Found, Recipe
 from pipeline.methods import policies
 from pipeline.statistics.intervals import interval
 from pipeline.worlds import environments
+
+if TYPE_CHECKING:
+    from pipeline.study.measurements import Imagination
 
 
 def play_plan(simulator, position: np.ndarray, velocity: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,12 +55,17 @@ def errors(imagined: np.ndarray, real: np.ndarray, scale: np.ndarray) -> list[di
     return [interval(step) for step in each.T]
 
 
-def summarize(policy, states: dict[str, np.ndarray], run, environment: str, seed: int) -> tuple[dict, dict[str, np.ndarray]]:
+def summarize(
+    policy, states: dict[str, np.ndarray], run: Imagination, environment: str, seed: int
+) -> tuple[dict, dict[str, np.ndarray]]:
     """The evidence's values, and one plan's beams as arrays.
 
     Args:
         policy: a planner, with `encode`, `plan`, `discretizer` and `action`.
         states: a rollout (see `pipeline.measures.roll_out.roll_out`).
+        run: from which step on, and how often, is planned.
+        environment: the world that was played in.
+        seed: the rollout's, from which plans draw.
     """
     context = policy.search.context
     steps = np.arange(max(run.first_step, context), len(states["rewards"]) - policy.search.horizon, run.every)

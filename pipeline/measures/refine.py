@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,6 +29,9 @@ from pipeline.methods.leap.model import ACTIONS, MASK, LeapModel, conditional_lo
 from pipeline.statistics import proportions
 from pipeline.statistics.intervals import interval
 from pipeline.worlds import levels
+
+if TYPE_CHECKING:
+    from pipeline.study.measurements import Refining
 
 LISTED = 10_000  # plans, up to which all are listed
 KINDS = ("earlier_actions", "masked_action", "later_actions", "states")
@@ -45,7 +49,7 @@ def begin(level: str, seeds: range) -> list:
     return simulators
 
 
-def replanning(model: LeapModel, simulators: list, plans: Tensor, run) -> dict:
+def replanning(model: LeapModel, simulators: list, plans: Tensor, run: Refining) -> dict:
     """What becomes of plans after one step: the share of new plans that begin as the old ones went on, and of those that begin
     by turning back, where the step was a turn. The simulators take that step. Wilson's intervals over plans.
 
@@ -179,7 +183,7 @@ def reached(energies: np.ndarray, least: np.ndarray) -> list[dict]:
     return [proportions.wilson((column <= least + SAME).sum(), len(least)) for column in energies.T]
 
 
-def summarize(model: LeapModel, twin: LeapModel, run, horizon: int) -> tuple[dict, dict[str, np.ndarray]]:
+def summarize(model: LeapModel, twin: LeapModel, run: Refining, horizon: int) -> tuple[dict, dict[str, np.ndarray]]:
     """The evidence's values; and as arrays the last layer's attention, averaged over heads and plans, and the plan whose
     energy fell by the median.
     """
@@ -228,7 +232,7 @@ def summarize(model: LeapModel, twin: LeapModel, run, horizon: int) -> tuple[dic
     }
 
 
-def check(run) -> None:
+def check(run: Refining) -> None:
     """Raise PipelineError, before any work, unless the run's plans can be watched; what a plan may be, its policy checks."""
     if run.iterations is None or run.horizon == 1:
         raise PipelineError(f"{run.name} needs a number of iterations, and plans of 2 actions or more, to watch plans change")

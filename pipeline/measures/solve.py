@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -20,20 +21,23 @@ from pipeline.methods import policies
 from pipeline.statistics import summaries
 from pipeline.worlds import levels
 
+if TYPE_CHECKING:
+    from pipeline.study.measurements import Solving
 
-def shard_seeds(run, shard: int) -> list[int]:
+
+def shard_seeds(run: Solving, shard: int) -> list[int]:
     """Seeds of the episodes of one shard; episode i of every run has seed `first_seed + i`."""
     first = shard * run.shard_episodes
     return [run.first_seed + episode for episode in range(first, min(first + run.shard_episodes, run.episodes))]
 
 
-def play_shard(policy, run, shard: int, tick) -> dict[str, list]:
+def play_shard(policy, run: Solving, shard: int, tick) -> dict[str, list]:
     """Of one shard's episodes: success, 1 or 0, and length, actions taken."""
     played = levels.play(policy, run.level, shard_seeds(run, shard), tick)
     return {"success": played["success"].astype(int).tolist(), "length": played["length"].tolist()}
 
 
-def solve(run, policy, work: Path, shards: int | None = None) -> dict[str, list]:
+def solve(run: Solving, policy, work: Path, shards: int | None = None) -> dict[str, list]:
     """Play the first `shards` shards (all by default) that `work` does not hold yet; episodes in the order of the seeds."""
     count = -(-run.episodes // run.shard_episodes)
     played: dict[str, list] = {"success": [], "length": []}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -18,8 +19,11 @@ from pipeline.evidence.records import Found, Recipe
 from pipeline.methods import policies
 from pipeline.worlds import environments
 
+if TYPE_CHECKING:
+    from pipeline.study.measurements import Latency
 
-def time_actions(policy, run) -> np.ndarray:
+
+def time_actions(policy, run: Latency) -> np.ndarray:
     """Milliseconds of each counted `act` call, (action,), warm-up left out; where an episode ends early, another follows."""
     simulators = environments.make_many(run.environment, 1)
     policy.reset([0])

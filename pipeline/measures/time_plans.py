@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -19,8 +20,11 @@ from pipeline.measures.time_actions import quantiles
 from pipeline.methods import policies
 from pipeline.worlds import levels
 
+if TYPE_CHECKING:
+    from pipeline.study.measurements import PlanLatency
 
-def time_plans(policy, run) -> np.ndarray:
+
+def time_plans(policy, run: PlanLatency) -> np.ndarray:
     """Milliseconds of each counted plan, (plan,), each for the first view of another episode; warm-up left out."""
     simulator, milliseconds = levels.make(run.level), []
     for seed in tqdm(range(run.first_seed, run.first_seed + run.warmup_plans + run.plans), unit="plan", desc=run.name):

@@ -9,6 +9,7 @@ allocates, which repeat; what the interpreter and its libraries take is the same
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch.profiler import ProfilerActivity, profile
@@ -18,6 +19,9 @@ from pipeline.evidence.records import Found, Recipe
 from pipeline.methods import policies
 from pipeline.methods.trajectory_transformer.decoding import Cache, Decoder
 from pipeline.worlds import environments, levels
+
+if TYPE_CHECKING:
+    from pipeline.study.measurements import Latency, PlanLatency
 
 
 class WeighedDecoder(Decoder):
@@ -51,7 +55,7 @@ def weigh(policy, act, moments: int) -> dict:
     return {"weights_bytes": weights, "peak_bytes": peak, "cache_bytes": getattr(vars(policy).get("decoder"), "cache_bytes", 0)}
 
 
-def of_actions(run, warmup: int, moments: int) -> dict:
+def of_actions(run: Latency, warmup: int, moments: int) -> dict:
     """What actions of one episode take, after so many that fill the context."""
     policy = policies.load(run)
     simulators = environments.make_many(run.environment, 1)
@@ -69,7 +73,7 @@ def of_actions(run, warmup: int, moments: int) -> dict:
     return found
 
 
-def of_plans(run, moments: int) -> dict:
+def of_plans(run: PlanLatency, moments: int) -> dict:
     """What plans take, each for the first view of another episode."""
     policy, simulator = policies.load(run), levels.make(run.level)
     seeds = iter(range(run.first_seed, run.first_seed + moments))

@@ -15,14 +15,18 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.study.run import Run
 
 
-def module(run) -> ModuleType:
+def module(run: Run) -> ModuleType:
     """The file of a run's policy, in its method's folder."""
     return importlib.import_module(run.policy)
 
 
-def load(run):
+def load(run: Run):
     """The policy of a run, which says all that it is asked.
 
     Raises:

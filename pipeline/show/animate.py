@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -22,6 +23,9 @@ from pipeline import PipelineError, files
 from pipeline.evidence import arrays, recipes
 from pipeline.evidence.records import Found, Recipe
 from pipeline.worlds.world import World, find_world
+
+if TYPE_CHECKING:
+    from pipeline.study.pictures import Animation
 
 COLORS = 32
 FONT_SIZE = 17
@@ -79,6 +83,14 @@ def render(
 ) -> list[np.ndarray]:
     """Frames (height, width, 3) uint8 of recorded positions and velocities, the camera following the body.
 
+    Args:
+        environment: the world they were recorded in.
+        states: positions and velocities, each (step, coordinate), as the simulator has them.
+        steps: those that are drawn.
+        width: of a frame, in pixels.
+        height: likewise.
+        tick: called after each frame.
+
     Raises:
         PipelineError: there is no OpenGL library, or a frame is blank.
     """
@@ -128,7 +140,7 @@ def world_of(rollout: str) -> World:
     return find_world(recipes.EVALUATIONS[recipes.ROLLOUTS[rollout].run.evaluation].run.environment)
 
 
-def panels(run, tick) -> list[np.ndarray]:
+def panels(run: Animation, tick) -> list[np.ndarray]:
     """Frames of all rollouts, one above the other."""
     columns = []
     for index, name in enumerate(run.rollouts):
@@ -182,7 +194,7 @@ def png(frame: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def poses(run) -> bytes:
+def poses(run: Animation) -> bytes:
     """What the page draws a film from: a module with the runners' labels and, frame by frame, how far each has come since the
     first one and where its limbs are.
 
@@ -207,9 +219,11 @@ def keep(recipe: Recipe, frames: list[np.ndarray], pictures: list[bytes], millis
     """Write an animation's or a still's files; their size and duration.
 
     Args:
-        frames: pixels (height, width, 3) uint8 of each. pictures: the files' bytes, as many as the recipe has outputs; a third
-            is what the page draws in the film's place.
-        milliseconds: how long a frame is shown. into: the folder below which all is written.
+        recipe: whose files they are.
+        frames: pixels (height, width, 3) uint8 of each.
+        pictures: the files' bytes, as many as the recipe has outputs; a third is what the page draws in the film's place.
+        milliseconds: how long a frame is shown.
+        into: the folder below which all is written.
     """
     for output, content in zip(recipe.outputs, pictures, strict=True):
         files.write_bytes(into / output, content)

@@ -41,7 +41,15 @@ def end(walk: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def frame(image: np.ndarray, pose: np.ndarray, plan: np.ndarray, tile: int, mission: str) -> np.ndarray:
-    """Pixels (height, width, 3) uint8 of the mission and, below it, the grid, the agent, its goal and the path of its plan."""
+    """Pixels (height, width, 3) uint8 of the mission and, below it, the grid, the agent, its goal and the path of its plan.
+
+    Args:
+        image: the grid, as `pipeline.worlds.levels.Views` has it for one episode.
+        pose: the agent's, likewise.
+        plan: (action,), what is left of it, then -1.
+        tile: a cell's side, in pixels.
+        mission: in words.
+    """
     drawn = Image.fromarray(grids.picture(image, pose, tile))
     pen = ImageDraw.Draw(drawn)
     for x, y in goals(image, mission) * tile:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy import special
 
+if TYPE_CHECKING:
+    from jaxtyping import Real
 
-def t_interval(samples, confidence: float = 0.95) -> tuple[float, float, float]:
+
+def t_interval(samples: list[float] | Real[np.ndarray, " sample"], confidence: float = 0.95) -> tuple[float, float, float]:
     """Mean and the ends of its t-interval.
 
     A percentile bootstrap over a handful of samples covers far less than it says; Student's t does not.
@@ -22,6 +27,6 @@ def t_interval(samples, confidence: float = 0.95) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def interval(samples, confidence: float = 0.95) -> dict[str, float]:
+def interval(samples: list[float] | Real[np.ndarray, " sample"], confidence: float = 0.95) -> dict[str, float]:
     """`t_interval` as named values: mean, low, high."""
     return dict(zip(("mean", "low", "high"), t_interval(samples, confidence), strict=True))

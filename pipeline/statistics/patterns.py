@@ -9,9 +9,14 @@ by construction, and the row that predicts one is left out.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pipeline.statistics.intervals import interval
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
 
 
 def width(types: list[str]) -> int:
@@ -19,13 +24,13 @@ def width(types: list[str]) -> int:
     return types.index("value") + 1
 
 
-def earlier(types: list[str]) -> np.ndarray:
+def earlier(types: list[str]) -> Bool[np.ndarray, " key"]:
     """Which keys belong to transitions before the latest (key,)."""
     transition = np.arange(len(types)) // width(types)
     return transition < transition[-1]
 
 
-def latest_rows(weights: np.ndarray, types: list[str]) -> np.ndarray:
+def latest_rows(weights: Float[np.ndarray, "*batch query key"], types: list[str]) -> Float[np.ndarray, "*batch row key"]:
     """Rows of the latest transition that predict an observation, an action or a reward: (..., row, key).
 
     Row d reads dimension d and predicts d + 1.
@@ -34,24 +39,26 @@ def latest_rows(weights: np.ndarray, types: list[str]) -> np.ndarray:
     return weights[..., first : first + width(types) - 2, :]
 
 
-def by_lag(row: np.ndarray, size: int) -> np.ndarray:
+def by_lag(row: Float[np.ndarray, "*batch key"], size: int) -> Float[np.ndarray, "*batch lag"]:
     """Attention (..., key) of the latest transition, summed by the key's age in transitions of `size` tokens: (..., lag)."""
     transition = np.arange(row.shape[-1]) // size
     return np.stack([row[..., transition == each].sum(axis=-1) for each in range(transition[-1], -1, -1)], axis=-1)
 
 
-def mass_by_lag(weights: np.ndarray, types: list[str]) -> np.ndarray:
+def mass_by_lag(weights: Float[np.ndarray, "*batch query key"], types: list[str]) -> Float[np.ndarray, "*batch lag"]:
     """Attention of the latest transition's rows by the key's age in transitions, (..., lag), summing to 1."""
     return by_lag(latest_rows(weights, types).mean(axis=-2), width(types))
 
 
-def markovian(weights: np.ndarray, types: list[str]) -> np.ndarray:
+def markovian(weights: Float[np.ndarray, "*batch query key"], types: list[str]) -> Float[np.ndarray, "*batch"] | float:
     """Share of the attention to earlier transitions that goes to the one just before, (...)."""
     mass = mass_by_lag(weights, types)
     return mass[..., 1] / mass[..., 1:].sum(axis=-1)
 
 
-def striated(weights: np.ndarray, types: list[str], ahead: int = 1) -> np.ndarray:
+def striated(
+    weights: Float[np.ndarray, "*batch query key"], types: list[str], ahead: int = 1
+) -> Float[np.ndarray, "*batch"] | float:
     """Share of the attention to earlier transitions on the dimension that a row predicts (`ahead` 1) or reads (0), (...)."""
     rows, past = latest_rows(weights, types), earlier(types)
     dimension = np.arange(len(types)) % width(types)
@@ -59,7 +66,7 @@ def striated(weights: np.ndarray, types: list[str], ahead: int = 1) -> np.ndarra
     return (rows * (same & past)).sum(axis=(-2, -1)) / (rows * past).sum(axis=(-2, -1))
 
 
-def action_to_action(weights: np.ndarray, types: list[str]) -> np.ndarray:
+def action_to_action(weights: Float[np.ndarray, "*batch query key"], types: list[str]) -> Float[np.ndarray, "*batch"] | float:
     """Share of the attention to earlier transitions that rows predicting actions give to actions, (...)."""
     kinds, past = np.asarray(types), earlier(types)
     predicting = kinds[1 : width(types) - 1] == "action"
@@ -75,7 +82,7 @@ INDICES = {
 }
 
 
-def measure(weights: np.ndarray, types: list[str]) -> dict:
+def measure(weights: Float[np.ndarray, "context layer head query key"], types: list[str]) -> dict:
     """Every index and the mass by lag, with intervals over contexts.
 
     Args:

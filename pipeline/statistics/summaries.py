@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
@@ -22,10 +23,16 @@ from pipeline.statistics.proportions import wilson
 from pipeline.study import runs, studies
 from pipeline.worlds.world import World, find_world
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Real
+
+    from pipeline.study.comparisons import Comparison
+    from pipeline.study.measurements import Evaluation, Solving
+
 Read = Callable[[str, str], dict]  # evidence by kind and name
 
 
-def raw_returns(run, returns: list[float]) -> dict:
+def raw_returns(run: Evaluation, returns: list[float]) -> dict:
     """Every return with its seed, and their mean with a 95 % t-interval over episodes."""
     mean, low, high = t_interval(returns)
     return {
@@ -39,14 +46,14 @@ def raw_returns(run, returns: list[float]) -> dict:
     }
 
 
-def summarize_returns(run, returns: list[float]) -> dict:
+def summarize_returns(run: Evaluation, returns: list[float]) -> dict:
     """`raw_returns`, and their mean and its interval as D4RL's score, too."""
     found, score = raw_returns(run, returns), find_world(run.environment).normalized_score
     scores = {f"score_{end}": float(score(found[f"return_{end}"])) for end in ("mean", "low", "high")}
     return {**found, **scores}
 
 
-def summarize_solved(run, played: dict[str, list]) -> dict:
+def summarize_solved(run: Solving, played: dict[str, list]) -> dict:
     """Every episode with its seed; the share solved with Wilson's 95 % interval over episodes; and how long they took.
 
     `length_mean` counts all episodes, those that ran out of time at their full time; `solved_length_mean` those solved.
@@ -99,7 +106,9 @@ def pool(evaluations: list[dict], world: World) -> dict:
     }
 
 
-def slopes(asked: list[float], got: np.ndarray) -> np.ndarray:
+def slopes(
+    asked: list[float] | Real[np.ndarray, " target"], got: Real[np.ndarray, "target seed"]
+) -> Float[np.ndarray, " seed"]:
     """Least-squares slopes (seed,) of the return got over the return asked: 1 is obedience, 0 deafness.
 
     Args:
@@ -141,7 +150,7 @@ def obedience(run: studies.Asked, read: Read) -> dict:
     return values
 
 
-def judged(samples: np.ndarray, smallest: float) -> dict:
+def judged(samples: Real[np.ndarray, " seed"], smallest: float) -> dict:
     """A difference by seed, and what it decides.
 
     Args:
@@ -185,7 +194,7 @@ def paired(one: dict, other: dict, world: World) -> dict:
     return {"episodes": got.shape[1], "return": interval(got[0] - got[1]), "score": interval(scores[0] - scores[1])}
 
 
-def shared(one: dict, other: dict, what: str = "returns") -> np.ndarray:
+def shared(one: dict, other: dict, what: str = "returns") -> Real[np.ndarray, "2 seed"]:
     """Returns, or what else is kept by episode, (2, seed) of two pieces of evidence, those of the seeds that both played."""
     played = [dict(zip(values["seeds"], values[what], strict=True)) for values in (one, other)]
     return np.array([[found[seed] for seed in played[0] if seed in played[1]] for found in played])
@@ -207,7 +216,7 @@ def solved_more(one: dict, other: dict, smallest: float) -> dict:
     return {**judged(first - second, smallest), **shares}
 
 
-def compare(run, read: Read) -> dict:
+def compare(run: Comparison, read: Read) -> dict:
     """The values of one comparison.
 
     Slope: over all targets, within the data's reach and beyond it. Difference: of scores, over training seeds. Paired

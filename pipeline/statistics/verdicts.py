@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
 from pipeline.statistics.intervals import t_interval
+
+if TYPE_CHECKING:
+    from jaxtyping import Int, Real
 
 OBEYS, DEAF = 0.5, 0.1  # slopes of the return got over the return asked
 LEAST_RERUN = 0.9  # share of reruns that give the same verdict, below which it is withheld
@@ -36,7 +40,7 @@ def effect(mean, low, high, smallest: float):
     return np.select([holds, refuted, none], ["holds", "refuted", "no effect"], "undecided")[()]
 
 
-def rerun(samples: Sequence[float], judge: Callable) -> float:
+def rerun(samples: Sequence[float] | Real[np.ndarray, " sample"], judge: Callable) -> float:
     """Share of resamples of the same size, drawn with replacement, of which a verdict is the one of the samples themselves.
 
     Args:
@@ -53,12 +57,12 @@ def rerun(samples: Sequence[float], judge: Callable) -> float:
 
 
 @functools.cache
-def resamples(size: int) -> np.ndarray:
+def resamples(size: int) -> Int[np.ndarray, "draw sample"]:
     """Which of so many samples are drawn (DRAWS, size)."""
     return np.random.default_rng(0).integers(size, size=(DRAWS, size))
 
 
-def p_above(samples: Sequence[float], bound: float) -> float:
+def p_above(samples: Sequence[float] | Real[np.ndarray, " sample"], bound: float) -> float:
     """One-sided p-value of Student's t against a mean that is not above a bound; without spread 0 or 1."""
     samples = np.asarray(samples, dtype=np.float64)
     error = samples.std(ddof=1) / np.sqrt(len(samples))
@@ -67,12 +71,12 @@ def p_above(samples: Sequence[float], bound: float) -> float:
     return float(special.stdtr(len(samples) - 1, (bound - samples.mean()) / error))
 
 
-def p_below(samples: Sequence[float], bound: float) -> float:
+def p_below(samples: Sequence[float] | Real[np.ndarray, " sample"], bound: float) -> float:
     """One-sided p-value against a mean that is not below a bound."""
     return p_above(-np.asarray(samples), -bound)
 
 
-def p_within(samples: Sequence[float], bound: float) -> float:
+def p_within(samples: Sequence[float] | Real[np.ndarray, " sample"], bound: float) -> float:
     """p-value of equivalence: against a mean that is not between -bound and bound (two one-sided tests)."""
     return max(p_above(samples, -bound), p_below(samples, bound))
 

@@ -218,6 +218,24 @@ def test_what_only_a_type_checker_reads_is_no_part_of_a_module(tmp_path):
     assert trees[0].digest("main") == trees[1].digest("main") and trees[0].closure(("main",)) == ["main"]
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("import a\nfrom typing import TYPE_CHECKING, Any\n\nif TYPE_CHECKING:\n    from a import b\n\nx = Any\n", True),
+        ("import a\nfrom typing import TYPE_CHECKING, Any\n\nif TYPE_CHECKING:\n    b = 1\n\nx = Any, TYPE_CHECKING\n", False),
+        ("import a\nfrom typing import TYPE_CHECKING as T, Any\n\nif TYPE_CHECKING:\n    b = 1\n\nx = Any\n", False),
+        (
+            "import a\nfrom typing import TYPE_CHECKING, Any\n\n"
+            "if TYPE_CHECKING:\n    from pipeline.data.episodes import Episodes\n\nx = Any\n",
+            False,
+        ),
+    ],
+)
+def test_the_import_of_type_checking_is_no_part_of_a_module_either_where_nothing_else_uses_it(tmp_path, text, same):
+    without = write(tmp_path / "1", main="import a\nfrom typing import Any\n\nx = Any\n", a__b="one = 1\n").digest("main")
+    assert (write(tmp_path / "2", main=text, a__b="one = 1\n").digest("main") == without) is same
+
+
 def test_an_encoding_that_hides_a_line_hides_nothing(tmp_path):
     plain = write(tmp_path / "plain", main="x = 1\n").digest("main")
     hidden = b"# -*- coding: utf-7 -*-\nx = 1\n#+AAo-x = 2\n"  # in UTF-7 the comment ends before a second line

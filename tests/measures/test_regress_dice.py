@@ -21,7 +21,7 @@ def test_the_dice_are_those_that_the_recorder_throws(model):
     seeds, observations = [7, 8], np.ones((2, 2), np.float32)
     policy = BehaviourPolicy(model)
     policy.reset(seeds)
-    played = np.stack([policy.act(observations, None) for _ in range(4)], axis=1)
+    played = np.stack([policy.act(observations, np.zeros(len(observations))) for _ in range(4)], axis=1)
     dice = regress_dice.thrown(seeds, 4, 3)
     with torch.inference_mode():
         mean, log_std = model(torch.from_numpy(observations))
@@ -43,7 +43,7 @@ def test_a_shift_is_the_slope_of_dice_over_what_is_still_to_come():
 def test_the_listener_plays_the_mode_where_as_much_is_asked_as_is_expected_and_moves_by_what_is_more(model):
     observations, expected = np.array([[0.3, -0.7]], np.float32), np.array([100.0, 90.0, 80.0])
     listener = Listener(model, expected, np.array([0.5, -2.0, 0.0]), 100.0)
-    mode = BehaviourMode(model).act(observations, None)
+    mode = BehaviourMode(model).act(observations, np.zeros(1))
     listener.reset([0])
     assert listener.act(observations, np.zeros(1)) == pytest.approx(mode, abs=1e-6)
     assert listener.act(observations, np.array([10.0])) == pytest.approx(mode, abs=1e-6)

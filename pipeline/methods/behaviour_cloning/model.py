@@ -5,6 +5,8 @@ Source: Chen et al. 2021 (arXiv 2106.01345), section 5.1: %BC asks what return c
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,6 +16,9 @@ from pipeline.data.episodes import Episodes
 from pipeline.methods.perceptron import model as deterministic_policy
 from pipeline.methods.perceptron.model import DeterministicPolicyModel
 
+if TYPE_CHECKING:
+    from pipeline.methods.behaviour_cloning.settings import BehaviourCloningTraining
+
 
 def best(episodes: Episodes, fraction: float) -> Episodes:
     """The `fraction` of episodes with the highest returns, at least one, in their own order; all of them where it is 1."""
@@ -22,7 +27,7 @@ def best(episodes: Episodes, fraction: float) -> Episodes:
     return episodes[np.sort(order[:count])]
 
 
-def build(run, episodes: Episodes) -> DeterministicPolicyModel:
+def build(run: BehaviourCloningTraining, episodes: Episodes) -> DeterministicPolicyModel:
     """A new policy, its statistics those of the episodes it will imitate."""
     learnt = best(episodes, run.best_fraction)
     mean, std = normalization.observation_statistics(learnt.observations[learnt.valid])
@@ -35,7 +40,7 @@ class Batches:
     Held-out episodes (those with `like`) are all kept, so that the held-out losses of BC and 10 %-BC stand on the same data.
     """
 
-    def __init__(self, episodes: Episodes, run, like: Episodes | None = None):
+    def __init__(self, episodes: Episodes, run: BehaviourCloningTraining, like: Episodes | None = None):
         """Prepare `episodes`, normalized by the statistics of what is learnt from: of `like` where given."""
         learnt = best(like or episodes, run.best_fraction)
         kept = episodes if like else learnt

@@ -6,12 +6,17 @@ them. `history`: the context is the present step alone, with its return, its sta
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from transformers import DecisionTransformerModel
 
 from pipeline import PipelineError
 from pipeline.methods.decision_transformer import policy as decision_transformer
 from pipeline.methods.decision_transformer.policy import DecisionTransformerPolicy
+
+if TYPE_CHECKING:
+    from pipeline.study.controls import AblatedEvaluation
 
 SUBLAYERS = {"attention": "attn", "perceptrons": "mlp"}
 
@@ -26,7 +31,7 @@ def silence(model: DecisionTransformerModel, sublayers: str) -> None:
         getattr(layer, sublayers).register_forward_hook(zeros)
 
 
-def load(run) -> DecisionTransformerPolicy:
+def load(run: AblatedEvaluation) -> DecisionTransformerPolicy:
     """The policy of an evaluation, less what the evaluation ablates.
 
     Raises:

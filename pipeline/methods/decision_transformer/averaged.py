@@ -6,6 +6,8 @@ direction of the same norm, the control: a head may matter by merely being there
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from transformers import DecisionTransformerModel
@@ -14,6 +16,11 @@ from pipeline import PipelineError, files
 from pipeline.evidence import checkpoints, recipes
 from pipeline.methods.decision_transformer import policy as plain
 from pipeline.methods.decision_transformer.policy import DecisionTransformerPolicy
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from pipeline.study.interventions import AveragedEvaluation
 
 SAID = ("mean", "random")
 
@@ -25,7 +32,9 @@ def columns_of(model: DecisionTransformerModel, head: int) -> slice:
 
 
 @torch.inference_mode()
-def mean_output(policy: DecisionTransformerPolicy, contexts: dict[str, Tensor], layer: int, head: int) -> Tensor:
+def mean_output(
+    policy: DecisionTransformerPolicy, contexts: dict[str, Tensor], layer: int, head: int
+) -> Float[Tensor, " size"]:
     """Mean output (size,) of a head over all tokens of recorded contexts."""
     seen = []
     mixing = policy.model.encoder.h[layer].attn.c_proj
@@ -37,7 +46,7 @@ def mean_output(policy: DecisionTransformerPolicy, contexts: dict[str, Tensor], 
     return seen[0][..., columns_of(policy.model, head)].mean(dim=(0, 1))
 
 
-def say(model: DecisionTransformerModel, layer: int, head: int, output: Tensor) -> None:
+def say(model: DecisionTransformerModel, layer: int, head: int, output: Float[Tensor, " size"]) -> None:
     """Have a head put out that (size,) at every token from now on."""
 
     def replaced(_, inputs):
@@ -48,13 +57,13 @@ def say(model: DecisionTransformerModel, layer: int, head: int, output: Tensor) 
     model.encoder.h[layer].attn.c_proj.register_forward_pre_hook(replaced)
 
 
-def direction(output: Tensor, seed: int) -> Tensor:
+def direction(output: Float[Tensor, " size"], seed: int) -> Float[Tensor, " size"]:
     """A random direction of the same norm."""
     drawn = torch.randn(output.shape, generator=torch.Generator().manual_seed(seed))
     return drawn * output.norm() / drawn.norm()
 
 
-def load(run) -> DecisionTransformerPolicy:
+def load(run: AveragedEvaluation) -> DecisionTransformerPolicy:
     """The policy of an evaluation, with the head that it names saying the same to every token.
 
     Raises:

@@ -6,6 +6,7 @@ Source: Chen et al. 2021 (arXiv 2106.01345); kzl/decision-transformer:gym/experi
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,8 +17,11 @@ from pipeline.data import normalization, windows
 from pipeline.data.episodes import Episodes
 from pipeline.data.returns import returns_to_go
 
+if TYPE_CHECKING:
+    from pipeline.methods.decision_transformer.settings import DecisionTransformerTraining
 
-def build(run, episodes: Episodes) -> DecisionTransformerModel:
+
+def build(run: DecisionTransformerTraining, episodes: Episodes) -> DecisionTransformerModel:
     """A new model of the published architecture; the data's statistics travel in its configuration.
 
     `context_length` was once transformers' default `max_length=20` and never written down; transformers 5 drops that
@@ -52,7 +56,7 @@ class Batches:
     which ends one: so episodes are drawn in proportion to their length, as published, and none of their padding is.
     """
 
-    def __init__(self, episodes: Episodes, run, like: Episodes | None = None):
+    def __init__(self, episodes: Episodes, run: DecisionTransformerTraining, like: Episodes | None = None):
         """Prepare `episodes`, normalized by the statistics of `like` where given."""
         self.run = run
         learnt = like or episodes

@@ -11,6 +11,7 @@ at the last
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +20,11 @@ from transformers import DecisionTransformerModel
 
 from pipeline import PipelineError
 from pipeline.evidence import checkpoints, recipes
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from pipeline.study.measurements import Attention, Evaluation, Latency
 
 TOKEN_TYPES = ("return", "state", "action")
 
@@ -49,7 +55,9 @@ class DecisionTransformerPolicy:
         self.remaining = np.full(count, self.target_return / self.return_scale)
         self.step = 0
 
-    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    def act(
+        self, observations: Float[np.ndarray, "episode observation"], rewards: Float[np.ndarray, " episode"]
+    ) -> Float[np.ndarray, "episode action"]:
         """Actions (episode, action) for observations (episode, observation) and the last rewards (episode,)."""
         if self.step == self.model.config.max_ep_len:
             raise PipelineError(f"the model knows episodes of {self.step} steps, and a longer one was asked for")
@@ -89,7 +97,7 @@ class DecisionTransformerPolicy:
         }
 
     @torch.inference_mode()
-    def attention(self, contexts: dict[str, Tensor]) -> tuple[np.ndarray, list[str]]:
+    def attention(self, contexts: dict[str, Tensor]) -> tuple[Float[np.ndarray, "context layer head query key"], list[str]]:
         """Attention weights (context, layer, head, query, key) on recorded contexts, and each token's type.
 
         The model must be loaded with `attn_implementation="eager"`, the only one that returns its weights.
@@ -98,18 +106,18 @@ class DecisionTransformerPolicy:
         return torch.stack(attentions, dim=1).numpy(), list(TOKEN_TYPES) * self.context_length
 
     @torch.inference_mode()
-    def respond(self, contexts: dict[str, Tensor]) -> np.ndarray:
+    def respond(self, contexts: dict[str, Tensor]) -> Float[np.ndarray, "context action"]:
         """The action (context, action) the model takes at the end of each recorded context."""
         return self.model(**self.inputs(contexts)).action_preds[:, -1].numpy()
 
 
-def push(history: np.ndarray, newest) -> None:
+def push(history: Float[np.ndarray, "episode time *feature"], newest: Float[np.ndarray, " episode *feature"] | float) -> None:
     """Roll a history (episode, time, ...) by one step, in place, and put the newest values at its end."""
     history[:, :-1] = history[:, 1:]
     history[:, -1] = newest
 
 
-def load(run) -> DecisionTransformerPolicy:
+def load(run: Evaluation | Latency | Attention) -> DecisionTransformerPolicy:
     """The policy of an evaluation, a latency or an attention run; `trained=False` keeps the architecture and draws the
     weights anew.
 

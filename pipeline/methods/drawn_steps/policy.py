@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import files
 from pipeline.evidence import records
 from pipeline.worlds.levels import ACTIONS, Views
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+    from pipeline.study.controls import DrawnSolving
 
 
 class DrawnSteps:
@@ -22,12 +28,12 @@ class DrawnSteps:
         """Begin one episode per seed."""
         self.generators = [np.random.default_rng([seed, 1]) for seed in seeds]
 
-    def act(self, views: Views, alive: np.ndarray) -> np.ndarray:
+    def act(self, views: Views, alive: Int[np.ndarray, " playing"]) -> Int[np.ndarray, " playing"]:
         """Actions (playing,) int64 of the episodes still played; the views are not looked at."""
         return np.array([self.generators[episode].choice(len(ACTIONS), p=self.shares) for episode in alive])
 
 
-def load(run) -> DrawnSteps:
+def load(run: DrawnSolving) -> DrawnSteps:
     """The policy of a run that names demonstrations, whose statistics are evidence.
 
     Raises:

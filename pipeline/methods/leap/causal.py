@@ -6,6 +6,7 @@ It keeps the last `horizon` states and actions of each episode and takes the mos
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,6 +16,11 @@ from pipeline import PipelineError
 from pipeline.evidence import checkpoints, recipes
 from pipeline.methods.leap.model import MASK, LeapModel
 from pipeline.worlds.levels import Views
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    from pipeline.study.measurements import Solving
 
 
 class CausalPolicy:
@@ -37,7 +43,7 @@ class CausalPolicy:
         self.step = 0
 
     @torch.inference_mode()
-    def act(self, views: Views, alive: np.ndarray) -> np.ndarray:
+    def act(self, views: Views, alive: Int[np.ndarray, " playing"]) -> Int[np.ndarray, " playing"]:
         """Actions (playing,) int64 of the episodes still played."""
         last = min(self.step, self.model.config.horizon - 1)
         if self.step > last:
@@ -47,12 +53,14 @@ class CausalPolicy:
         self.actions[alive, last] = self.newest(self.states[alive, : last + 1], self.actions[alive, : last + 1])
         return self.actions[alive, last].numpy()
 
-    def newest(self, states: Tensor, actions: Tensor) -> Tensor:
+    def newest(
+        self, states: Float[Tensor, "playing time width"], actions: Int[Tensor, "playing time"]
+    ) -> Int[Tensor, " playing"]:
         """The most likely action (playing,) at the end of each window."""
         return self.model(states, actions).logits[:, -1].argmax(dim=-1)
 
 
-def load(run) -> CausalPolicy:
+def load(run: Solving) -> CausalPolicy:
     """The policy of a run's checkpoint.
 
     Raises:

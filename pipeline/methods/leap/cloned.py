@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +11,11 @@ import torch
 from pipeline.evidence import checkpoints, recipes
 from pipeline.methods.leap.grid_cloning import GridCloningModel
 from pipeline.worlds.levels import Views
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+    from pipeline.study.measurements import Solving
 
 
 class GridCloning:
@@ -22,12 +28,12 @@ class GridCloning:
         """Begin one episode per seed; there is nothing to begin."""
 
     @torch.inference_mode()
-    def act(self, views: Views, alive: np.ndarray) -> np.ndarray:
+    def act(self, views: Views, alive: Int[np.ndarray, " playing"]) -> Int[np.ndarray, " playing"]:
         """Actions (playing,) int64 of the episodes still played."""
         return self.model(views).argmax(dim=-1).numpy()
 
 
-def load(run) -> GridCloning:
+def load(run: Solving) -> GridCloning:
     """The policy of a run's checkpoint.
 
     Raises:

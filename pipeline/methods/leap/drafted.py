@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
@@ -9,6 +11,11 @@ from pipeline.methods.leap import drafts
 from pipeline.methods.leap import policy as leap
 from pipeline.methods.leap.policy import LeapPolicy
 from pipeline.worlds.levels import Views
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+    from pipeline.study.controls import DraftedSolving
 
 
 class DraftedPolicy(LeapPolicy):
@@ -18,7 +25,7 @@ class DraftedPolicy(LeapPolicy):
         super().__init__(plain.model, plain.horizon, plain.iterations)
         self.draft, self.sweeps = draft, sweeps
 
-    def plan(self, views: Views, episodes: np.ndarray) -> np.ndarray:
+    def plan(self, views: Views, episodes: Int[np.ndarray, " planning"]) -> Int[np.ndarray, "planning horizon"]:
         """Plans (planning, horizon) for the episodes whose views are given; chance hangs on their seeds and the step alone."""
         seeds = [(int(seed), self.step) for seed in self.seeds[episodes]]
         with torch.inference_mode():
@@ -26,7 +33,7 @@ class DraftedPolicy(LeapPolicy):
         return drafts.plan(self.model, context, self.horizon, self.draft, self.sweeps, seeds).numpy()
 
 
-def load(run) -> DraftedPolicy:
+def load(run: DraftedSolving) -> DraftedPolicy:
     """The policy of a run that names a draft and a number of sweeps.
 
     Raises:

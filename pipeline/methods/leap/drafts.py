@@ -8,6 +8,7 @@ anew for each sweep, masks the action there and takes the likeliest beside the o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,10 +17,13 @@ from torch import Tensor
 from pipeline.methods.leap.model import ACTIONS, MASK, LeapModel
 from pipeline.methods.leap.refinement import RefinementError, check, reconsider
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
 DRAFTS = ("masks", "random", "left_to_right")
 
 
-def draws(seeds: Sequence, horizon: int, sweeps: int) -> tuple[Tensor, Tensor]:
+def draws(seeds: Sequence, horizon: int, sweeps: int) -> tuple[Int[Tensor, "episode horizon"], Int[Tensor, "episode visit"]]:
     """All that is left to chance, a generator for each episode; more sweeps begin with the orders of fewer.
 
     Returns:
@@ -32,14 +36,21 @@ def draws(seeds: Sequence, horizon: int, sweeps: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(actions), torch.from_numpy(np.array(orders, dtype=np.int64).reshape(len(actions), -1))
 
 
-def choose_again(model: LeapModel, context: Tensor, plans: Tensor, step: Tensor) -> Tensor:
+def choose_again(
+    model: LeapModel,
+    context: Float[Tensor, "episode width"],
+    plans: Int[Tensor, "episode horizon"],
+    step: Int[Tensor, " episode"],
+) -> Int[Tensor, "episode horizon"]:
     """Plans (episode, horizon) with the action at one step (episode,) of each replaced by the likeliest beside the others."""
     likeliest = reconsider(model, context, plans, step).argmax(dim=-1, keepdim=True)
     return plans.scatter(1, step[:, None], likeliest)
 
 
 @torch.inference_mode()
-def plan(model: LeapModel, context: Tensor, horizon: int, draft: str, sweeps: int, seeds: Sequence) -> Tensor:
+def plan(
+    model: LeapModel, context: Float[Tensor, "episode width"], horizon: int, draft: str, sweeps: int, seeds: Sequence
+) -> Int[Tensor, "episode horizon"]:
     """Plans (episode, horizon) for many episodes at once; each draws from a generator of its own.
 
     Args:

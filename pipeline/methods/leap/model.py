@@ -40,9 +40,19 @@ MASKED_SCORE = -1e4  # a score that no softmax heeds, unless there is no other
 class LeapConfig(PretrainedConfig):
     """Sizes. The width, layers, heads and dropout are the published ones.
 
-    grid_size: cells along a side of the square image. words: size of the vocabulary, the padding 0 included. horizon: the most
-    actions a plan may have. with_goal: whether the goal's coordinates are seen. causal: whether the future is hidden.
-    channels: of the convolutions.
+    Args:
+        grid_size: cells along a side of the square image.
+        words: size of the vocabulary, the padding 0 included.
+        horizon: the most actions a plan may have.
+        with_goal: whether the goal's coordinates are seen.
+        causal: whether the future is hidden.
+        layers: blocks of the transformer.
+        heads: of each block.
+        hidden_size: the width; a multiple of `heads`.
+        channels: of the convolutions.
+        dropout: share of activations dropped while training.
+        training: the fields of the run that trained it.
+        kwargs: whatever else a configuration of transformers takes.
     """
 
     model_type = "leap"
@@ -315,6 +325,7 @@ class LeapModel(PreTrainedModel):
             actions: (batch, horizon) 0 to 5, PAD or MASK.
             steps: (batch,) the one step of each plan whose logits are wanted, by default all.
             output_attentions: return each layer's weights.
+            kwargs: what transformers may add; nothing reads it.
 
         Raises:
             ValueError: more actions than the model has positions for.

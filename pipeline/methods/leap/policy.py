@@ -9,6 +9,7 @@ it is 5 there too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,6 +21,11 @@ from pipeline.methods.leap.model import LeapModel
 from pipeline.worlds import levels
 from pipeline.worlds.levels import Views
 
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+    from pipeline.study.measurements import PlanLatency, Refining, Solving
+
 REPLANNING = ("plan", "step")
 
 
@@ -27,6 +33,13 @@ class LeapPolicy:
     """Plays many episodes in lockstep.
 
     Its state: plans (episode, horizon), and used (episode,), the actions of each plan that have been taken.
+
+    Args:
+        model: trained.
+        horizon: actions of a plan.
+        iterations: of refining, the one that fills the plan in counted.
+        sampler: one of `refinement.SAMPLERS`.
+        replan: after a whole plan, or after every step.
     """
 
     def __init__(self, model: LeapModel, horizon: int, iterations: int, sampler: str = "argmax", replan: str = "plan"):
@@ -44,7 +57,7 @@ class LeapPolicy:
         self.used = np.full(len(seeds), self.carried_out)
         self.step = 0
 
-    def act(self, views: Views, alive: np.ndarray) -> np.ndarray:
+    def act(self, views: Views, alive: Int[np.ndarray, " playing"]) -> Int[np.ndarray, " playing"]:
         """Actions (playing,) int64 of the episodes still played; those whose plan is used up get a new one first."""
         waiting = self.used[alive] == self.carried_out
         if waiting.any():
@@ -55,7 +68,7 @@ class LeapPolicy:
         self.step += 1
         return actions
 
-    def plan(self, views: Views, episodes: np.ndarray) -> np.ndarray:
+    def plan(self, views: Views, episodes: Int[np.ndarray, " planning"]) -> Int[np.ndarray, "planning horizon"]:
         """Plans (planning, horizon) for the episodes whose views are given; chance hangs on their seeds and the step alone."""
         seeds = [(int(seed), self.step) for seed in self.seeds[episodes]]
         with torch.inference_mode():
@@ -66,7 +79,7 @@ class LeapPolicy:
         return refined.plans.numpy()
 
 
-def load(run) -> LeapPolicy:
+def load(run: Solving | Refining | PlanLatency) -> LeapPolicy:
     """The policy of a run; `trained=False` keeps the architecture and draws the weights anew.
 
     Raises:

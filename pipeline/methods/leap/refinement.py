@@ -10,7 +10,7 @@ training never shows, since it masks one action of a plan at a time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from torch import Tensor
 from pipeline import PipelineError
 from pipeline.methods.leap import model as leap
 from pipeline.methods.leap.model import ACTIONS, MASK, LeapModel
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 SAMPLERS = ("argmax", "gibbs")
 COOLING = (1.0, 0.1)  # temperature of the first and of the last iteration
@@ -62,32 +65,41 @@ def check(config, horizon: int, iterations: int, sampler: str = "argmax", coolin
         raise RefinementError(f"temperatures must be above 0 and finite, and {cooling} were asked for")
 
 
-def energy(model: LeapModel, context: Tensor, actions: Tensor) -> Tensor:
+def energy(
+    model: LeapModel, context: Float[Tensor, "episode width"], actions: Int[Tensor, "episode horizon"]
+) -> Float[Tensor, " episode"]:
     """Energy (episode,) of plans (episode, horizon), in nats: `pipeline.methods.leap.model.energy`, without gradients."""
     with torch.inference_mode():
         return leap.energy(model, context, actions)
 
 
-def temperatures(iterations: int, cooling: tuple[float, float]) -> np.ndarray:
+def temperatures(iterations: int, cooling: tuple[float, float]) -> Float[np.ndarray, " iteration"]:
     """Temperature of each iteration, (iteration,): a geometric series from the first to the last."""
     return np.geomspace(*cooling, iterations)
 
 
-def choose(logits: Tensor, sampler: str, temperature: float, uniform: Tensor) -> Tensor:
+def choose(
+    logits: Float[Tensor, "*batch action"], sampler: str, temperature: float, uniform: Float[Tensor, "*batch"]
+) -> Int[Tensor, "*batch"]:
     """Actions (...,) for logits (..., action): the likeliest, or those that uniform numbers (...,) in [0, 1) draw."""
     if sampler == "argmax":
         return logits.argmax(dim=-1)
+    # by inversion: the first action whose cumulative probability (..., action) lies beyond the number; rounding may leave the
+    # last sum below 1, so that one is not asked
     cumulative = (logits.double() / temperature).softmax(dim=-1).cumsum(dim=-1)
     return (uniform[..., None] >= cumulative[..., :-1]).sum(dim=-1)
 
 
-def draws(seeds: Sequence, horizon: int, iterations: int) -> tuple[Tensor, Tensor, Tensor]:
+def draws(
+    seeds: Sequence, horizon: int, iterations: int
+) -> tuple[Float[Tensor, "episode horizon"], Int[Tensor, "episode again"], Float[Tensor, "episode again"]]:
     """All that is left to chance, a generator for each episode.
 
     Returns:
         Uniform numbers for the filling (episode, horizon); steps to choose again (episode, iteration - 1); uniform numbers for
         these, likewise.
     """
+    # drawn in this order, so that more iterations leave the filling as it was: (episode, horizon), (episode, iteration - 1)
     generators = [np.random.default_rng(seed) for seed in seeds]
     filling = np.stack([generator.random(horizon) for generator in generators])
     steps = np.stack([generator.integers(horizon, size=iterations - 1) for generator in generators])
@@ -95,17 +107,23 @@ def draws(seeds: Sequence, horizon: int, iterations: int) -> tuple[Tensor, Tenso
     return torch.from_numpy(filling), torch.from_numpy(steps), torch.from_numpy(again)
 
 
-def reconsider(model: LeapModel, context: Tensor, plans: Tensor, step: Tensor) -> Tensor:
+def reconsider(
+    model: LeapModel,
+    context: Float[Tensor, "episode width"],
+    plans: Int[Tensor, "episode horizon"],
+    step: Int[Tensor, " episode"],
+) -> Float[Tensor, "episode action"]:
     """Logits (episode, action) of the action at one step (episode,) of each plan, given the plan's others."""
     if not len(plans):
         return torch.zeros(0, ACTIONS)
+    # (episode, horizon), the action in question hidden in each; a step of each is asked for, so logits are (episode, action)
     return model(context, plans.scatter(1, step[:, None], MASK), step).logits
 
 
 @torch.inference_mode()
 def refine(
     model: LeapModel,
-    context: Tensor,
+    context: Float[Tensor, "episode width"],
     horizon: int,
     iterations: int,
     sampler: str = "argmax",
@@ -134,19 +152,25 @@ def refine(
     check(model.config, horizon, iterations, sampler, cooling)
     if len(seeds) != len(context):
         raise RefinementError(f"{len(context)} plans were asked for, with {len(seeds)} seeds: each plan needs one of its own")
+    # (episode, horizon), (episode, iteration - 1) twice; (iteration,)
     filling, steps, again = draws(seeds, horizon, iterations)
     warmth = temperatures(iterations, cooling)
+    # the filling: all masks, (episode, horizon), give logits (episode, horizon, action), of which each is chosen by itself
     plans = torch.full((len(context), horizon), MASK)
     plans = choose(model(context, plans).logits, sampler, warmth[0], filling)
     history, each = [plans], torch.arange(len(plans))
+    # (episode, horizon, action) and (episode, horizon): what was said of each action, and whether it still holds
     logits, known = torch.zeros(*plans.shape, ACTIONS), torch.zeros(plans.shape, dtype=torch.bool)
     for step, uniform, temperature in zip(steps.T, again.T, warmth[1:], strict=True):
+        # one step (episode,) of each plan; only those that nothing is known of are asked for
         ask = each[~known[each, step]]
         logits[ask, step[ask]] = reconsider(model, context[ask], plans[ask], step[ask])
         chosen = choose(logits[each, step], sampler, temperature, uniform)
+        # another action makes what was said of all others void, not what was said of itself: it was hidden then
         known[chosen != plans[each, step]] = False
         known[each, step] = True
         plans = plans.index_put((each, step), chosen)
         history.append(plans)
+    # (episode, iteration), the filling's first
     energies = torch.stack([leap.energy(model, context, plans) for plans in history], dim=1) if measure else None
     return Refinement(plans, energies, torch.stack(history))

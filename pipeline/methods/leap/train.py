@@ -9,7 +9,7 @@ came before; cloning learns the first action alone.
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ from pipeline.methods.leap.grid_cloning import GridCloningConfig, GridCloningMod
 from pipeline.methods.leap.model import PAD, LeapConfig, LeapModel, conditional_logits
 from pipeline.worlds import levels
 from pipeline.worlds.levels import Views
+
+if TYPE_CHECKING:
+    from pipeline.methods.leap.settings import LeapTraining
 
 LONGEST = max(level.horizon for level in levels.LEVELS.values())  # actions of a plan
 HELD_OUT_SEED = 2**31
@@ -46,7 +49,7 @@ class Windows(NamedTuple):
 class Drawer:
     """Windows of one level as published: an episode at random, then its first step at random."""
 
-    def __init__(self, whole: Demonstrations, run):
+    def __init__(self, whole: Demonstrations, run: LeapTraining):
         """Prepare demonstrations; a causal model is shown the view before each action, any other before the first alone."""
         self.whole = whole
         self.horizon = LONGEST if run.causal else levels.find(whole.level).horizon
@@ -115,7 +118,7 @@ def measure(model, held_out: dict[str, Windows]) -> dict[str, float]:
     return {"held_out_loss": mean("loss"), "held_out_accuracy": mean("accuracy"), **figures}
 
 
-def build(run):
+def build(run: LeapTraining):
     """A new model for a training run."""
     config_class, model_class = MODELS[run.method]
     config = config_class(
@@ -134,7 +137,7 @@ def build(run):
     return model_class(config)
 
 
-def prepare(run, wholes: list[Demonstrations]) -> Training:
+def prepare(run: LeapTraining, wholes: list[Demonstrations]) -> Training:
     """A new model, trained by AdamW on all levels; measured on as many held-out windows of each."""
     for whole in wholes:
         check_size(run, whole.level, len(whole), int(whole.lengths.max(initial=0)))
@@ -152,7 +155,7 @@ def prepare(run, wholes: list[Demonstrations]) -> Training:
     return descent.training(run, model, optimizers, batch_loss, lambda: measure(model, held_out), told)
 
 
-def read(run) -> list[Demonstrations]:
+def read(run: LeapTraining) -> list[Demonstrations]:
     """The demonstrations of a run, each of them the one that its evidence describes."""
     wholes = []
     for name in run.data:
@@ -164,7 +167,7 @@ def read(run) -> list[Demonstrations]:
     return wholes
 
 
-def facts(run, values: dict) -> dict[str, str]:
+def facts(run: LeapTraining, values: dict) -> dict[str, str]:
     """What the checkpoint's card says, by title."""
     last = {key.removeprefix("accuracy_"): value for key, value in values["curve"][-1].items() if key.startswith("accuracy_")}
     return {

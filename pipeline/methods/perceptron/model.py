@@ -7,14 +7,28 @@ statistics.
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
+if TYPE_CHECKING:
+    from pipeline.study import trainings
+
 
 class DeterministicPolicyConfig(PretrainedConfig):
-    """Sizes of the policy, and the mean and deviation (observation,) that normalize what it sees."""
+    """Sizes of the policy, and what normalizes that which it sees.
+
+    Args:
+        observation_dim: numbers of an observation.
+        action_dim: numbers of an action.
+        hidden_sizes: units of each hidden layer.
+        observation_mean: (observation,), in the observation's own units; by default zeros.
+        observation_std: (observation,), likewise; by default ones.
+        training: the fields of the run that trained it.
+        kwargs: whatever else a configuration of transformers takes.
+    """
 
     model_type = "deterministic_policy"
 
@@ -62,7 +76,7 @@ class DeterministicPolicyModel(PreTrainedModel):
         return self.layers(observations).tanh()
 
 
-def build(run, mean: np.ndarray, std: np.ndarray, action_dim: int) -> DeterministicPolicyModel:
+def build(run: trainings.Training, mean: np.ndarray, std: np.ndarray, action_dim: int) -> DeterministicPolicyModel:
     """A new policy for a training run; the observations' mean and deviation (observation,) and the run travel in its config."""
     config = DeterministicPolicyConfig(
         observation_dim=len(mean),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from pipeline.evidence import checkpoints, recipes
 from pipeline.methods.perceptron.model import DeterministicPolicyModel
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from pipeline.study.measurements import Evaluation, Latency
 
 
 class DeterministicPolicy:
@@ -23,12 +29,14 @@ class DeterministicPolicy:
         """Begin one episode per seed; there is nothing to begin."""
 
     @torch.inference_mode()
-    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    def act(
+        self, observations: Float[np.ndarray, "episode observation"], rewards: Float[np.ndarray, " episode"]
+    ) -> Float[np.ndarray, "episode action"]:
         """Actions (episode, action) for observations (episode, observation); rewards are not looked at."""
         return self.model(torch.from_numpy((observations - self.mean) / self.std)).numpy()
 
 
-def load(run) -> DeterministicPolicy:
+def load(run: Evaluation | Latency) -> DeterministicPolicy:
     """The policy of an evaluation's checkpoint.
 
     Raises:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import PipelineError
 from pipeline.worlds.world import find_world
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy.typing import ArrayLike
+
+    from pipeline.study.own import OwnEvaluation
 
 
 class Predicting:
@@ -21,8 +28,8 @@ class Predicting:
     def reset(self, seeds: Sequence[int]) -> None:
         """Begin one episode per seed; there is nothing to begin."""
 
-    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-        """Actions (episode, action); rewards are not looked at."""
+    def act(self, observations: Float[np.ndarray, "episode observation"], rewards: Float[np.ndarray, " episode"]) -> ArrayLike:
+        """What is predicted, which is to be actions (episode, action): `Checked` sees to it. Rewards are not looked at."""
         return self.predict(observations)
 
 
@@ -48,14 +55,16 @@ class Checked:
         PipelineError: by `reset` and `act`: it fails, or gives actions of another shape or such as are not finite.
     """
 
-    def __init__(self, policy, run):
+    def __init__(self, policy, run: OwnEvaluation):
         self.policy, self.file, self.world = policy, run.file, find_world(run.environment)
 
     def reset(self, seeds: Sequence[int]) -> None:
         """Begin one episode per seed."""
         attempt(self.file, self.policy.reset, seeds)
 
-    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    def act(
+        self, observations: Float[np.ndarray, "episode observation"], rewards: Float[np.ndarray, " episode"]
+    ) -> Float[np.ndarray, "episode action"]:
         """Actions (episode, action) float32 in [-1, 1]; zeros where none was asked for, in episodes that are over."""
         playing = observations.any(axis=1, keepdims=True)  # of an episode that is over zeros are shown
         given = attempt(self.file, lambda: np.asarray(self.policy.act(observations, rewards), dtype=np.float32))

@@ -5,16 +5,20 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import PipelineError
 from pipeline.methods.policy_files.adapters import Checked, Predicting, attempt
 
+if TYPE_CHECKING:
+    from pipeline.study.own import OwnEvaluation
+
 TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 
 
-def load(run) -> Checked:
+def load(run: OwnEvaluation) -> Checked:
     """The policy of a run's file, computed on one thread.
 
     Raises:

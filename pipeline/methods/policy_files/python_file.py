@@ -7,12 +7,16 @@ import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from pipeline import PipelineError
 from pipeline.methods.policy_files.adapters import Checked, attempt, of_predictor
 
+if TYPE_CHECKING:
+    from pipeline.study.own import OwnEvaluation
 
-def load(run) -> Checked:
+
+def load(run: OwnEvaluation) -> Checked:
     """What the function of a run's file returns, which is given the run where it takes one argument.
 
     Raises:

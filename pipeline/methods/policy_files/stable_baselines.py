@@ -15,6 +15,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,6 +25,9 @@ from torch.nn import functional
 from pipeline import PipelineError
 from pipeline.methods.policy_files.adapters import Checked, Predicting, first_line
 from pipeline.worlds.world import World, find_world
+
+if TYPE_CHECKING:
+    from pipeline.study.own import OwnEvaluation
 
 PACKAGES = ("stable_baselines3.", "sb3_contrib.")  # whose policies are known
 ACTIVATIONS = {
@@ -40,7 +44,7 @@ SPREADS = ("log_std", "actor.log_std.weight", "actor.log_std.bias")  # matter on
 ACTORS = (("mlp_extractor.policy_net", "action_net"), ("actor.latent_pi", "actor.mu"), ("actor.mu", None))
 
 
-def load(run) -> Checked:
+def load(run: OwnEvaluation) -> Checked:
     """The policy of a run's file.
 
     Raises:

@@ -6,6 +6,7 @@ Nothing is unpickled by Python, but a TorchScript file holds code, which can wri
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,8 +14,11 @@ import torch
 from pipeline import PipelineError
 from pipeline.methods.policy_files.adapters import Checked, Predicting, first_line
 
+if TYPE_CHECKING:
+    from pipeline.study.own import OwnEvaluation
 
-def load(run) -> Checked:
+
+def load(run: OwnEvaluation) -> Checked:
     """The policy of a run's file, on the CPU.
 
     Raises:

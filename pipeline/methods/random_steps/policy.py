@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.worlds.levels import ACTIONS, Views
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+    from pipeline.study.measurements import Solving
 
 
 class RandomSteps:
@@ -16,11 +22,11 @@ class RandomSteps:
         """Begin one episode per seed."""
         self.generators = [np.random.default_rng([seed, 1]) for seed in seeds]
 
-    def act(self, views: Views, alive: np.ndarray) -> np.ndarray:
+    def act(self, views: Views, alive: Int[np.ndarray, " playing"]) -> Int[np.ndarray, " playing"]:
         """Actions (playing,) int64 of the episodes still played; the views are not looked at."""
         return np.array([self.generators[episode].integers(len(ACTIONS)) for episode in alive])
 
 
-def load(run) -> RandomSteps:
+def load(run: Solving) -> RandomSteps:
     """The random policy; nothing is loaded."""
     return RandomSteps()

@@ -6,6 +6,8 @@ neither the past nor the time, so what is left of the return is divided by the s
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,6 +18,9 @@ from pipeline.data.returns import returns_to_go
 from pipeline.methods.behaviour_cloning.model import loss as loss
 from pipeline.methods.perceptron import model as deterministic_policy
 from pipeline.methods.perceptron.model import DeterministicPolicyModel
+
+if TYPE_CHECKING:
+    from pipeline.methods.behaviour_cloning.settings import BehaviourCloningTraining
 
 
 def told(episodes: Episodes) -> np.ndarray:
@@ -29,7 +34,7 @@ def told(episodes: Episodes) -> np.ndarray:
     return np.concatenate([episodes.observations, outcome[..., None]], axis=-1)
 
 
-def build(run, episodes: Episodes) -> DeterministicPolicyModel:
+def build(run: BehaviourCloningTraining, episodes: Episodes) -> DeterministicPolicyModel:
     """A new policy whose last input is the outcome; the statistics of all inputs travel in its configuration."""
     mean, std = normalization.observation_statistics(told(episodes)[episodes.valid])
     return deterministic_policy.build(run, mean, std, episodes.actions.shape[-1])
@@ -38,7 +43,7 @@ def build(run, episodes: Episodes) -> DeterministicPolicyModel:
 class Batches:
     """Single transitions drawn uniformly, inputs normalized."""
 
-    def __init__(self, episodes: Episodes, run, like: Episodes | None = None):
+    def __init__(self, episodes: Episodes, run: BehaviourCloningTraining, like: Episodes | None = None):
         """Prepare `episodes`, normalized by the statistics of `like` where given."""
         learnt = like or episodes
         mean, std = normalization.observation_statistics(told(learnt)[learnt.valid])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,11 @@ from pipeline.evidence import checkpoints
 from pipeline.methods.perceptron.model import DeterministicPolicyModel
 from pipeline.methods.perceptron.policy import DeterministicPolicy
 from pipeline.worlds.world import find_world
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from pipeline.study.measurements import Evaluation
 
 
 class ReturnConditionedPolicy(DeterministicPolicy):
@@ -24,7 +30,9 @@ class ReturnConditionedPolicy(DeterministicPolicy):
         self.remaining = np.full(len(seeds), self.target_return)
         self.step = 0
 
-    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    def act(
+        self, observations: Float[np.ndarray, "episode observation"], rewards: Float[np.ndarray, " episode"]
+    ) -> Float[np.ndarray, "episode action"]:
         """Actions (episode, action) for observations (episode, observation) and the last rewards (episode,)."""
         if self.step:
             self.remaining = self.remaining - rewards
@@ -33,7 +41,7 @@ class ReturnConditionedPolicy(DeterministicPolicy):
         return super().act(np.concatenate([observations, outcome[:, None]], axis=1), rewards)
 
 
-def load(run) -> ReturnConditionedPolicy:
+def load(run: Evaluation) -> ReturnConditionedPolicy:
     """The policy of an evaluation's checkpoint, asked for the evaluation's return."""
     model = checkpoints.load(run.checkpoint, DeterministicPolicyModel)
     return ReturnConditionedPolicy(model, run.target_return, find_world(run.environment).episode_steps)

@@ -7,6 +7,7 @@ log in which nothing but dice tells episodes apart, as far as it is linear.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,13 +16,24 @@ from pipeline import files
 from pipeline.evidence import checkpoints, records
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from pipeline.study.interventions import ListenedEvaluation
+
 UNIT = 1000.0  # points of return, by which shifts are told
 
 
 class Listener:
     """Plays many episodes at once and draws nothing."""
 
-    def __init__(self, model: GaussianPolicyModel, expected: np.ndarray, shift: np.ndarray, target_return: float):
+    def __init__(
+        self,
+        model: GaussianPolicyModel,
+        expected: Sequence[float] | Float[np.ndarray, " step"],
+        shift: Sequence[float] | Float[np.ndarray, " action"],
+        target_return: float,
+    ):
         """Args: expected (step,) mean return to go; shift (action,) of the dice for `UNIT` points of return to go above it."""
         self.model, self.target_return = model.eval(), target_return
         self.expected, self.shift = np.asarray(expected), torch.tensor(shift, dtype=torch.float32)
@@ -31,7 +43,9 @@ class Listener:
         self.remaining, self.step = np.full(len(seeds), float(self.target_return)), 0
 
     @torch.inference_mode()
-    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    def act(
+        self, observations: Float[np.ndarray, "episode observation"], rewards: Float[np.ndarray, " episode"]
+    ) -> Float[np.ndarray, "episode action"]:
         """Actions (episode, action) for observations (episode, observation) and the last rewards (episode,)."""
         if self.step:
             self.remaining = self.remaining - rewards
@@ -40,7 +54,7 @@ class Listener:
         return self.model.sample(torch.from_numpy(observations), above[:, None] * self.shift).numpy()
 
 
-def load(run) -> Listener:
+def load(run: ListenedEvaluation) -> Listener:
     """The listener of an evaluation, to the log that the run names.
 
     Raises:

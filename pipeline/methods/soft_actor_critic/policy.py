@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from pipeline.evidence import checkpoints
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyModel
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from pipeline.study.measurements import Evaluation
 
 
 class BehaviourPolicy:
@@ -22,13 +28,15 @@ class BehaviourPolicy:
         self.generators = [np.random.default_rng([seed, 1]) for seed in seeds]
 
     @torch.inference_mode()
-    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    def act(
+        self, observations: Float[np.ndarray, "episode observation"], rewards: Float[np.ndarray, " episode"]
+    ) -> Float[np.ndarray, "episode action"]:
         """Actions (episode, action) for observations (episode, observation); rewards are not looked at."""
         size = self.model.config.action_dim
         noise = np.stack([generator.standard_normal(size, dtype=np.float32) for generator in self.generators])
         return self.model.sample(torch.from_numpy(observations), torch.from_numpy(noise)).numpy()
 
 
-def load(run) -> BehaviourPolicy:
+def load(run: Evaluation) -> BehaviourPolicy:
     """The behaviour policy of an evaluation's checkpoint."""
     return BehaviourPolicy(checkpoints.load(run.checkpoint, GaussianPolicyModel))

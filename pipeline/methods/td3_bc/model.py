@@ -7,6 +7,7 @@ code is our own, because d3rlpy 2.8.1 requires gymnasium 1.0.0 exactly, and the 
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from pipeline.data import normalization
 from pipeline.data.episodes import Episodes
 from pipeline.methods.perceptron import model as deterministic_policy
 from pipeline.methods.perceptron.model import perceptron
+
+if TYPE_CHECKING:
+    from pipeline.methods.td3_bc.settings import TD3BCTraining
 
 
 class TwinCritics(nn.Module):
@@ -74,7 +78,7 @@ def value_target(rewards: Tensor, terminals: Tensor, values: tuple[Tensor, Tenso
 class Agent:
     """Actor, twin critics, their slow copies, and one Adam each: all that an update changes."""
 
-    def __init__(self, run, episodes: Episodes):
+    def __init__(self, run: TD3BCTraining, episodes: Episodes):
         """Fresh networks; torch's seed decides them."""
         self.run = run
         mean, std = normalization.observation_statistics(episodes.observations[episodes.valid])

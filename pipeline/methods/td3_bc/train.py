@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,8 +16,11 @@ from pipeline.learning.held_out import split
 from pipeline.learning.loop import Tick, Training
 from pipeline.methods.td3_bc.model import Agent, Batches
 
+if TYPE_CHECKING:
+    from pipeline.methods.td3_bc.settings import TD3BCTraining
 
-def prepare(run, whole: Episodes) -> Training:
+
+def prepare(run: TD3BCTraining, whole: Episodes) -> Training:
     """A new actor with its critics.
 
     Raises:
@@ -70,7 +74,7 @@ def held_out(agent: Agent, whole: Episodes) -> dict[str, float]:
     return {"held_out_action_error": float(error), "mean_value": float(agent.critics.value(observations, actions).mean())}
 
 
-def facts(run, values: dict) -> dict[str, str]:
+def facts(run: TD3BCTraining, values: dict) -> dict[str, str]:
     """What the checkpoint's card says, by title."""
     return {
         "Model": f"actor of TD3+BC, {values['parameters']:,} parameters; its critics are not kept",

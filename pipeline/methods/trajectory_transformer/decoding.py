@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -31,6 +32,9 @@ from pipeline import PipelineError, files
 from pipeline.evidence import processes
 from pipeline.methods.trajectory_transformer.model import Block, TrajectoryTransformerModel
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
 MOST_LANES = 16  # numbers that decoding.c treats as one, at most
 MOST_TOGETHER = 8  # rows that it takes together, at most
 LAUNCHERS = ("ccache", "sccache", "distcc", "icecc")  # programs that a compiler may be run by
@@ -38,7 +42,7 @@ KEPT_DAYS = 30  # that a library is kept after its last use
 C_NAMES = {torch.float32: "float", torch.float64: "double"}
 
 
-def rearrange(block: Block, panel: int) -> Tensor:
+def rearrange(block: Block, panel: int) -> Float[Tensor, " number"]:
     """A block's weights as decoding.c reads them: four maps, each its weights (output / panel, input, panel), then its biases.
 
     Queries come out scaled, and what a normalization multiplies by and adds is part of the map that follows it.
@@ -173,7 +177,7 @@ def compiled(dtype: torch.dtype, width: int, size: int, slots: int) -> tuple[Cal
     return loaded.decode, ctypes.c_int64.in_dll(loaded, "panel").value
 
 
-def in_large_pages(tensor: Tensor) -> Tensor:
+def in_large_pages(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """The tensor; its memory, while unused, is to come in pages of 2 MB, where that is worth it: beams jump about in it."""
     if hasattr(mmap, "MADV_HUGEPAGE") and tensor.nbytes > 2**23:
         page = mmap.PAGESIZE
@@ -210,8 +214,9 @@ class Cache:
     alternatives: int = 1
 
 
-def reading_order(table: Tensor) -> Tensor:
+def reading_order(table: Int[Tensor, "episode beam column"]) -> Int[Tensor, "episode beam"]:
     """Beams (episode, beam) int64 so ordered that those which read the same blocks of a table are neighbors."""
+    # (episode, beam), sorted by each column, the first last and all stably: so the earliest blocks decide before later ones
     order = torch.arange(table.shape[1]).repeat(len(table), 1)
     for column in reversed(table.unbind(dim=-1)):
         order = order.gather(1, column.gather(1, order).argsort(dim=1, stable=True))
@@ -245,7 +250,9 @@ class Decoder:
         self.ln_f = (model.ln_f.weight.detach(), model.ln_f.bias.detach())
         self.heads = model.head.weight.detach().transpose(1, 2).contiguous()
 
-    def begin(self, tokens: Tensor, beams: int, capacity: int) -> tuple[Tensor | None, Cache]:
+    def begin(
+        self, tokens: Int[Tensor, "episode time"], beams: int, capacity: int
+    ) -> tuple[Float[Tensor, "episode token"] | None, Cache]:
         """Read tokens (episode, time) that all beams of an episode share.
 
         Args:
@@ -268,7 +275,13 @@ class Decoder:
         return logits, self.empty(keys, values.transpose(2, 3).contiguous(), episodes, beams, capacity, time)
 
     def empty(
-        self, shared_keys: Tensor, shared_values: Tensor, episodes: int, beams: int, capacity: int, position: int
+        self,
+        shared_keys: Float[Tensor, "layer episode head size padded"],
+        shared_values: Float[Tensor, "layer episode head time size"],
+        episodes: int,
+        beams: int,
+        capacity: int,
+        position: int,
     ) -> Cache:
         """A cache without blocks in use, and with room for some.
 
@@ -285,7 +298,7 @@ class Decoder:
         table = torch.empty(episodes, beams, 0, dtype=torch.int64)
         return Cache(shared_keys, shared_values, keys, values, table, reading_order(table), position)
 
-    def extend(self, cache: Cache, tokens: Tensor) -> Tensor:
+    def extend(self, cache: Cache, tokens: Int[Tensor, "episode beam time"]) -> Float[Tensor, "episode beam token"]:
         """Let each beam read tokens (episode, beam, time); returns logits (episode, beam, vocab_size + 1) after the last.
 
         Raises:
@@ -294,7 +307,9 @@ class Decoder:
         x = self.read(cache, tokens)
         return self.logits(x[:, :, -1], cache.position - 1)
 
-    def branch(self, cache: Cache, tokens: Tensor) -> Tensor:
+    def branch(
+        self, cache: Cache, tokens: Int[Tensor, "episode beam alternative"]
+    ) -> Float[Tensor, "episode beam alternative token"]:
         """Let each alternative read one token, (episode, beam, alternative), no value; returns logits (..., vocab_size + 1)."""
         if (cache.position + 1) % self.config.transition_dim == 0:
             raise ValueError(f"alternatives are told apart by tokens that are kept, and position {cache.position} is a value's")
@@ -309,7 +324,7 @@ class Decoder:
         x = self.read(cache, tokens.flatten(1)[..., None])  # (episode, beam · alternative, 1, width)
         return self.logits(x.view(*tokens.shape, -1), cache.position - 1)
 
-    def select(self, cache: Cache, parents: Tensor, alternatives: Tensor) -> None:
+    def select(self, cache: Cache, parents: Int[Tensor, "episode beam"], alternatives: Int[Tensor, "episode beam"]) -> None:
         """Go on with alternatives (episode, beam) of beams `parents` (episode, beam), in that order."""
         chosen = parents * cache.alternatives + alternatives  # (episode, beam), rows of the table
         cache.table, cache.alternatives = cache.table[torch.arange(len(chosen))[:, None], chosen], 1
@@ -317,7 +332,7 @@ class Decoder:
         if (chosen.sort(dim=1).values.diff() == 0).any():  # two beams may not go on writing to one block
             self.copy_last_blocks(cache)
 
-    def check_beams(self, cache: Cache, tokens: Tensor) -> None:
+    def check_beams(self, cache: Cache, tokens: Int[Tensor, "episode beam read"]) -> None:
         """Refuse tokens (episode, beam, ...) that are not those of the cache's beams, or of their alternatives."""
         if tokens.shape[:2] != cache.table.shape[:2]:
             expected = " of ".join(map(str, cache.table.shape[1::-1]))
@@ -326,6 +341,7 @@ class Decoder:
     def copy_last_blocks(self, cache: Cache) -> None:
         """Give every beam a last block of its own: a copy, unless it is full."""
         if cache.filled % self.slots:
+            # (episode, beam) and (episode, 1): the blocks that are copied, in all layers at once
             last, episode = cache.table[..., -1], torch.arange(len(cache.table))[:, None]
             cache.table = cache.table[..., :-1]
             self.add_blocks(cache)
@@ -345,18 +361,19 @@ class Decoder:
         cache.table = torch.cat([cache.table, fresh[..., None]], dim=-1)
         cache.order = reading_order(cache.table)
 
-    def embed(self, tokens: Tensor, position: int, last: int) -> Tensor:
+    def embed(self, tokens: Int[Tensor, "*batch time"], position: int, last: int) -> Float[Tensor, "*batch time width"]:
         """Embeddings (..., time, width) of tokens (..., time) at positions from `position` to before `last`."""
         if last > self.config.block_size:
             raise ValueError(f"position {last - 1} lies beyond the {self.config.block_size} that the model has")
+        # (..., time), of the table (dimension · (bins + 1), width)
         rows = tokens + self.first_rows[position:last]
         return functional.embedding(rows, self.embeddings).add_(self.positions[position:last])
 
-    def logits(self, x: Tensor, position: int) -> Tensor:
+    def logits(self, x: Float[Tensor, "*batch width"], position: int) -> Float[Tensor, "*batch token"]:
         """Logits (..., vocab_size + 1) after the tokens at a position, from the last layer's output (..., width)."""
         return functional.layer_norm(x, x.shape[-1:], *self.ln_f) @ self.heads[position % self.config.transition_dim]
 
-    def read(self, cache: Cache, tokens: Tensor) -> Tensor:
+    def read(self, cache: Cache, tokens: Int[Tensor, "episode beam time"]) -> Float[Tensor, "episode beam time width"]:
         """All layers for tokens (episode, beam, time); returns the last one's output (episode, beam, time, width)."""
         episodes, beams, time = tokens.shape
         self.check_beams(cache, tokens)
@@ -377,6 +394,7 @@ class Decoder:
         weights = padded + -(-cache.filled // MOST_LANES) * MOST_LANES + 1
         scratch = x.new_empty(5 * x.numel() + MOST_TOGETHER * self.config.n_head * weights)
         table = cache.table.contiguous()
+        # in the order of decoding.c's arguments: arrays first, then sizes
         past = (cache.shared_keys, cache.shared_values, cache.keys, cache.values, table, cache.order, slot, seen)
         sizes = (len(self.layers), episodes, beams, time, shared, padded, blocks, table.shape[2])
         self.decode(*(tensor.data_ptr() for tensor in (x, self.layers, *past, scratch)), *sizes)

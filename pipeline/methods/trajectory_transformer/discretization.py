@@ -19,6 +19,8 @@ from pipeline.data.returns import returns_to_go
 from pipeline.evidence import checkpoints
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
     from pipeline.data.episodes import Episodes
 
 BINS = 100
@@ -30,14 +32,14 @@ class DiscretizerError(PipelineError):
     """Thresholds that cannot be used."""
 
 
-def values_to_come(rewards: np.ndarray, discount: float = DISCOUNT) -> np.ndarray:
+def values_to_come(rewards: Float[np.ndarray, "*batch time"], discount: float = DISCOUNT) -> Float[np.ndarray, "*batch time"]:
     """V_t = r_{t+1} + discount · r_{t+2} + ... to the episode's end, this step's reward left out; (..., step) float64."""
     ahead = np.zeros(np.shape(rewards))
     ahead[..., :-1] = returns_to_go(rewards, discount)[..., 1:]
     return ahead
 
 
-def columns(episodes: Episodes, discount: float = DISCOUNT) -> np.ndarray:
+def columns(episodes: Episodes, discount: float = DISCOUNT) -> Float[np.ndarray, "transition dimension"]:
     """Transitions as they are tokenized: observation, action, reward, value; (transition, dimension) float64, no padding."""
     values = values_to_come(episodes.rewards, discount)
     parts = episodes.observations, episodes.actions, episodes.rewards[..., None], values[..., None]
@@ -62,11 +64,11 @@ class QuantileDiscretizer:
         return len(self.thresholds) - 1
 
     @property
-    def midpoints(self) -> np.ndarray:
+    def midpoints(self) -> Float[np.ndarray, "bin dimension"]:
         """What each bin decodes to, (bins, dimension)."""
         return self.thresholds[:-1] + np.diff(self.thresholds, axis=0) / 2
 
-    def encode(self, values: np.ndarray) -> np.ndarray:
+    def encode(self, values: Float[np.ndarray, "*batch dimension"]) -> Int[np.ndarray, "*batch dimension"]:
         """Bins (..., dimension) int64 of the first dimensions of a transition (..., dimension), such as an observation alone.
 
         Raises:
@@ -82,7 +84,7 @@ class QuantileDiscretizer:
         ]
         return (np.stack(found, axis=-1) - 1).clip(0, self.bins - 1)
 
-    def decode(self, tokens: np.ndarray) -> np.ndarray:
+    def decode(self, tokens: Int[np.ndarray, "*batch dimension"]) -> Float[np.ndarray, "*batch dimension"]:
         """Midpoints (..., dimension) of the bins of the first dimensions; a stop token decodes as the last bin, as
         published.
         """
@@ -98,7 +100,7 @@ class QuantileDiscretizer:
             raise DiscretizerError(f"{width} dimensions, and thresholds for {self.thresholds.shape[1]}")
 
 
-def fit(data: np.ndarray, bins: int = BINS) -> QuantileDiscretizer:
+def fit(data: Float[np.ndarray, "*batch dimension"], bins: int = BINS) -> QuantileDiscretizer:
     """Bins for transitions (..., dimension): thresholds are every ceil(n / bins)-th element of each sorted column, and
     its maximum.
 

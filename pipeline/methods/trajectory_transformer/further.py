@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import files
 from pipeline.evidence import checkpoints, recipes, records
@@ -20,14 +21,17 @@ from pipeline.learning import loop, seen
 from pipeline.methods.trajectory_transformer.train import facts, prepare, read
 from pipeline.study import runs
 
+if TYPE_CHECKING:
+    from pipeline.methods.trajectory_transformer.settings import TrajectoryTransformerTraining
 
-def going_on(run):
+
+def going_on(run: TrajectoryTransformerTraining):
     """The run as `--from` goes on with it: where there is a field `further_x`, it stands for `x`."""
     further = {field.name: getattr(run, runs.FURTHER + field.name, None) for field in fields(run)}
     return replace(run, **{name: value for name, value in further.items() if value is not None})
 
 
-def beginning(recipe, earlier: str | None) -> tuple[str | None, Path]:
+def beginning(recipe: Recipe, earlier: str | None) -> tuple[str | None, Path]:
     """What the training begins from, in words, and the file its progress is kept in, which is another for each beginning."""
     if earlier is None:
         return None, loop.progress(recipe.name)

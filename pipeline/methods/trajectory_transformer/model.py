@@ -34,6 +34,7 @@ from pipeline.worlds.world import HALFCHEETAH
 
 if TYPE_CHECKING:
     from pipeline.data.episodes import Episodes
+    from pipeline.methods.trajectory_transformer.settings import TrajectoryTransformerTraining
 
 
 WIDTH = HALFCHEETAH.observation_dim + HALFCHEETAH.action_dim + 2  # of a transition of the published models
@@ -42,9 +43,25 @@ WIDTH = HALFCHEETAH.observation_dim + HALFCHEETAH.action_dim + 2  # of a transit
 class TrajectoryTransformerConfig(PretrainedConfig):
     """Sizes and loss weights; the defaults are the published HalfCheetah models'.
 
-    vocab_size: bins of each dimension, the stop token not counted. block_size: the most positions, ten transitions less
-    the last value. Fields of published files that nothing reads (`learning_rate`, `layer_norm_eps`, ...) are kept as they
-    come.
+    Args:
+        vocab_size: bins of each dimension, the stop token not counted.
+        action_weight: of an action's tokens in the loss, an observation's counting once.
+        reward_weight: of a reward's.
+        value_weight: of a value's.
+        block_size: the most positions, ten transitions less the last value.
+        action_dim: tokens of an action.
+        observation_dim: tokens of an observation.
+        transition_dim: tokens of a transition: observation, action, reward, value.
+        n_layer: blocks.
+        n_head: heads of each block.
+        n_embd: the width; a multiple of `n_head`.
+        embd_pdrop: share of embeddings dropped while training.
+        attn_pdrop: likewise of attention weights.
+        resid_pdrop: likewise of what a block adds.
+        initializer_range: standard deviation of first weights.
+        training: the fields of the run that trained it.
+        tokens_seen: by the end of its training.
+        kwargs: fields of published files that nothing reads (`learning_rate`, `layer_norm_eps`, ...), kept as they come.
     """
 
     model_type = "trajectory_transformer"
@@ -255,6 +272,7 @@ class TrajectoryTransformerModel(PreTrainedModel):
             mask: (batch, time) 1 where a target counts, by default everywhere. Masked targets add nothing to the loss but
                 stay in the mean's denominator, as published.
             output_attentions: return each layer's weights (batch, head, query, key).
+            kwargs: what transformers may add; nothing reads it.
 
         Raises:
             ValueError: a token is out of range, or there are more than `block_size`.
@@ -282,7 +300,7 @@ AutoModel.register(TrajectoryTransformerConfig, TrajectoryTransformerModel, exis
 KINDS = ("observation", "action", "reward", "value")
 
 
-def build(run, episodes: Episodes) -> TrajectoryTransformerModel:
+def build(run: TrajectoryTransformerTraining, episodes: Episodes) -> TrajectoryTransformerModel:
     """A new model with the run's sizes, for observations and actions like the episodes'."""
     observation_dim, action_dim = episodes.observations.shape[-1], episodes.actions.shape[-1]
     width = observation_dim + action_dim + 2
@@ -335,7 +353,7 @@ class Batches:
     transitions are seen a little less often.
     """
 
-    def __init__(self, episodes: Episodes, run, discretizer: QuantileDiscretizer):
+    def __init__(self, episodes: Episodes, run: TrajectoryTransformerTraining, discretizer: QuantileDiscretizer):
         self.run = run
         tokens = discretizer.encode(columns(episodes)).astype(np.uint8)
         count, steps = episodes.rewards.shape
@@ -368,7 +386,7 @@ def losses_by_kind(model: TrajectoryTransformerModel, batch: dict[str, Tensor]) 
     return {name: float(each[kind == index].mean()) for index, name in enumerate(KINDS)}
 
 
-def make_optimizers(model: TrajectoryTransformerModel, run) -> list[torch.optim.Optimizer]:
+def make_optimizers(model: TrajectoryTransformerModel, run: TrajectoryTransformerTraining) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024; torch.optim.Muon) for the blocks' maps, AdamW for embeddings, heads, biases and norms.
 
     Weight decay falls on linear maps and heads alone, as published (`configure_optimizers`), where AdamW does it all.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from pipeline import PipelineError
 from pipeline.methods.trajectory_transformer.decoding import Cache, Decoder, TokensError
 from pipeline.methods.trajectory_transformer.discretization import DISCOUNT, QuantileDiscretizer
 from pipeline.methods.trajectory_transformer.model import TrajectoryTransformerConfig, check_tokens
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int, Real
 
 WINDOWS = ("growing", "published")
 BEAMS_TOGETHER = 128  # four episodes of 32 beams: what eight read lies farther from the processor (benchmarks/README.md)
@@ -68,7 +72,7 @@ class Plans:
 def check(
     config: TrajectoryTransformerConfig,
     discretizer: QuantileDiscretizer | None,
-    contexts: Tensor,
+    contexts: Real[Tensor, "*batch time"],
     search: Search,
     seeds: Sequence,
 ) -> None:
@@ -130,17 +134,19 @@ def first_seen(length: int, search: Search, width: int) -> int:
     """The first of `length` tokens that the model sees: whole transitions are dropped until the rest fits the window."""
     if search.window == "growing":
         return 0
+    # one token short of whole transitions, as the windows that the model learned from
     beyond = max(0, length - (width * search.context - 1))
     return -(-beyond // width) * width
 
 
-def draws(seeds: Sequence, search: Search, action_dim: int) -> np.ndarray:
+def draws(seeds: Sequence, search: Search, action_dim: int) -> Float[np.ndarray, "transition action episode alternative beam"]:
     """Uniform numbers (transition, action, episode, expansion, beam), each episode's from a generator of its own seed."""
+    # (transition, action, alternative, beam) of each episode, which become the third dimension when stacked
     shape = (search.horizon, action_dim, search.expansion, search.beams)
     return np.stack([np.random.default_rng(seed).random(shape) for seed in seeds], axis=2)
 
 
-def sample(logits: Tensor, uniform: Tensor, cdf: float) -> Tensor:
+def sample(logits: Float[Tensor, "*batch token"], uniform: Float[Tensor, "*batch"], cdf: float) -> Int[Tensor, "*batch"]:
     """Tokens (...) from logits (..., token) by inversion of uniform numbers (...), unlikely tokens dropped.
 
     Probabilities are summed from the smallest; all tokens no likelier than the last one before the sum reaches `cdf` are
@@ -152,6 +158,7 @@ def sample(logits: Tensor, uniform: Tensor, cdf: float) -> Tensor:
     below = (ascending.cumsum(dim=-1) < cdf).sum(dim=-1, keepdim=True)
     # (..., 1): the likeliest token that goes, below all where none does, and never the very last one
     floor = ascending.gather(-1, (below - 1).clamp(min=0, max=logits.shape[-1] - 2)).masked_fill(below == 0, -1.0)
+    # (..., token) again, not renormalized: the number is scaled by what is left instead
     kept = probabilities * (probabilities > floor)
     kept = torch.where(floor < ascending[..., -1:], kept, probabilities)
     cumulative = kept.cumsum(dim=-1)
@@ -161,12 +168,12 @@ def sample(logits: Tensor, uniform: Tensor, cdf: float) -> Tensor:
     return torch.searchsorted(cumulative, goal, right=True).squeeze(-1)
 
 
-def expected(logits: Tensor, midpoints: Tensor) -> Tensor:
+def expected(logits: Float[Tensor, "*batch token"], midpoints: Float[Tensor, " bin"]) -> Float[Tensor, "*batch"]:
     """Expectation (...) under logits (..., bins + 1); the stop token's mass is dropped, the rest not renormalized."""
     return logits.softmax(dim=-1)[..., :-1] @ midpoints
 
 
-def weighted(midpoints: np.ndarray, search: Search) -> np.ndarray:
+def weighted(midpoints: Float[np.ndarray, "bin dimension"], search: Search) -> Float[np.ndarray, "bin dimension"]:
     """What each bin counts, (bins, dimension): rewards and values, the last two dimensions, as often as the search says."""
     weights = np.ones(midpoints.shape[1])
     weights[-2:] = search.reward_weight, search.value_weight
@@ -174,7 +181,13 @@ def weighted(midpoints: np.ndarray, search: Search) -> np.ndarray:
 
 
 @torch.inference_mode()
-def plan(decoder: Decoder, discretizer: QuantileDiscretizer, contexts: Tensor, search: Search, seeds: Sequence) -> Plans:
+def plan(
+    decoder: Decoder,
+    discretizer: QuantileDiscretizer | None,
+    contexts: Real[Tensor, "*batch time"],
+    search: Search,
+    seeds: Sequence,
+) -> Plans:
     """Search from each episode's context.
 
     Args:
@@ -188,8 +201,10 @@ def plan(decoder: Decoder, discretizer: QuantileDiscretizer, contexts: Tensor, s
         PlanningError: before any work, see `check`; or the model's logits are not finite.
     """
     check(decoder.config, discretizer, contexts, search, seeds)
+    # (bin, dimension) in the model's precision; (transition, action, episode, beam, alternative), as they are used up
     midpoints = torch.from_numpy(weighted(discretizer.midpoints, search)).to(decoder.positions)
     uniform = torch.from_numpy(draws(seeds, search, decoder.config.action_dim)).transpose(-1, -2).contiguous()
+    # so many episodes at once that what they read stays near the processor; which they are changes nothing but rounding
     together = max(1, BEAMS_TOGETHER // search.beams)
     groups = zip(contexts.split(together), uniform.split(together, dim=2), strict=True)
     try:
@@ -202,7 +217,13 @@ def plan(decoder: Decoder, discretizer: QuantileDiscretizer, contexts: Tensor, s
     return found
 
 
-def plan_together(decoder: Decoder, midpoints: Tensor, contexts: Tensor, uniform: Tensor, search: Search) -> Plans:
+def plan_together(
+    decoder: Decoder,
+    midpoints: Float[Tensor, "bin dimension"],
+    contexts: Int[Tensor, "episode time"],
+    uniform: Float[Tensor, "transition action episode beam alternative"],
+    search: Search,
+) -> Plans:
     """The search for some episodes.
 
     Args:
@@ -235,11 +256,14 @@ def plan_together(decoder: Decoder, midpoints: Tensor, contexts: Tensor, uniform
 
 def blocks_needed(search: Search) -> int:
     """No fewer blocks than an episode's beams read at once: one for each transition of a beam, and one for each alternative."""
+    # a growing window begins with the context, which is shared and takes none; any other may have to be read anew, beam by beam
     transitions = search.horizon if search.window == "growing" else search.context + 1
     return (transitions + search.expansion) * search.beams
 
 
-def begin(decoder: Decoder, contexts: Tensor, sequences: Tensor, search: Search) -> tuple[Tensor, Cache]:
+def begin(
+    decoder: Decoder, contexts: Int[Tensor, "episode time"], sequences: Int[Tensor, "episode beam made"], search: Search
+) -> tuple[Float[Tensor, "episode beam token"], Cache]:
     """Read the window anew: the context's part once an episode, then each beam's own part.
 
     Returns:
@@ -255,8 +279,17 @@ def begin(decoder: Decoder, contexts: Tensor, sequences: Tensor, search: Search)
 
 
 def act(
-    decoder: Decoder, cache: Cache, logits: Tensor, uniform: Tensor, search: Search, midpoints: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+    decoder: Decoder,
+    cache: Cache,
+    logits: Float[Tensor, "episode beam token"],
+    uniform: Float[Tensor, "action episode beam alternative"],
+    search: Search,
+    midpoints: Float[Tensor, "bin dimension"],
+) -> tuple[
+    Int[Tensor, "episode beam alternative drawn"],
+    Float[Tensor, "episode beam alternative"],
+    Float[Tensor, "episode beam alternative"],
+]:
     """Every beam's alternatives for the rest of a transition: actions drawn, the likeliest reward, the likeliest value.
 
     Args:
@@ -284,8 +317,14 @@ def act(
 
 
 def move_on(
-    decoder: Decoder, cache: Cache, contexts: Tensor, sequences: Tensor, parents: Tensor, alternatives: Tensor, search: Search
-) -> tuple[Tensor, Cache]:
+    decoder: Decoder,
+    cache: Cache,
+    contexts: Int[Tensor, "episode time"],
+    sequences: Int[Tensor, "episode beam made"],
+    parents: Int[Tensor, "episode beam"],
+    alternatives: Int[Tensor, "episode beam"],
+    search: Search,
+) -> tuple[Float[Tensor, "episode beam token"], Cache]:
     """Keep the chosen, whose `sequences` now end with a value, and read that; where it moves the window, read the window anew.
 
     Args:
@@ -308,16 +347,22 @@ def move_on(
     return decoder.extend(cache, sequences[..., -1:]), cache
 
 
-def observe(decoder: Decoder, cache: Cache, sequences: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+def observe(
+    decoder: Decoder, cache: Cache, sequences: Int[Tensor, "episode beam made"], logits: Float[Tensor, "episode beam token"]
+) -> tuple[Int[Tensor, "episode beam longer"], Float[Tensor, "episode beam token"]]:
     """Append each beam's likeliest next observation; returns sequences and the logits of the action's first token."""
     tokens = []
     for _ in range(decoder.config.observation_dim):
+        # (episode, beam, 1), which every beam reads before its next dimension is known
         tokens.append(logits.argmax(dim=-1, keepdim=True))
         logits = decoder.extend(cache, tokens[-1])
     return torch.cat([sequences, *tokens], dim=-1), logits
 
 
-def transitions(contexts: Tensor, sequences: Tensor, config: TrajectoryTransformerConfig) -> Tensor:
+def transitions(
+    contexts: Int[Tensor, "episode time"], sequences: Int[Tensor, "episode beam made"], config: TrajectoryTransformerConfig
+) -> Int[Tensor, "episode beam transition dimension"]:
     """Whole transitions (episode, beam, transition, dimension): the present observation, then what each beam made of it."""
+    # (episode, beam, observation), then what was made: (episode, beam, transition · dimension)
     present = contexts[:, None, -config.observation_dim :].expand(-1, sequences.shape[1], -1)
     return torch.cat([present, sequences], dim=-1).unflatten(-1, (-1, config.transition_dim))

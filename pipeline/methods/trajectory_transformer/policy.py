@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,6 +23,11 @@ from pipeline.methods.trajectory_transformer.decoding import Decoder
 from pipeline.methods.trajectory_transformer.discretization import QuantileDiscretizer
 from pipeline.methods.trajectory_transformer.model import KINDS, TrajectoryTransformerModel
 from pipeline.methods.trajectory_transformer.planning import Plans, Search
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    from pipeline.study.measurements import Attention, Evaluation, Latency
 
 LEAST_SEARCH = Search(beams=1, horizon=1, context=0)  # of a run that only looks at attention
 NO_VALUE = 0  # what stands in a context where a value belongs; no query attends to it
@@ -47,7 +53,9 @@ class TrajectoryTransformerPolicy:
         self.seeds, self.step = list(seeds), 0
         self.past = np.zeros((len(self.seeds), 0, self.model.config.transition_dim), dtype=np.int64)
 
-    def act(self, observations: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    def act(
+        self, observations: Float[np.ndarray, "episode observation"], rewards: Float[np.ndarray, " episode"]
+    ) -> Float[np.ndarray, "episode action"]:
         """Actions (episode, action) for observations (episode, observation) and the last rewards (episode,)."""
         if self.step and self.search.context:
             last = self.encode(self.observations, self.actions, rewards)
@@ -56,23 +64,33 @@ class TrajectoryTransformerPolicy:
         self.step += 1
         return self.actions
 
-    def choose(self, observations: np.ndarray) -> np.ndarray:
+    def choose(self, observations: Float[np.ndarray, "episode observation"]) -> Float[np.ndarray, "episode action"]:
         """The first action of each episode's best plan."""
         best = self.plan(self.past, observations, [[seed, self.step] for seed in self.seeds]).tokens[:, 0, 0].numpy()
         return self.discretizer.decode(best)[:, self.action].clip(-1.0, 1.0)
 
-    def plan(self, past: np.ndarray, observations: np.ndarray, seeds: Sequence) -> Plans:
+    def plan(
+        self,
+        past: Int[np.ndarray, "episode transition dimension"],
+        observations: Float[np.ndarray, "episode observation"],
+        seeds: Sequence,
+    ) -> Plans:
         """Search from past transitions (episode, transition, dimension) as tokens and present observations."""
         present = self.discretizer.encode(observations)
         contexts = np.concatenate([past.reshape(len(past), -1), present], axis=1)
         return planning.plan(self.decoder, self.discretizer, torch.from_numpy(contexts), self.search, seeds)
 
-    def encode(self, observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+    def encode(
+        self,
+        observations: Float[np.ndarray, "*batch observation"],
+        actions: Float[np.ndarray, "*batch action"],
+        rewards: Float[np.ndarray, "*batch"],
+    ) -> Int[np.ndarray, "*batch dimension"]:
         """Transitions (..., dimension) as tokens, without their values."""
         known = self.discretizer.encode(np.concatenate([observations, actions, rewards[..., None]], axis=-1))
         return np.concatenate([known, np.full((*known.shape[:-1], 1), NO_VALUE)], axis=-1)
 
-    def last_windows(self, contexts: dict[str, Tensor]) -> Tensor:
+    def last_windows(self, contexts: dict[str, Tensor]) -> Int[Tensor, "context time"]:
         """The last whole window of each recorded context as tokens (context, time), up to its latest transition's reward.
 
         Args:
@@ -84,7 +102,7 @@ class TrajectoryTransformerPolicy:
         return torch.from_numpy(self.encode(*parts).reshape(len(contexts["rewards"]), -1)[:, : config.block_size])
 
     @torch.inference_mode()
-    def attention(self, contexts: dict[str, Tensor]) -> tuple[np.ndarray, list[str]]:
+    def attention(self, contexts: dict[str, Tensor]) -> tuple[Float[np.ndarray, "context layer head query key"], list[str]]:
         """Attention weights (context, layer, head, query, key) over the last whole window of each context, and each
         token's type.
         """
@@ -96,7 +114,7 @@ class TrajectoryTransformerPolicy:
         return weights, (types * -(-tokens.shape[1] // len(types)))[: tokens.shape[1]]
 
 
-def load(run) -> TrajectoryTransformerPolicy:
+def load(run: Evaluation | Latency | Attention) -> TrajectoryTransformerPolicy:
     """The policy of a run that names a checkpoint and, where it plays, how to search; `trained=False` draws the weights anew.
 
     Raises:

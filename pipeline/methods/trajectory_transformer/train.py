@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,12 +21,17 @@ from pipeline.methods.trajectory_transformer.discretization import QuantileDiscr
 from pipeline.methods.trajectory_transformer.model import KINDS, Batches, TrajectoryTransformerModel
 from pipeline.study import runs
 
+if TYPE_CHECKING:
+    from pipeline.methods.trajectory_transformer.settings import TrajectoryTransformerTraining
+
 HELD_OUT_SEED = 2**31
 HELD_OUT_BATCHES = 8
 HELD_OUT_WINDOWS = 32
 
 
-def begin(run, learn: Episodes, earlier: str | None) -> tuple[TrajectoryTransformerModel, QuantileDiscretizer]:
+def begin(
+    run: TrajectoryTransformerTraining, learn: Episodes, earlier: str | None
+) -> tuple[TrajectoryTransformerModel, QuantileDiscretizer]:
     """First weights and bins made from the data, or both of an earlier checkpoint.
 
     Raises:
@@ -49,7 +55,7 @@ def begin(run, learn: Episodes, earlier: str | None) -> tuple[TrajectoryTransfor
     return model, discretization.read(saved, run.bins, model.config.transition_dim)
 
 
-def prepare(run, whole: Episodes, earlier: str | None = None) -> Training:
+def prepare(run: TrajectoryTransformerTraining, whole: Episodes, earlier: str | None = None) -> Training:
     """A model that is new, or an earlier checkpoint's; held out is the mean cross-entropy of each kind of token."""
     learn, held_out = split(whole, run)
     model, discretizer = begin(run, learn, earlier)
@@ -79,7 +85,7 @@ def prepare(run, whole: Episodes, earlier: str | None = None) -> Training:
     return counting(run, training, model)
 
 
-def counting(run, training: Training, model: TrajectoryTransformerModel) -> Training:
+def counting(run: TrajectoryTransformerTraining, training: Training, model: TrajectoryTransformerModel) -> Training:
     """The same training; its curve and, at its end, its model tell the tokens seen."""
     tokens_before, tokens_each = model.config.tokens_seen, run.batch_size * model.config.block_size
 
@@ -94,7 +100,7 @@ def counting(run, training: Training, model: TrajectoryTransformerModel) -> Trai
     return training._replace(interval=interval, model=trained, seen={})
 
 
-def facts(run, values: dict) -> dict[str, str]:
+def facts(run: TrajectoryTransformerTraining, values: dict) -> dict[str, str]:
     """What the checkpoint's card says, by title."""
     begun = f", of which {values['tokens_seen_before']:,} by {values['begun_from']}" if values.get("begun_from") else ""
     entropies = ", ".join(f"{kind} {values[f'held_out_{kind}']:.3f}" for kind in KINDS)

@@ -99,13 +99,13 @@ TWO = QuantileDiscretizer(np.array([[0.0, 10.0], [1.0, 20.0], [3.0, 60.0]]))  # 
 def test_each_dimension_has_its_own_bins_and_their_midpoints():
     assert TWO.bins == 2 and TWO.midpoints.tolist() == [[0.5, 15.0], [2.0, 40.0]]
     assert TWO.encode(np.array([[0.99, 20.0], [1.0, 19.9]])).tolist() == [[0, 1], [1, 0]]
-    assert TWO.encode([-7.0, 99.0]).tolist() == [0, 1] and TWO.encode([3.0]).tolist() == [1]
+    assert TWO.encode(np.array([-7.0, 99.0])).tolist() == [0, 1] and TWO.encode(np.array([3.0])).tolist() == [1]
     assert TWO.decode(np.array([[0, 1], [1, 0]])).tolist() == [[0.5, 40.0], [2.0, 15.0]]
-    assert TWO.decode([1]).tolist() == [2.0]
+    assert TWO.decode(np.array([1])).tolist() == [2.0]
 
 
 def test_a_stop_token_decodes_as_the_last_bin():
-    assert TWO.decode([2, 2]).tolist() == TWO.decode([1, 1]).tolist() == [2.0, 40.0]
+    assert TWO.decode(np.array([2, 2])).tolist() == TWO.decode(np.array([1, 1])).tolist() == [2.0, 40.0]
 
 
 def test_no_tokens_decode_as_no_numbers():
@@ -115,18 +115,18 @@ def test_no_tokens_decode_as_no_numbers():
 @pytest.mark.parametrize(("tokens", "found"), [([0, 3], "0 to 3"), ([-1, 1], "-1 to 1"), ([-1, 3], "-1 to 3")])
 def test_tokens_of_no_bin_are_refused(tokens, found):
     with pytest.raises(DiscretizerError, match=f"^tokens must lie between 0 and 2, found {found}$"):
-        TWO.decode(tokens)
+        TWO.decode(np.array(tokens))
 
 
-@pytest.mark.parametrize("method", ["encode", "decode"])
-def test_more_dimensions_than_bins_were_made_for_are_refused(method):
+@pytest.mark.parametrize(("method", "kind"), [("encode", np.float64), ("decode", np.int64)])
+def test_more_dimensions_than_bins_were_made_for_are_refused(method, kind):
     with pytest.raises(DiscretizerError, match="^3 dimensions, and thresholds for 2$"):
-        getattr(TWO, method)(np.zeros((4, 3), dtype=np.int64))
+        getattr(TWO, method)(np.zeros((4, 3), dtype=kind))
 
 
 def test_what_is_not_a_number_has_no_bin():
     with pytest.raises(DiscretizerError, match=r"^a value to be discretized is not a number \(NaN\)$"):
-        TWO.encode([[0.0, 1.0], [np.nan, 1.0]])
+        TWO.encode(np.array([[0.0, 1.0], [np.nan, 1.0]]))
 
 
 def test_bins_are_made_of_all_transitions_and_there_are_a_hundred_unless_told():

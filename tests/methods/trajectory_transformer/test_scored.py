@@ -71,7 +71,8 @@ def test_the_score_is_the_weighted_sum_as_found_by_hand(monkeypatch, rewards, va
     search = Search(beams=1, horizon=1, expansion=2, context=0, reward_weight=rewards, value_weight=value)
     decoder = type("Decoder", (), {"config": type("Config", (), {"observation_dim": 1, "transition_dim": 4})})
     midpoints = torch.from_numpy(planning.weighted(bins.midpoints, search))
-    found = planning.plan_together(decoder, midpoints, torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1), search)
+    uniform = torch.zeros(1, 1, 1, 1, 2)  # of one transition, action, episode and beam, for both alternatives
+    found = planning.plan_together(decoder, midpoints, torch.zeros(1, 1, dtype=torch.int64), uniform, search)
     by_hand = [rewards * 1.0 + 0.99 * value * 0.5, rewards * 0.5 + 0.99 * value * 5.0]
     assert int(found.tokens[0, 0, 0, 1]) == best == int(np.argmax(by_hand))
     assert float(found.scores[0, 0]) == pytest.approx(max(by_hand))
