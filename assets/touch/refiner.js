@@ -10,7 +10,7 @@ const MOST = 32, TICKS = [0, 10, 20, 30], SAME = 1e-3; // nats
 const CHART = 160, LEFT = 34, RIGHT = 10, TOP = 16, BOTTOM = 22; // CSS pixels
 const CAPTION = "One episode\u2019s first plan: from the full triangle to the empty one; dashed, the goal, which the model is given. "
   + `What the model says was computed beforehand for each of all ${written(data.plans)} plans. Orange: your revisions; `
-  + "grey: LEAP\u2019s own, which takes the likeliest action at a random place.";
+  + "gray: LEAP\u2019s own, which takes the likeliest action at a random place.";
 const listed = unpacked(data.costs, Uint16Array);
 
 /** -log p of each action at one place given the plan's other actions, in nats: (6,). */

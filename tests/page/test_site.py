@@ -479,6 +479,27 @@ def test_every_number_of_the_post_is_the_one_that_another_program_reads_and_writ
         assert text == written_like(text, looked_up(path)[0] / scale), path
 
 
+UNITS = {  # what the path of a number ends in: how the unit in its drawer begins
+    r"\.return_(mean|sd)$": "points of return",
+    r"\.score(_mean)?$": "points of normalized score",
+    r"\.(shares\..*|success_mean)$": "share of",
+    r"\.moved(_control)?\.\d+\.mean$": "thousandths of full torque",
+    r"\.rise(\.\w+\.\w+|_others)\.mean$": "nats per token",
+}
+
+
+def test_every_drawer_names_the_unit_of_its_number(post):
+    kept = {pattern: 0 for pattern in UNITS}
+    for path, text, drawer in numbers(post):
+        unit = drawer.select_one("p").get_text().removeprefix(text).strip()
+        assert unit not in ("", "mean", "all") and not unit.isdigit(), path
+        assert unit.startswith("share") == text.endswith("%"), path
+        for pattern in (pattern for pattern in UNITS if re.search(pattern, path)):
+            assert unit.startswith(UNITS[pattern]), (path, unit)
+            kept[pattern] += 1
+    assert all(kept.values()), kept
+
+
 def test_every_drawer_says_interval_run_checkpoint_command_and_evidence(post):
     for path, text, drawer in numbers(post):
         kind, name, *rest = path.split(".")
