@@ -135,15 +135,6 @@ class Watched(dict):
         return super().__getitem__(name)
 
 
-def made_from(data: dict) -> dict:
-    """What the table of provenance tells of all results together."""
-    return {
-        "provenance": provenance.rows(data),
-        "renewals": provenance.renewed(data),
-        "attestation": provenance.attestation(data),
-    }
-
-
 def render(name: str, data: dict, seen: set[str] | None = None) -> str:
     """One table as Markdown; every result that its template reads is added to `seen`.
 
@@ -170,7 +161,8 @@ def render(name: str, data: dict, seen: set[str] | None = None) -> str:
                     "percentiles": studies.PERCENTILES,
                 },
                 claims=judged,
-                **(made_from(data) if name == "provenance" else {}),
+                provenance=provenance,
+                results=data,
             )
         )
     except jinja2.TemplateNotFound:

@@ -16,19 +16,26 @@ from scipy import special
 from pipeline.statistics.intervals import t_interval
 
 if TYPE_CHECKING:
-    from jaxtyping import Int, Real
+    from jaxtyping import Int, Real, Shaped
 
 OBEYS, DEAF = 0.5, 0.1  # slopes of the return got over the return asked
 LEAST_RERUN = 0.9  # share of reruns that give the same verdict, below which it is withheld
 DRAWS = 2000  # resamples, by which a rerun's verdicts are told
 
 
-def follows(low, high):
+def follows(
+    low: float | Real[np.ndarray, " draw"], high: float | Real[np.ndarray, " draw"]
+) -> str | Shaped[np.ndarray, " draw"]:
     """Whether slopes with that interval obey or are deaf; of arrays of ends, an array of verdicts."""
     return np.select([low > OBEYS, high < DEAF], ["obeys", "deaf"], "undecided")[()]
 
 
-def effect(mean, low, high, smallest: float):
+def effect(
+    mean: float | Real[np.ndarray, " draw"],
+    low: float | Real[np.ndarray, " draw"],
+    high: float | Real[np.ndarray, " draw"],
+    smallest: float,
+) -> str | Shaped[np.ndarray, " draw"]:
     """Whether a difference of that mean and interval holds, upwards, or is refuted, or is none as far as anyone cares; of
     arrays, an array of verdicts.
 
