@@ -123,7 +123,6 @@ function whenNear(selector, act) {
 
 const near = whenNear("[data-film]", show);
 for (const figure of document.querySelectorAll("[data-film]")) {
-  figure.querySelector("canvas").hidden = false;
   addEventListener("beforeprint", () => { near.unobserve(figure); show(figure); }, { once: true });
 }
 

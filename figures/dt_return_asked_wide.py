@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from figures import style
@@ -45,9 +46,7 @@ def draw(figure: Figure, data: dict) -> None:
         plot(axes, points, style.BLUE, "o", "Decision Transformer")
         edges, counts = (dataset["return_histogram"][part] for part in ("edges", "counts"))
         heights = [900 * count / max(counts) for count in counts]
-        axes.bar(
-            edges[:-1], heights, [b - a for a, b in zip(edges, edges[1:], strict=False)], -1300, align="edge", color=style.PALE
-        )
+        axes.stairs(np.array(heights) - 1300, edges, baseline=-1300, fill=True, color=style.PALE)
         axes.text(edges[-1], -330, "returns in the log", ha="right", va="bottom", color=style.GREY, fontsize=style.SMALL)
         axes.set(title=title, xlabel="return asked for", xlim=(-600, 5200), ylim=(-1300, 5600))
         axes.set(xticks=range(0, 5001, 1000), yticks=range(0, 5001, 1000))

@@ -23,6 +23,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
+from figures import svg
 from pipeline import files
 from pipeline.evidence import arrays, recipes, records
 from pipeline.graph import command
@@ -60,7 +61,6 @@ VARIABLES = {  # of the page's style sheet, for what is drawn in SVG
 }
 SMALL = 11.5  # the smallest words
 KINDS = ("wide", "narrow", "pixels")  # of a figure's files, in order
-PLATE = re.compile(r'<g id="plate:([^:"]*):(\d+):(\d+):(\d+)">\s*<path d="([^"]*)"[^>]*/>\s*</g>')
 WIDE, NARROW = 8.6, 4.3  # inches: 619 and 310 units
 
 
@@ -192,7 +192,7 @@ def drawn(draw: Callable[[Figure, dict], None], data: dict, size: tuple[float, f
             figure.savefig(buffer, format="png", metadata={"Software": None})
             return buffer.getvalue()
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")), transparent=True)
-    return for_the_page(buffer.getvalue().decode(), output.stem.removesuffix("_narrow")).encode()
+    return svg.for_the_page(buffer.getvalue().decode(), output.stem.removesuffix("_narrow"), VARIABLES).encode()
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -200,54 +200,6 @@ def png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "png", optimize=True)
     return buffer.getvalue()
-
-
-def for_the_page(svg: str, name: str) -> str:
-    """The SVG of a figure as the page takes it in: its colors are the page's, its type is inherited, no id and no style sheet
-    of its own would meet another picture's, and its plates show PNGs that lie beside it.
-    """
-    svg = PLATE.sub(lambda found: shown(found, name), svg[svg.index("<svg") :])
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|<defs>\s*</defs>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
-    svg = re.sub(r' xmlns:xlink="[^"]*"| version="1.1"', "", svg).replace("xlink:href", "href")
-    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
-    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
-    svg = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), svg)
-    svg = re.sub(r"(font-size: |font: (?:[a-z0-9]+ )*?)([\d.]+)px(?: [^;\"]*)?", r"\1\2px", svg)
-    svg = re.sub(r"font: (?:(\d+|bold|italic|oblique) )?([\d.]+)px", font, svg)
-    svg = re.sub(r"; font-family: [^;\"]*|font-family: [^;\"]*; ", "", svg)
-    svg = re.sub(r"(<text[^>]*>)([^<]*_\{[^<]*)(?=</text>)", lambda found: found[1] + subscripts(found[2]), svg)
-    known = {color.lower(): name for color, name in VARIABLES.items()}
-    svg = re.sub(r"#[0-9a-f]{6}", lambda found: f"var(--{known[found[0]]}, {found[0]})" if found[0] in known else found[0], svg)
-    return re.sub(r"\n\s*", "\n", svg)
-
-
-def shown(found: re.Match, name: str) -> str:
-    """The columns of a picture where a plate was drawn."""
-    picture, start, count, whole, outline = found.groups()
-    x, y = np.array(re.findall(r"-?\d+(?:\.\d+)?", outline), float).reshape(-1, 2).T
-    place = f'x="{x.min():.2f}" y="{y.min():.2f}" width="{np.ptp(x):.2f}" height="{np.ptp(y):.2f}"'
-    image = f'<image href="{picture or name}.png" width="{whole}" height="1" preserveAspectRatio="none"/>'
-    return f'<svg class="plate" {place} viewBox="{start} 0 {count} 1" preserveAspectRatio="none">{image}</svg>'
-
-
-def subscripts(words: str) -> str:
-    """Words in which a letter with a subscript is written `r_{t}`, as tspans."""
-    first, *rest = re.split(r"(\w\u0302?)_\{([^}]*)\}", words)
-    parts, down = [first], "3"
-    for letter, below, after in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
-        parts.append(
-            f'<tspan style="font-style: italic">{letter}</tspan><tspan dy="{down}" style="font-size: 11px">{below}</tspan>'
-        )
-        parts.append(f'<tspan dy="-{down}">{after}</tspan>' if after else "")
-    return "".join(parts)
-
-
-def font(found: re.Match) -> str:
-    """The size, and weight or slant, of a `font` that names a family too."""
-    weight, size = found.groups()
-    kind = {"bold": "; font-weight: 650", "700": "; font-weight: 650", "italic": "; font-style: italic"}.get(weight or "", "")
-    return f"font-size: {size}px{kind}"
 
 
 def picture_facts(content: bytes) -> dict:

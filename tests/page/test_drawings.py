@@ -69,6 +69,28 @@ def test_a_film_plays_again_to_its_end(post, browser):
         assert film.evaluate("(canvas) => canvas.toDataURL()") == ended
 
 
+SHIFTS = """() => {
+  const observer = new PerformanceObserver(() => {});
+  observer.observe({type: 'layout-shift', buffered: true});
+  return observer.takeRecords().map((shift) => shift.value);
+}"""
+
+
+@pytest.mark.parametrize("size", weight.VIEWS.values(), ids=weight.VIEWS)
+def test_nothing_on_the_first_screen_moves_while_it_loads(post, browser, size):
+    for address, soup in post.pages():
+        with opened(post, browser, address, viewport={"width": size[0], "height": size[1]}) as (page, _, _):
+            if soup.select(FILMS):
+                page.locator(f"{FILMS}[data-frame]").first.wait_for()
+            assert sum(page.evaluate(SHIFTS)) < 0.01, address
+
+
+def test_a_film_that_nothing_would_draw_takes_no_room(post, browser):
+    with opened(post, browser, java_script_enabled=False) as (page, _, _):
+        film = page.locator("figure[data-film]").first
+        assert film.locator("img").is_visible() and not film.locator("canvas").is_visible()
+
+
 @pytest.mark.parametrize("size", weight.VIEWS.values(), ids=weight.VIEWS)
 def test_the_first_view_and_the_whole_page_are_light(post, browser, size):
     first, whole = (weight.weigh(browser, post.address, *size, whole=read) for read in (False, True))

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
-from figures import card, style
+from figures import card, style, svg
 from pipeline import PipelineError, files
 from pipeline.evidence import arrays, recipes, records
 from pipeline.show import animate, animate_grid, windows
@@ -68,7 +68,7 @@ def test_no_id_of_a_drawing_is_anothers():
 
 
 def test_a_letter_with_a_subscript_is_written_as_such_and_what_follows_stands_on_the_line():
-    said = style.subscripts("reward r_{t} and state s_{t+1}")
+    said = svg.subscripts("reward r_{t} and state s_{t+1}")
     assert re.sub("<[^>]*>", "", said) == "reward rt and state st+1"
     assert said.count('dy="3"') == 2 and said.count('dy="-3"') == 1
 
