@@ -70,7 +70,7 @@ def offered(requirement: str) -> set[str]:
 def main(*words: str) -> None:
     """All lock files anew; the sums known of torch's CPU builds are kept, since no machine meets all of them."""
     upgrade, before = "--upgrade" in words, locked(MAIN, CPU, CUDA)
-    found = resolved(upgrade, locked(MAIN, CUDA), "pyproject.toml", "--extra", "train", "--extra", "policies", "--extra", "dev")
+    found = resolved(upgrade, locked(MAIN, CUDA), "pyproject.toml", "--extra", "article", "--extra", "train", "--extra", "policies", "--extra", "dev")
     torch = next(each for each in found if each.startswith("torch=="))
     linux = f"{torch}+cpu"
     sums = before.get(f"{linux} ; sys_platform == 'linux'", set()) | offered(linux)
