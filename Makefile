@@ -7,7 +7,7 @@ PAGES := _site/index.html _site/appendix/index.html _site/404.html
 LOG := build/setup.log
 comma := ,
 
-.PHONY: site serve test validate check-evidence renew mutants reproduce train lock-hub locks sbom setup system python compiler drawing browser clean
+.PHONY: site serve test api validate check-evidence renew mutants reproduce train lock-hub locks sbom setup system python compiler drawing browser clean
 .NOTPARALLEL: # each step of set-up needs the one before it, whatever MAKEFLAGS says
 .DEFAULT_GOAL := site
 
@@ -66,6 +66,11 @@ validate: setup ## the built pages by html-validate, the Nu checker (needs Java)
 	npx html-validate $(PAGES)
 	java -jar node_modules/vnu-jar/build/dist/vnu.jar --errors-only $(PAGES)
 	node benchmarks/lighthouse.mjs --runs 1 --no-performance
+
+api: python .venv/installed ## a page of all that the library makes public, into _site/api/, from what a wheel would hold
+	$(PYTHON) setup.py --quiet build --build-base build/library
+	cd build/library/lib && $(abspath $(PYTHON)) -c 'import pathlib, pdoc, sequence_rl; [getattr(sequence_rl, name) for name in sequence_rl.__all__]; \
+	  pdoc.render.configure(show_source=False); pdoc.pdoc("sequence_rl", output_directory=pathlib.Path("$(CURDIR)/_site/api"))'
 
 renew: setup compiler drawing ## evidence stale because of source alone, where today's code is shown to make the same (minutes)
 	$(PYTHON) -m pipeline renew

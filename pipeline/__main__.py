@@ -177,6 +177,20 @@ def evaluate(
     own_policies.evaluate(policy, world, into or settings.TRIED, reads or (), name, **asked)
 
 
+@app.command("model-card")
+def write_model_card(
+    checkpoint: Annotated[str, typer.Argument(help="a folder of checkpoints/")],
+    into: Annotated[Path | None, typer.Option(help="the file to write; by default it is printed")] = None,
+) -> None:
+    """Say on a card for the hub what a checkpoint is, how it was trained, and what the evidence measured of it."""
+    from pipeline.show import model_card
+
+    if into is None:
+        print(model_card.card(checkpoint))
+    else:
+        model_card.write(checkpoint, into)
+
+
 @app.command("plan")
 def say_plan() -> None:
     """Say what is stale, why, and about how long `doit` takes."""

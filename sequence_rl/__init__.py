@@ -3,8 +3,8 @@
     import gymnasium, numpy as np, sequence_rl
 
     policy = sequence_rl.load_policy("checkpoints/local_tt_halfcheetah", beams=32, horizon=5)
-    policy.reset([1000])
-    observation, _ = gymnasium.make("HalfCheetah-v4").reset(seed=1000)
+    policy.reset([100])
+    observation, _ = gymnasium.make("HalfCheetah-v4").reset(seed=100)
     action = policy.act(observation[None].astype(np.float32), np.zeros(1))
 
 A policy plays many episodes at once: `reset(seeds)` begins them, `act(observations, rewards)` takes observations (episode,
@@ -41,6 +41,7 @@ PUBLIC = {  # what is public, by name, with the module that holds it
     "LeapPolicy": f"{CORE}.methods.leap.policy",
     "refine": f"{CORE}.methods.leap.refinement",
     "DecisionTransformerPolicy": f"{CORE}.methods.decision_transformer.policy",
+    "DeterministicPolicyConfig": f"{CORE}.methods.perceptron.model",
     "DeterministicPolicyModel": f"{CORE}.methods.perceptron.model",
     "DeterministicPolicy": f"{CORE}.methods.perceptron.policy",
     "World": f"{CORE}.worlds.world",
@@ -65,7 +66,8 @@ def __getattr__(name: str) -> object:
     if name not in PUBLIC:
         raise AttributeError(f"module 'sequence_rl' has no attribute {name!r}")
     module, _, other = PUBLIC[name].partition(":")
-    return getattr(importlib.import_module(module), other or name)
+    globals()[name] = found = getattr(importlib.import_module(module), other or name)
+    return found
 
 
 def __dir__() -> list[str]:

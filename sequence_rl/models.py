@@ -1,5 +1,20 @@
 """The models, so that transformers' `AutoConfig` and `AutoModel` know them once this is imported."""
 
-from sequence_rl import DeterministicPolicyModel, LeapConfig, LeapModel, TrajectoryTransformerConfig, TrajectoryTransformerModel
+from transformers import AutoConfig, AutoModel
 
-__all__ = ["DeterministicPolicyModel", "LeapConfig", "LeapModel", "TrajectoryTransformerConfig", "TrajectoryTransformerModel"]
+from sequence_rl import (
+    DeterministicPolicyConfig,
+    DeterministicPolicyModel,
+    LeapConfig,
+    LeapModel,
+    TrajectoryTransformerConfig,
+    TrajectoryTransformerModel,
+)
+
+for config, model in (
+    (DeterministicPolicyConfig, DeterministicPolicyModel),
+    (LeapConfig, LeapModel),
+    (TrajectoryTransformerConfig, TrajectoryTransformerModel),
+):
+    AutoConfig.register(config.model_type, config, exist_ok=True)
+    AutoModel.register(config, model, exist_ok=True)

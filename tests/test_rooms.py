@@ -79,7 +79,7 @@ def taken(path: Path) -> Iterator[tuple[str, str]]:
             yield modules[node.value.id], node.attr
 
 
-OURS = ("pipeline", "figures", "benchmarks", "tests")
+OURS = ("pipeline", "sequence_rl", "figures", "benchmarks", "tests")
 
 
 def test_whatever_is_taken_of_a_module_by_a_dot_is_there():
