@@ -177,6 +177,18 @@ def evaluate(
     own_policies.evaluate(policy, world, into or settings.TRIED, reads or (), name, **asked)
 
 
+@app.command("curves")
+def write_curves(
+    names: Annotated[list[str], typer.Argument(metavar="TRAINING", help="without its kind, done or under way; several")],
+    into: Annotated[Path | None, typer.Option(help="write below this folder; by default build/curves")] = None,
+) -> None:
+    """Write learning curves for `tensorboard --logdir build/curves`; given again, it writes what there is by then."""
+    from pipeline.show import curves
+
+    for name in names:
+        print(os.path.relpath(curves.write(name.removeprefix("training/"), into or curves.INTO)))
+
+
 @app.command("model-card")
 def write_model_card(
     checkpoint: Annotated[str, typer.Argument(help="a folder of checkpoints/")],

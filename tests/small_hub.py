@@ -106,9 +106,23 @@ def d4rl(
     return buffer.getvalue()
 
 
-def minari(folder: Path, episodes: int = 3, steps: int = 50, seed: int = 0, **changes: np.ndarray | None) -> Path:
-    """A small dataset of random numbers as Minari's library keeps one; `changes` replaces arrays of the last episode, or
-    leaves out those given as None.
+def minari(
+    folder: Path,
+    episodes: int = 3,
+    steps: int = 50,
+    seed: int = 0,
+    sizes: tuple[int, int] = (17, 6),
+    **changes: np.ndarray | None,
+) -> Path:
+    """A small dataset of random numbers as Minari's library keeps one.
+
+    Args:
+        folder: of the dataset.
+        episodes: how many.
+        steps: of each.
+        seed: of the numbers.
+        sizes: of an observation and of an action.
+        changes: replace arrays of the last episode, or leave out those given as None.
     """
     generator = np.random.default_rng(seed)
     path = folder / "data" / "main_data.hdf5"
@@ -116,8 +130,8 @@ def minari(folder: Path, episodes: int = 3, steps: int = 50, seed: int = 0, **ch
     with h5py.File(path, "w") as file:
         for episode in range(episodes):
             arrays = {
-                "observations": generator.normal(size=(steps + 1, 17)),
-                "actions": generator.uniform(-1, 1, size=(steps, 6)).astype(np.float32),
+                "observations": generator.normal(size=(steps + 1, sizes[0])),
+                "actions": generator.uniform(-1, 1, size=(steps, sizes[1])).astype(np.float32),
                 "rewards": generator.normal(4.7, 1, size=steps),
                 "terminations": np.zeros(steps, dtype=bool),
                 "truncations": np.arange(steps) == steps - 1,

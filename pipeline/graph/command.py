@@ -20,6 +20,7 @@ from pipeline.evidence import fingerprints, machines, processes, recipes, record
 from pipeline.evidence.records import Recipe
 from pipeline.graph import settings
 from pipeline.study import runs
+from pipeline.worlds.world import find_world
 
 PARENT = "PIPELINE_PARENT"  # environment variable: the process that a verb shall not outlive
 LOCKS = {}  # open files by path, whose locks end with this process
@@ -42,6 +43,19 @@ def own(name: str) -> str:
     return found.replace("-", "_")
 
 
+def on_dataset(recipe: Recipe, data: str) -> Recipe:
+    """`recipes.on_dataset`; what plays does so in the dataset's world, whichever version of it that was recorded in.
+
+    Raises:
+        PipelineError: there is no such dataset, or the run does not stand on one.
+    """
+    moved = recipes.on_dataset(recipe, data)
+    world = find_world(recipes.COLLECTIONS[data].run.environment).identifier
+    return (
+        moved if getattr(moved.run, "environment", world) == world else recipes.recipe_of(replace(moved.run, environment=world))
+    )
+
+
 def resolve(name: str) -> Recipe:
     """The recipe of a result, named as kind/name, by its name where only one kind has it, or as other catalogs name a dataset.
 
@@ -52,7 +66,7 @@ def resolve(name: str) -> Recipe:
     """
     name, _, data = name.partition(runs.ON)
     if data:
-        return recipes.on_dataset(resolve(name), own(data))
+        return on_dataset(resolve(name), own(data))
     known = recipes.known()
     kind, _, rest = name.partition("/")
     of_kind = kind in {recipe.kind for recipe in known.values()}
@@ -77,7 +91,7 @@ def choose(name: str, source: str | None = None, data: str | None = None, change
     if source:
         plain = recipe.name.removeprefix("local_").removeprefix("hub_")
         recipe = resolve(f"{recipe.kind}/{source}_{plain}")
-    recipe = recipes.on_dataset(recipe, own(data)) if data else recipe
+    recipe = on_dataset(recipe, own(data)) if data else recipe
     return settings.change(recipe, changed) if changed else recipe
 
 

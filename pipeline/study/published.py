@@ -44,11 +44,23 @@ D4RL_MEDIUM = PublishedDataset(
     "http://rail.eecs.berkeley.edu/datasets/offline_rl/gym_mujoco_v2/halfcheetah_medium-v2.hdf5",
     known=KnownReturns(1000, 4770.33, 355.75, -310.23),  # printed by kzl/decision-transformer:gym/experiment.py
 )
+D4RL_QUALITIES = ("random", "medium", "medium_replay", "medium_expert", "expert")
+D4RL = tuple(  # of the suite's fifteen those that are not above; none is held to returns known beforehand
+    PublishedDataset(
+        f"d4rl_{world.lower()}_{quality}_v2",
+        f"http://rail.eecs.berkeley.edu/datasets/offline_rl/gym_mujoco_v2/{world.lower()}_{quality}-v2.hdf5",
+        f"{world}-v2",
+    )
+    for world in ("HalfCheetah", "Hopper", "Walker2d")
+    for quality in D4RL_QUALITIES
+    if (world, quality) != ("HalfCheetah", "medium")
+)
 MINARI = tuple(  # none of them is D4RL's of the same name
-    MinariDataset(f"minari_halfcheetah_{quality}_v0", f"mujoco/halfcheetah/{quality}-v0")
+    MinariDataset(f"minari_{world.lower()}_{quality}_v0", f"mujoco/{world.lower()}/{quality}-v0", f"{world}-v5")
+    for world in ("HalfCheetah", "Hopper", "Walker2d")
     for quality in ("simple", "medium", "expert")
 )
-PUBLISHED_DATASETS = (D4RL_MEDIUM, *MINARI)
+PUBLISHED_DATASETS = (D4RL_MEDIUM, *D4RL, *MINARI)
 TWINS = {
     DECISION_TRANSFORMER.name: PUBLISHED_DECISION_TRANSFORMER.name,
     TRAJECTORY_TRANSFORMER.name: PUBLISHED_TRAJECTORY_TRANSFORMER.name,

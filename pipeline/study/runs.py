@@ -65,6 +65,7 @@ from pipeline.study.measurements import (
 )
 from pipeline.study.pictures import BrowserEvaluation, Figure
 from pipeline.study.published import (
+    D4RL,
     D4RL_MEDIUM,
     HUB_ANIMATIONS,
     HUB_ATTENTIONS,

@@ -164,7 +164,8 @@ def test_collect_hands_over_to_the_verb_that_fetches_and_says_what_to_install(tm
 
 
 def test_a_version_or_dataset_that_this_project_does_not_know_is_named_beside_those_that_it_does():
-    known = "mujoco/halfcheetah/simple-v0, mujoco/halfcheetah/medium-v0, mujoco/halfcheetah/expert-v0"
+    worlds, qualities = ("halfcheetah", "hopper", "walker2d"), ("simple", "medium", "expert")
+    known = ", ".join(f"mujoco/{world}/{quality}-v0" for world in worlds for quality in qualities)
     with pytest.raises(PipelineError) as error:
         command.resolve("datasets/mujoco/halfcheetah/medium-v9")
     assert str(error.value) == f"Minari's dataset 'mujoco/halfcheetah/medium-v9' is not known here; known: {known}"

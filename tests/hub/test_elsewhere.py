@@ -97,6 +97,41 @@ def test_what_was_trained_elsewhere_plays_under_a_name_of_its_own(house, monkeyp
     assert made["run"]["checkpoint"] == f"{run.name}_on_{data}" and "missing" not in made["made"]["inputs"].values()
 
 
+@pytest.mark.parametrize(("name", "other"), [("d4rl-hopper-medium-v2", "d4rl"), ("mujoco/hopper/expert-v0", "minari")])
+def test_what_learned_in_another_world_plays_there(house, monkeypatch, name, other):
+    recipe = command.resolve(f"datasets/{name}")
+    terminals = np.arange(3 * STEPS) % STEPS == STEPS - 1  # every episode ends with a fall
+    sizes = {"observations": np.ones((3 * STEPS, 11), np.float32), "actions": np.zeros((3 * STEPS, 3), np.float32)}
+    if other == "d4rl":
+        (house / "hopper.hdf5").write_bytes(small_hub.d4rl(steps=STEPS, terminals=terminals, **sizes))
+    else:
+        small_hub.minari(house / "minari" / recipe.run.identifier, steps=STEPS, sizes=(11, 3))
+    make(f"datasets/{name}", house, **({"file": house / "hopper.hdf5"} if other == "d4rl" else {}))
+    run = TRAININGS["bc"]
+    make(f"training/{run.name}", house, name)
+    played = next(each for each in runs.EVALUATIONS if each.checkpoint == run.name and each.trained)
+    small = recipes.recipe_of(replace(played, episodes=2, shard_episodes=2))
+    monkeypatch.setitem(recipes.EVALUATIONS, played.name, small)
+    load = evaluate.policies.module(played).checkpoints.load
+    monkeypatch.setattr(evaluate.policies.module(played).checkpoints, "load", lambda *a, **o: load(*a, root=house, **o))
+    make(f"evaluations/{played.name}", house, name)
+    made = json.loads((house / "results" / "evaluations" / f"{played.name}_on_{recipe.name}.json").read_text(encoding="utf-8"))
+    assert made["run"]["environment"] == "Hopper-v4" and made["run"]["checkpoint"] == f"{run.name}_on_{recipe.name}"
+    assert max(made["values"]["returns"]) < 600, "it falls, and its episode is over"
+    assert command.resolve(f"evaluations/{played.name}_on_{recipe.name}").run.environment == "Hopper-v4"
+
+
+def test_the_suites_datasets_are_known_by_the_names_that_others_use():
+    for world in ("halfcheetah", "hopper", "walker2d"):
+        for quality in ("random", "medium", "medium-replay", "medium-expert", "expert"):
+            run = command.resolve(f"datasets/d4rl-{world}-{quality}-v2").run
+            assert run.address.endswith(f"/gym_mujoco_v2/{world}_{quality.replace('-', '_')}-v2.hdf5")
+            assert run.environment.lower() == f"{world}-v2"
+        for quality in ("simple", "medium", "expert"):
+            run = command.resolve(f"datasets/mujoco/{world}/{quality}-v0").run
+            assert (run.identifier, run.environment.lower()) == (f"mujoco/{world}/{quality}-v0", f"{world}-v5")
+
+
 def test_a_dataset_that_was_not_fetched_is_named_with_the_command_that_fetches_it(house):
     (house / "data" / f"{DATASETS['d4rl']}.hdf5").unlink()
     with pytest.raises(PipelineError, match="python -m pipeline make datasets/d4rl_halfcheetah_medium_v2"):
