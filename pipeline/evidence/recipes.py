@@ -80,8 +80,17 @@ STUDY_TRAININGS = named(studies.TRAININGS)
 LOGGED_RETURNS = named(studies.LOGGED_RETURNS)
 LISTENERS = named(studies.LISTENERS)
 SWAPPED_RETURNS = named(studies.SWAPPED_RETURNS)
+SEARCHES = named(studies.SEARCHES)
 # hours, or made from a dataset that is not in git; made by their verbs, one at a time, alone
-STUDIES = {**LONG_BEHAVIOURS, **STUDY_RECORDINGS, **STUDY_TRAININGS, **LOGGED_RETURNS, **LISTENERS, **SWAPPED_RETURNS}
+STUDIES = {
+    **LONG_BEHAVIOURS,
+    **STUDY_RECORDINGS,
+    **STUDY_TRAININGS,
+    **LOGGED_RETURNS,
+    **LISTENERS,
+    **SWAPPED_RETURNS,
+    **SEARCHES,
+}
 EVALUATIONS = named((*runs.EVALUATIONS, *studies.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(runs.POOLS)
 COMPARISONS = named((*runs.COMPARISONS, *studies.COMPARISONS, *runs.HUB_COMPARISONS))

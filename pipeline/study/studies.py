@@ -32,6 +32,7 @@ from pipeline.study.interventions import (
     Listener,
     SwappedReturns,
 )
+from pipeline.study.searches import RevisedEvaluation
 from pipeline.study.trainings import LoggedReturns
 
 LONG = LongBehaviour("local_sac_halfcheetah_long")
@@ -152,6 +153,15 @@ SCORES = {"full": (1.0, 1.0), "rewards": (1.0, 0.0), "value": (0.0, 1.0), "rando
 SCORED = tuple(
     replace(_searched, name=f"local_tt_halfcheetah_scored_{name}", reward_weight=rewards, value_weight=value)
     for name, (rewards, value) in SCORES.items()
+)
+# the search itself varied over the same model, score and seeds; a beam of eight reads what eleven plans do
+_revised = RevisedEvaluation(
+    "", checkpoint=runs.TRAJECTORY_TRANSFORMER.name, episodes=20, shard_episodes=4, first_seed=_searched.first_seed
+)
+SEARCHES = (  # hours: not played yet
+    *(replace(_revised, name=f"local_tt_halfcheetah_shooting_{plans}", beams=plans) for plans in (6, 11, 41)),
+    *(replace(_revised, name=f"local_tt_halfcheetah_revised_{sweeps}", sweeps=sweeps) for sweeps in (1, 2, 8)),
+    replace(_revised, name="local_tt_halfcheetah_likeliest_11", beams=11, ranked="likelihood"),
 )
 _planned = {run.name: run for run in runs.PLANNED_EVALUATIONS}
 UNSEARCHED, ONE_BEAM = (  # the model's likeliest actions; and the better of two drawn, at each of five transitions ahead
