@@ -20,6 +20,7 @@ HEADERS = {
     TOOLS: "# What `make locks` and `make sbom` use, in an environment of their own; made by locks.py.\n",
 }
 CUDA_NAMES = ("cuda-", "nvidia-", "torch==", "triton==")
+EXTRAS = ("train", "policies", "cluster", "dev")  # that are locked, and so installed by set-up
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_28_aarch64")
 
@@ -70,7 +71,8 @@ def offered(requirement: str) -> set[str]:
 def main(*words: str) -> None:
     """All lock files anew; the sums known of torch's CPU builds are kept, since no machine meets all of them."""
     upgrade, before = "--upgrade" in words, locked(MAIN, CPU, CUDA)
-    found = resolved(upgrade, locked(MAIN, CUDA), "pyproject.toml", "--extra", "train", "--extra", "policies", "--extra", "dev")
+    extras = [word for extra in EXTRAS for word in ("--extra", extra)]
+    found = resolved(upgrade, locked(MAIN, CUDA), "pyproject.toml", *extras)
     torch = next(each for each in found if each.startswith("torch=="))
     linux = f"{torch}+cpu"
     sums = before.get(f"{linux} ; sys_platform == 'linux'", set()) | offered(linux)

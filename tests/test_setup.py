@@ -317,7 +317,7 @@ def test_the_lock_files_are_of_what_the_project_asks_for_and_torch_is_one_versio
     project = tomllib.loads((files.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     asked = [
         *project["project"]["dependencies"],
-        *(each for extra in ("train", "policies", "dev") for each in project["project"]["optional-dependencies"][extra]),
+        *(each for extra in locks.EXTRAS for each in project["project"]["optional-dependencies"][extra]),
     ]
     wanted = [Requirement(each) for each in asked]
     pinned = {name: locks.entries((files.ROOT / name).read_text(encoding="utf-8")) for name in LOCKS}
