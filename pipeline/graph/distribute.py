@@ -116,15 +116,15 @@ class Work:
 
     def finish(self, name: str, answer: dict) -> None:
         """Take a worker's answer: write what it found where that is what was asked for, else keep the reason why not."""
-        recipe, part = self.begun[name], self.plan[name].part
+        recipe, part, found = self.begun[name], self.plan[name].part, answer.get("found", {})
         try:
             if "refused" in answer:
                 raise PipelineError(answer["refused"])
             if isinstance(part, int):
-                pieces.write_shard(recipe, part, answer["found"], answer["machine"], self.into)
+                pieces.write_shard(recipe, part, found, answer.get("machine", {}), self.into)
             else:
-                pieces.check_result(recipe, pieces.wanted_episodes(recipe, self.every), answer["found"], self.into)
-                pieces.write_result(recipe, answer["found"], self.into)
+                pieces.check_result(recipe, pieces.wanted_episodes(recipe, self.every), found, self.into)
+                pieces.write_result(recipe, found, self.into)
             self.done.add(name)
         except (PipelineError, OSError) as error:
             self.failed[name] = f"{answer.get('worker', 'its worker')}: {workers.sentence(error)}"
@@ -304,10 +304,13 @@ def main(asked: Asked, only: Iterable[str], into: Path, every: bool) -> None:
     print(announced(work, len(wanted)), flush=True)
     if not work.plan:
         return
-    with contextlib.closing(work), connected(asked) as client, tqdm(total=len(work.plan), unit="piece") as bar:
-        tqdm.write(f"watch it at {client.dashboard_link}")
-        hands = Dask(client)
-        drive(work, hands.submit, hands.receive, lambda: bar.update(len(work.done) + len(work.failed) - bar.n))
+    try:
+        with contextlib.closing(work), connected(asked) as client, tqdm(total=len(work.plan), unit="piece") as bar:
+            tqdm.write(f"watch it at {client.dashboard_link}")
+            hands = Dask(client)
+            drive(work, hands.submit, hands.receive, lambda: bar.update(len(work.done) + len(work.failed) - bar.n))
+    except KeyboardInterrupt:
+        command.end_interrupted()
     for name, reason in work.failed.items():
         print(f"{name}: {reason}")
     if work.failed:
