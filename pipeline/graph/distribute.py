@@ -218,8 +218,8 @@ class Dask:
 
 def said(error: BaseException) -> str:
     """Why dask had no answer."""
-    if isinstance(error, ImportError | AttributeError):
-        return f"it is not started in a checkout of this commit ({error})"
+    if isinstance(error, ImportError | AttributeError) or "deserialization" in str(error):
+        return "it, or the scheduler, was not started in a checkout of this commit"
     if type(error).__name__ == "KilledWorker":
         return f"workers ended {DEATHS + 1} times while this was theirs"
     return workers.sentence(error)
@@ -299,14 +299,14 @@ def main(asked: Asked, only: Iterable[str], into: Path, every: bool) -> None:
     every = every or into == files.ROOT
     if asked.scheduler:
         checked(asked.scheduler, asked.without_tls)
-    wanted = pieces.choose(map(command.resolve, only))
+    wanted = sorted(pieces.choose(map(command.resolve, only)), key=lambda recipe: -recipe.seconds)  # the longest first
     work = Work(pieces.plan(wanted, into, every), into, every)
     print(announced(work, len(wanted)), flush=True)
     if not work.plan:
         return
     try:
         with contextlib.closing(work), connected(asked) as client, tqdm(total=len(work.plan), unit="piece") as bar:
-            tqdm.write(f"watch it at {client.dashboard_link}")
+            tqdm.write(f"{len(client.nthreads())} workers now; watch them at {client.dashboard_link}")
             hands = Dask(client)
             drive(work, hands.submit, hands.receive, lambda: bar.update(len(work.done) + len(work.failed) - bar.n))
     except KeyboardInterrupt:

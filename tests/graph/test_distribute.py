@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -357,10 +358,24 @@ def test_shards_are_joined_and_what_is_timed_is_measured_here_when_all_else_is_d
     assert work.locks == {} and len(work.done) == 4
 
 
-def test_without_the_extra_it_is_named():
-    if importlib.util.find_spec("distributed"):
-        pytest.skip("distributed is installed")
-    with pytest.raises(PipelineError, match="extra `cluster`"), distribute.connected(distribute.Asked()):
+def test_why_dask_has_no_answer_is_one_sentence():
+    killed = type("KilledWorker", (Exception,), {})
+    assert distribute.said(killed("piece-1")) == "workers ended 21 times while this was theirs"
+    for error in (ImportError("No module named 'pipeline'"), RuntimeError("Error during deserialization of the task graph.")):
+        assert "was not started in a checkout of this commit" in distribute.said(error)
+    assert distribute.said(OSError(28, "No space left on device", "/scratch/x")) == "/scratch/x: No space left on device"
+
+
+def test_what_is_to_be_made_is_told_beforehand(tmp_path):
+    work = distribute.Work(pieces.plan([LATENCY, LONG], tmp_path, True), tmp_path, True)
+    minutes = round((LATENCY.seconds + LONG.seconds) / 60)
+    told = f"results: 9 asked for, 2 to make, 1 of them timed here, at the end; 4 pieces, about {minutes} min of one core"
+    assert distribute.announced(work, 9) == told
+
+
+def test_without_the_extra_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask", None)
+    with pytest.raises(PipelineError, match="extra `cluster` is not installed"), distribute.connected(distribute.Asked()):
         pass
 
 
