@@ -204,10 +204,10 @@ def distribute(
 
     What is finished is written at once; interrupted, the same command goes on. What is timed is measured here, at the end.
     """
-    from pipeline.graph import distribute
+    from pipeline.graph import cluster, distribute
 
     tls = {"tls_ca_file": tls_ca_file, "tls_client_cert": tls_cert, "tls_client_key": tls_key}
-    asked = distribute.Asked(scheduler, workers, without_tls, {name: str(path) for name, path in tls.items() if path})
+    asked = cluster.Asked(scheduler, workers, without_tls, {name: str(path) for name, path in tls.items() if path})
     distribute.main(asked, only or (), files.ROOT if into is None else into.resolve(), every)
 
 

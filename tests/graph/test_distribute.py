@@ -16,7 +16,7 @@ import pytest
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, machines, recipes, records
 from pipeline.evidence.records import Recipe
-from pipeline.graph import command, distribute, pieces, workers
+from pipeline.graph import cluster, command, distribute, pieces, workers
 from pipeline.graph.pieces import Piece
 from tests import toy as toys
 
@@ -94,7 +94,7 @@ def test_what_is_trained_or_fetched_is_not_made_in_pieces():
     ["tls://10.0.0.5:8786", "tcp://127.0.0.1:8786", "127.0.0.1:8786", "localhost:8786", "tcp://[::1]:8786", "tcp://127.8.0.1"],
 )
 def test_an_address_of_this_machine_or_with_tls_is_taken(address):
-    assert distribute.checked(address, without_tls=False) == address
+    assert cluster.checked(address, without_tls=False) == address
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def test_an_address_of_this_machine_or_with_tls_is_taken(address):
 )
 def test_any_other_is_refused_unless_its_network_is_said_to_be_trusted(address):
     with pytest.raises(PipelineError, match="has no TLS.*--without-tls"):
-        distribute.checked(address, without_tls=False)
-    assert distribute.checked(address, without_tls=True) == address
+        cluster.checked(address, without_tls=False)
+    assert cluster.checked(address, without_tls=True) == address
 
 
 def test_a_scheme_that_is_none_of_daskss_is_refused():
     with pytest.raises(PipelineError, match="no scheduler's address"):
-        distribute.checked("https://localhost:8786", without_tls=True)
+        cluster.checked("https://localhost:8786", without_tls=True)
 
 
 @pytest.mark.parametrize(
@@ -360,10 +360,10 @@ def test_shards_are_joined_and_what_is_timed_is_measured_here_when_all_else_is_d
 
 def test_why_dask_has_no_answer_is_one_sentence():
     killed = type("KilledWorker", (Exception,), {})
-    assert distribute.said(killed("piece-1")) == "workers ended 21 times while this was theirs"
+    assert cluster.said(killed("piece-1")) == "workers ended 21 times while this was theirs"
     for error in (ImportError("No module named 'pipeline'"), RuntimeError("Error during deserialization of the task graph.")):
-        assert "was not started in a checkout of this commit" in distribute.said(error)
-    assert distribute.said(OSError(28, "No space left on device", "/scratch/x")) == "/scratch/x: No space left on device"
+        assert "was not started in a checkout of this commit" in cluster.said(error)
+    assert cluster.said(OSError(28, "No space left on device", "/scratch/x")) == "/scratch/x: No space left on device"
 
 
 def test_what_is_to_be_made_is_told_beforehand(tmp_path):
@@ -375,7 +375,7 @@ def test_what_is_to_be_made_is_told_beforehand(tmp_path):
 
 def test_without_the_extra_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "dask", None)
-    with pytest.raises(PipelineError, match="extra `cluster` is not installed"), distribute.connected(distribute.Asked()):
+    with pytest.raises(PipelineError, match="extra `cluster` is not installed"), cluster.connected(cluster.Asked()):
         pass
 
 
