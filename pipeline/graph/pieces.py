@@ -161,12 +161,15 @@ def ready(pieces: dict[str, Piece], begun: Collection[str], done: set[str], fail
 
 
 def reads(recipe: Recipe, into: Path) -> dict[str, Path]:
-    """The files that a result is made from, by name, where they are; of a checkpoint all, with its training's evidence.
+    """The files that a result is made from, by name, where they are; of a checkpoint all, with its training's evidence; of what
+    pools and compares, those of the pools too.
 
     Raises:
         PipelineError: one is missing.
     """
     base, names = fingerprints.source_of_inputs(recipe, into), dict.fromkeys(recipe.inputs)
+    for below in stands_on(recipe, into, distributable()) if recipe.kind in BELOW else ():
+        names |= dict.fromkeys(reads(below, into) if below.kind in BELOW else ())
     for folder in {Path(name).parent for name in recipe.inputs if name.startswith("checkpoints/")}:
         if folder.name != "contexts":
             beside = (path for path in (base / folder).glob("*") if path.is_file() and not path.name.startswith("."))

@@ -18,6 +18,7 @@ from pipeline.evidence import fingerprints, machines, recipes, records
 from pipeline.evidence.records import Recipe
 from pipeline.graph import cluster, command, distribute, pieces, workers
 from pipeline.graph.pieces import Piece
+from pipeline.statistics import summaries
 from tests import toy as toys
 
 EVALUATION = recipes.EVALUATIONS["local_random_halfcheetah"]
@@ -74,8 +75,6 @@ def test_what_is_there_is_not_made_again_unless_it_holds_fewer_episodes_than_are
     pieces.write_result(EVALUATION, current(EVALUATION, tmp_path), tmp_path)
     assert pieces.plan([EVALUATION], tmp_path, every=True) == {}
     half = records.read(EVALUATION.path())["values"]["returns"][:5]
-    from pipeline.statistics import summaries
-
     values = records.plain(summaries.summarize_returns(EVALUATION.run, half))
     pieces.write_result(EVALUATION, current(EVALUATION, tmp_path, **values), tmp_path)
     assert list(pieces.plan([EVALUATION], tmp_path, every=True)) == [pieces.result(EVALUATION)]
@@ -316,6 +315,16 @@ def test_files_that_a_worker_lacks_are_given_to_it(tmp_path):
     assert sums <= pieces.reads(recipe, tmp_path).keys(), "what a checkpoint is checked by comes with it"
     other, _ = driven([EVALUATION], tmp_path, False, lambda name, given: {"lacks": ["0" * 64]})
     assert "changed meanwhile" in other.failed[pieces.result(EVALUATION)]
+
+
+def test_what_pools_and_compares_needs_no_file_but_those_that_are_sent(tmp_path):
+    for recipe in (*recipes.POOLS.values(), *recipes.COMPARISONS.values()):
+        if recipe.path().exists():
+            for name, path in pieces.reads(recipe, files.ROOT).items():
+                (tmp_path / recipe.name / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / recipe.name / name).symlink_to(path)
+            found = summaries.derived(recipe, {}, tmp_path / recipe.name)
+            assert records.plain(found) == records.read(recipe.path())["values"]
 
 
 def test_a_missing_input_is_told_before_a_worker_is_asked(tmp_path):
