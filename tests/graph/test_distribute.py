@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -380,6 +381,12 @@ def test_what_is_to_be_made_is_told_beforehand(tmp_path):
     minutes = round((LATENCY.seconds + LONG.seconds) / 60)
     told = f"results: 9 asked for, 2 to make, 1 of them timed here, at the end; 4 pieces, about {minutes} min of one core"
     assert distribute.announced(work, 9) == told
+
+
+def test_two_modules_alone_know_of_dask():
+    paths = ((path, path.read_text(encoding="utf-8")) for path in (files.ROOT / "pipeline").rglob("*.py"))
+    found = {path.name for path, text in paths if re.search(r"^\s+(?:import|from) (?:dask|distributed)\b", text, re.MULTILINE)}
+    assert found == {"cluster.py", "workers.py"}
 
 
 def test_without_the_extra_it_is_named(monkeypatch):
