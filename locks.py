@@ -20,7 +20,8 @@ HEADERS = {
     TOOLS: "# What `make locks` and `make sbom` use, in an environment of their own; made by locks.py.\n",
 }
 CUDA_NAMES = ("cuda-", "nvidia-", "torch==", "triton==")
-EXTRAS = ("article", "train", "policies", "curves", "dev")  # of pyproject.toml that are installed; others are asked for by name
+# of pyproject.toml those that are installed; others are asked for by name
+EXTRAS = ("article", "train", "policies", "curves", "cluster", "dev")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_28_aarch64")
 

@@ -7,11 +7,7 @@ python -m pipeline make evaluations/local_dt_halfcheetah_6000
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import os
-import runpy
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +16,7 @@ import typer
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes, records, source
 from pipeline.evidence.records import Recipe
-from pipeline.graph import command, making, plan, settings
+from pipeline.graph import command, plan, settings
 from pipeline.study.run import ENVIRONMENT
 
 app = typer.Typer(no_args_is_help=True, help="Make, explain and check every result of the post.", rich_markup_mode=None)
@@ -29,12 +25,6 @@ app = typer.Typer(no_args_is_help=True, help="Make, explain and check every resu
 def complete(begun: str) -> list[str]:
     """What a shell may make of the beginning of a result's name."""
     return [name for name in recipes.known() if name.startswith(begun)]
-
-
-def hand_over(module: str, words: list[str]) -> None:
-    """Run a module as the program, with words on its command line."""
-    sys.argv = [module, *words]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def known_source(source: str) -> str:
@@ -117,27 +107,9 @@ def make(
     recipe = command.choose(name, source and known_source(source), data, changed or ())
     told = {option: value for option, value in (("shards", shards), ("earlier", earlier), ("file", file)) if value is not None}
     tried = settings.TRIED if changed and recipe.kind not in settings.MADE_HERE else files.ROOT
-    make_one(recipe, tried if into is None else into, told)
+    command.make_one(recipe, tried if into is None else into, told)
     if changed and not (data or source or into):
         say_moved(command.resolve(name), recipe)
-
-
-def make_one(recipe: Recipe, into: Path, told: dict) -> None:
-    """Make a result in this process.
-
-    Raises:
-        PipelineError: its verb takes no such option, or it fails.
-    """
-    if recipe.verb.startswith("figures."):  # scripts of their own
-        hand_over(recipe.verb, ["--into", str(into)])
-        return
-    takes = inspect.signature(importlib.import_module(recipe.verb).make).parameters
-    words = {"shards": "--shards", "earlier": "--from", "file": "--file"}
-    if unknown := [words[option] for option in told if option not in takes]:
-        raise PipelineError(f"{recipe.kind}/{recipe.name} takes no {unknown[0]}")
-    if recipe.kind in settings.MADE_HERE and into != files.ROOT:
-        raise PipelineError(f"{recipe.kind}/{recipe.name} lies beside the project's own: it takes no --into")
-    making.make(command.begin(recipe, into), into, **told)
 
 
 def say_moved(recipe: Recipe, changed: Recipe) -> None:
@@ -238,6 +210,31 @@ def reproduce(
     from pipeline.graph import reproduce
 
     reproduce.main(every, known_source(source), stamp)
+
+
+@app.command()
+def distribute(
+    scheduler: Annotated[str | None, typer.Argument(help="its address; by default workers of this machine's own")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="KIND/NAME", help="this, and what it stands on; repeatable")] = None,
+    every: Annotated[bool, typer.Option("--all", help="with --into: every shard, and not the first of what is long")] = False,
+    into: Annotated[Path | None, typer.Option(help="write to results/ below this folder; by default here")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes, without a scheduler; by default one a core")] = None,
+    without_tls: Annotated[bool, typer.Option("--without-tls", help="trust the network between scheduler and workers")] = False,
+    tls_ca_file: Annotated[Path | None, typer.Option(help="certificate that signed the others, for tls://")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="this client's certificate")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="its key")] = None,
+) -> None:
+    """Make what is missing or stale on the workers of a dask cluster (needs the extra `cluster`; docs/cluster.md).
+
+    python -m pipeline distribute --into build/again --workers 2
+
+    What is finished is written at once; interrupted, the same command goes on. What is timed is measured here, at the end.
+    """
+    from pipeline.graph import cluster, distribute
+
+    tls = {"tls_ca_file": tls_ca_file, "tls_client_cert": tls_cert, "tls_client_key": tls_key}
+    asked = cluster.Asked(scheduler, workers, without_tls, {name: str(path) for name, path in tls.items() if path})
+    distribute.main(asked, only or (), files.ROOT if into is None else into.resolve(), every)
 
 
 @app.command()

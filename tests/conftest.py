@@ -45,6 +45,7 @@ LONGEST = (
     "methods/trajectory_transformer/test_trajectory_transformer.py",
     "graph/test_check_evidence.py",
     "evidence/test_fingerprints.py",
+    "graph/test_distribute.py",
 )
 
 

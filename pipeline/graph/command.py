@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import importlib
+import inspect
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -18,7 +21,7 @@ from typing import NoReturn
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, machines, processes, recipes, records
 from pipeline.evidence.records import Recipe
-from pipeline.graph import settings
+from pipeline.graph import making, settings
 from pipeline.study import runs
 from pipeline.worlds.world import find_world
 
@@ -95,6 +98,30 @@ def choose(name: str, source: str | None = None, data: str | None = None, change
     return settings.change(recipe, changed) if changed else recipe
 
 
+def make_one(recipe: Recipe, into: Path, told: dict) -> None:
+    """Make a result in this process.
+
+    Raises:
+        PipelineError: its verb takes no such option, or it fails.
+    """
+    if recipe.verb.startswith("figures."):  # scripts of their own
+        hand_over(recipe.verb, ["--into", str(into)])
+        return
+    takes = inspect.signature(importlib.import_module(recipe.verb).make).parameters
+    words = {"shards": "--shards", "earlier": "--from", "file": "--file"}
+    if unknown := [words[option] for option in told if option not in takes]:
+        raise PipelineError(f"{recipe.kind}/{recipe.name} takes no {unknown[0]}")
+    if recipe.kind in settings.MADE_HERE and into != files.ROOT:
+        raise PipelineError(f"{recipe.kind}/{recipe.name} lies beside the project's own: it takes no --into")
+    making.make(begin(recipe, into), into, **told)
+
+
+def hand_over(module: str, words: list[str]) -> None:
+    """Run a module as the program, with words on its command line."""
+    sys.argv = [module, *words]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
 def begin(recipe: Recipe, root: Path = files.ROOT) -> Recipe:
     """A recipe for this process alone to make below `root`, from what its inputs and sources are now.
 
@@ -139,11 +166,21 @@ def claim(recipe: Recipe, root: Path = files.ROOT) -> None:
     kernel's: no crash leaves it behind. The locked file says what the work was begun from; work begun from something else, by
     a process that was killed, is thrown away.
     """
-    path = records.workshop(root).parent / "locks" / f"{recipe.kind}_{recipe.name}"
+    path = lock_of(recipe, root)
     waited = lock(path, f"{recipe.kind}/{recipe.name} is being made by another process: waiting for it")
     if waited and fingerprints.stale(recipe, root) is None:
         sys.exit()
-    begun_from = records.fingerprint(recipe, root)
+    begin_work(recipe, root)
+
+
+def lock_of(recipe: Recipe, root: Path = files.ROOT) -> Path:
+    """The file whose lock is held by whoever makes this evidence."""
+    return records.workshop(root).parent / "locks" / f"{recipe.kind}_{recipe.name}"
+
+
+def begin_work(recipe: Recipe, root: Path = files.ROOT) -> None:
+    """Throw away work that was begun from something else; the lock is held."""
+    path, begun_from = lock_of(recipe, root), records.fingerprint(recipe, root)
     if path.read_text(encoding="utf-8") != begun_from:
         for left in recipe.progress(root):
             files.remove(left)

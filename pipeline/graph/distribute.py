@@ -1,0 +1,202 @@
+"""Make results on the workers of a dask cluster: what is asked for as pieces, each written when it comes back.
+
+    python -m pipeline distribute --into build/again               workers of this machine, one a core
+    python -m pipeline distribute tls://10.0.0.5:8786 --only pooled/local_bc_halfcheetah
+
+A scheduler and workers of others are started as docs/cluster.md says. What a worker does is in `pipeline.graph.workers`; who
+asks (this process) plans, writes and measures what is timed. A failed piece is told at the end, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO
+
+from tqdm import tqdm
+
+from pipeline import PipelineError, files
+from pipeline.evidence import fingerprints, processes
+from pipeline.evidence.records import Recipe
+from pipeline.graph import cluster, command, pieces, plan, workers
+from pipeline.graph.pieces import Piece
+
+
+@dataclass
+class Work:
+    """What is to be made into a folder, and how far it has come.
+
+    plan: all pieces. into: the folder below which `results/` is written. every: whether all episodes are played. begun: the
+    recipes of pieces, by name, with what they were begun from. failed: why pieces are not made. locks: those of results, open.
+    """
+
+    plan: dict[str, Piece]
+    into: Path
+    every: bool
+    begun: dict[str, Recipe] = field(default_factory=dict)
+    done: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
+    locks: dict[Path, IO] = field(default_factory=dict)
+
+    def begin(self, name: str) -> dict | None:
+        """What a worker is to be asked for a piece; None where it is there already, or failed at once."""
+        piece = self.plan[name]
+        recipe = self.begun[name] = piece.recipe
+        try:
+            if not isinstance(piece.part, int) and pieces.holds(recipe, self.into, self.every):
+                self.done.add(name)
+                return None
+            command.fetch_published(recipe)
+            self.claim(recipe)
+            recipe = self.begun[name] = replace(recipe, begun=fingerprints.depends(recipe, self.into))
+            sums = {each: fingerprints.file_sum(path) for each, path in pieces.reads(recipe, self.into).items()}
+            return pieces.asked(piece, recipe.begun, sums)
+        except (PipelineError, OSError) as error:
+            self.failed[name] = workers.sentence(error)
+            return None
+
+    def claim(self, recipe: Recipe) -> None:
+        """Hold a result's lock as who makes it alone does (see `command.claim`).
+
+        Raises:
+            PipelineError: another process holds it.
+        """
+        path = command.lock_of(recipe, self.into)
+        if path in self.locks:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.locks[path] = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed when the result is finished
+        try:
+            processes.take_lock(self.locks[path], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release(recipe)
+            raise PipelineError(f"{pieces.result(recipe)} is being made by another process") from None
+        command.begin_work(recipe, self.into)
+
+    def release(self, recipe: Recipe) -> None:
+        """Let go of a result's lock."""
+        if file := self.locks.pop(command.lock_of(recipe, self.into), None):
+            file.close()
+
+    def given(self, name: str, lacking: Iterable[str]) -> dict[str, bytes]:
+        """Bytes of the files of those sha256 that a piece reads.
+
+        Raises:
+            PipelineError: one has other bytes by now.
+        """
+        paths = {fingerprints.file_sum(path): path for path in pieces.reads(self.begun[name], self.into).values()}
+        if set(lacking) - paths.keys():
+            raise PipelineError("what it reads was changed meanwhile")
+        return {digest: paths[digest].read_bytes() for digest in lacking}
+
+    def finish(self, name: str, answer: dict) -> None:
+        """Take a worker's answer: write what it found where that is what was asked for, else keep the reason why not."""
+        recipe, part, found = self.begun[name], self.plan[name].part, answer.get("found", {})
+        try:
+            if "refused" in answer:
+                raise PipelineError(answer["refused"])
+            if isinstance(part, int):
+                pieces.write_shard(recipe, part, found, answer.get("machine", {}), self.into)
+            else:
+                pieces.check_result(recipe, pieces.wanted_episodes(recipe, self.every), found, self.into)
+                pieces.write_result(recipe, found, self.into)
+            self.done.add(name)
+        except (PipelineError, OSError) as error:
+            self.failed[name] = f"{answer.get('worker', 'its worker')}: {workers.sentence(error)}"
+        if not isinstance(part, int):
+            self.release(recipe)
+
+    def make_here(self, name: str) -> None:
+        """Make a result on this machine, in a process of its own, which finds the shards that were played."""
+        recipe = self.begun[name] = self.plan[name].recipe
+        self.release(recipe)
+        into = [] if self.into == files.ROOT else ["--into", str(self.into)]
+        try:
+            if not pieces.holds(recipe, self.into, self.every):
+                command.run_verb(["pipeline", "make", name, *into], "here")
+            self.done.add(name)
+        except PipelineError as error:
+            self.failed[name] = str(error)
+
+    def close(self) -> None:
+        """Let go of all locks."""
+        while self.locks:
+            self.locks.popitem()[1].close()
+
+
+Submit = Callable[[str, dict, dict[str, bytes]], None]  # a piece's name, what is asked, files that workers lacked
+Receive = Callable[[], tuple[str, dict]]  # a piece's name, and the answer
+
+
+def drive(work: Work, submit: Submit, receive: Receive, tick: Callable[[], object] = lambda: None) -> None:
+    """Make all pieces: those that can be begun are submitted; shards are joined here, and what is timed is measured here when
+    nothing else is at work.
+    """
+    waiting: dict[str, dict] = {}
+    while names := pieces.ready(work.plan, work.begun, work.done, work.failed) or [*waiting]:
+        begun = [name for name in names if name not in waiting and not work.plan[name].timed]
+        for name in begun:
+            if work.plan[name].part == pieces.JOINED:
+                work.make_here(name)
+            elif asked := work.begin(name):
+                waiting[name] = asked
+                submit(name, asked, {})
+        if waiting:
+            name, answer = receive()
+            try:
+                given = work.given(name, answer["lacks"]) if "lacks" in answer else {}
+            except (PipelineError, OSError) as error:
+                answer, given = {"refused": workers.sentence(error)}, {}
+            if given:
+                submit(name, waiting[name], given)
+            else:
+                work.finish(name, answer)
+                del waiting[name]
+        elif not begun:
+            work.make_here(names[0])
+        tick()
+
+
+def announced(work: Work, asked_for: int) -> str:
+    """How much there is to make, in a sentence."""
+    results = {pieces.result(piece.recipe) for piece in work.plan.values()}
+    seconds = sum(piece.seconds for piece in work.plan.values())
+    timed = sum(piece.timed for piece in work.plan.values())
+    there = f"{asked_for} asked for, {len(results)} to make" + (f", {timed} of them timed here, at the end" if timed else "")
+    return f"results: {there}; {len(work.plan)} pieces, {plan.minutes(seconds)} of one core"
+
+
+def main(asked: cluster.Asked, only: Iterable[str], into: Path, every: bool) -> None:
+    """Plan, say so, make all that is not there, and tell what was not made.
+
+    Args:
+        asked: where.
+        only: names of results; without any, all that is made from checkpoints, and pictures.
+        into: the folder below which `results/` is written.
+        every: whether all episodes are played; into the project's own `results/` they always are.
+
+    Raises:
+        PipelineError: a piece was not made, or no cluster could be reached.
+    """
+    every = every or into == files.ROOT
+    if asked.scheduler:
+        cluster.checked(asked.scheduler, asked.without_tls)
+    wanted = sorted(pieces.choose(map(command.resolve, only)), key=lambda recipe: -recipe.seconds)  # the longest first
+    work = Work(pieces.plan(wanted, into, every), into, every)
+    print(announced(work, len(wanted)), flush=True)
+    if not work.plan:
+        return
+    try:
+        with contextlib.closing(work), cluster.connected(asked) as client, tqdm(total=len(work.plan), unit="piece") as bar:
+            tqdm.write(f"{len(client.nthreads())} workers now; watch them at {client.dashboard_link}")
+            tasks = cluster.Tasks(client)
+            drive(work, tasks.submit, tasks.receive, lambda: bar.update(len(work.done) + len(work.failed) - bar.n))
+    except KeyboardInterrupt:
+        command.end_interrupted()
+    for name, reason in work.failed.items():
+        print(f"{name}: {reason}")
+    if work.failed:
+        raise PipelineError(f"{len(work.failed)} of {len(work.plan)} pieces were not made; the same command tries again")

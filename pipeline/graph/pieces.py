@@ -1,0 +1,278 @@
+"""What `distribute` has others make: results as pieces, what stands on what, and whether what came back is what was asked for.
+
+A piece is a result whole, its first shard, or one shard of several, which who asks joins. Nothing here knows of dask.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import PipelineError, files
+from pipeline.evidence import fingerprints, machines, recipes, records
+from pipeline.evidence.records import Recipe
+from pipeline.graph import judging, reproduce
+
+BELOW = ("pooled", "compared")  # kinds that read where they are written
+TIMED = ("latency", "memory")  # kinds that are measured by who asks, alone
+WHOLE, FIRST, JOINED = "whole", "first shard", "joined"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a result: WHOLE, FIRST, the index of a shard, or JOINED from shards; after: the pieces that it stands on."""
+
+    recipe: Recipe
+    part: str | int = WHOLE
+    after: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """As it is called in the plan, in sentences and in the names of dask's tasks."""
+        return result(self.recipe) + (f", shard {self.part + 1}" if isinstance(self.part, int) else "")
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is measured by who asks, alone."""
+        return self.recipe.kind in TIMED
+
+
+def result(recipe: Recipe) -> str:
+    """A result's name, kind and all."""
+    return f"{recipe.kind}/{recipe.name}"
+
+
+def distributable() -> dict[str, Recipe]:
+    """All that can be made so, as kind/name: what is made from checkpoints, and pictures."""
+    return {result(recipe): recipe for source in recipes.SOURCES for recipe in reproduce.everything(source)}
+
+
+def choose(found: Iterable[Recipe]) -> list[Recipe]:
+    """The recipes asked for by name; without any, all that stands on what is here.
+
+    Raises:
+        PipelineError: one cannot be made so.
+    """
+    asked, known = list(found), distributable()
+    for recipe in asked:
+        if result(recipe) not in known:
+            raise PipelineError(
+                f"{result(recipe)} is not made in pieces, for it is trained, collected, fetched, or of another dataset: "
+                f"`python -m pipeline make {result(recipe)}` makes it"
+            )
+    return asked or reproduce.everything("local")
+
+
+def shard_count(recipe: Recipe) -> int:
+    """How many shards a result's episodes make."""
+    return -(-recipe.run.episodes // recipe.run.shard_episodes)
+
+
+def in_shards(recipe: Recipe, every: bool) -> bool:
+    """Whether each of a result's shards is a piece of its own: only where it is long."""
+    return every and not reproduce.in_whole(recipe, False) and shard_count(recipe) > 1
+
+
+def wanted_episodes(recipe: Recipe, every: bool) -> int | None:
+    """How many episodes a result is to hold; None for what has none."""
+    if recipe.kind not in judging.IN_SHARDS:
+        return None
+    return recipe.run.episodes if reproduce.in_whole(recipe, every) else min(recipe.run.shard_episodes, recipe.run.episodes)
+
+
+def holds(recipe: Recipe, into: Path, every: bool) -> bool:
+    """Whether a result is there already, with as many episodes as are wanted."""
+    if fingerprints.stale(recipe, into) is not None:
+        return False
+    wanted = wanted_episodes(recipe, every)
+    return wanted is None or records.read(recipe.path(into))["values"]["episodes"] >= wanted
+
+
+def stands_on(recipe: Recipe, into: Path, known: dict[str, Recipe]) -> list[Recipe]:
+    """The results that a recipe reads where others of the same plan are written."""
+    if fingerprints.source_of_inputs(recipe, into) != into:
+        return []
+    names = (name.removeprefix("results/").rpartition(".")[0] for name in recipe.inputs if name.startswith("results/"))
+    return [known[name] for name in dict.fromkeys(names) if name in known]
+
+
+def plan(wanted: Iterable[Recipe], into: Path, every: bool) -> dict[str, Piece]:
+    """What is to be made, by name, each piece after those that it stands on; what holds is left out.
+
+    Args:
+        wanted: the results asked for; what they stand on is made too, where it does not hold.
+        into: the folder below which `results/` is written.
+        every: whether all episodes are played.
+    """
+    found: dict[str, Piece] = {}
+    known, settled = distributable(), set()
+
+    def add(recipe: Recipe) -> None:
+        if result(recipe) in settled:
+            return
+        settled.add(result(recipe))
+        below = stands_on(recipe, into, known)
+        for each in below:
+            add(each)
+        after = tuple(result(each) for each in below if result(each) in found)
+        if after or not holds(recipe, into, every):
+            found.update({piece.name: piece for piece in cut(recipe, into, every, after)})
+
+    for recipe in wanted:
+        add(recipe)
+    return found
+
+
+def cut(recipe: Recipe, into: Path, every: bool, after: tuple[str, ...]) -> list[Piece]:
+    """A result's pieces; shards that were played before are not among them."""
+    if not in_shards(recipe, every):
+        part = WHOLE if reproduce.in_whole(recipe, every) else FIRST
+        return [Piece(recipe, part, after, reproduce.cost(recipe, every))]
+    count = shard_count(recipe)
+    left = [index for index in range(count) if not kept_shard(recipe, index, into).exists()]
+    shards = [Piece(recipe, index, after, recipe.seconds / count) for index in left]
+    return [*shards, Piece(recipe, JOINED, (*after, *(shard.name for shard in shards)))]
+
+
+def kept_shard(recipe: Recipe, index: int, into: Path) -> Path:
+    """Where a verb keeps a finished shard."""
+    return recipe.work(into) / f"shard_{index:03}.json"
+
+
+def ready(pieces: dict[str, Piece], begun: Collection[str], done: set[str], failed: dict[str, str]) -> list[str]:
+    """The pieces that can be begun now, in the plan's order; those that stand on a failed one are entered among the failed.
+
+    Args:
+        pieces: the plan.
+        begun: what was begun, ended or not.
+        done: what is finished.
+        failed: why the others are not.
+    """
+    for name, piece in pieces.items():
+        lost = [each for each in piece.after if each in failed]
+        if lost and name not in failed:
+            failed[name] = f"not made, for it stands on {lost[0]}"
+    return [name for name, piece in pieces.items() if name not in begun and name not in failed and done.issuperset(piece.after)]
+
+
+def reads(recipe: Recipe, into: Path) -> dict[str, Path]:
+    """The files that a result is made from, by name, where they are; of a checkpoint all, with its training's evidence; of what
+    pools and compares, those of the pools too.
+
+    Raises:
+        PipelineError: one is missing.
+    """
+    base, names = fingerprints.source_of_inputs(recipe, into), dict.fromkeys(recipe.inputs)
+    for below in stands_on(recipe, into, distributable()) if recipe.kind in BELOW else ():
+        names |= dict.fromkeys(reads(below, into) if below.kind in BELOW else ())
+    for folder in {Path(name).parent for name in recipe.inputs if name.startswith("checkpoints/")}:
+        if folder.name != "contexts":
+            beside = (path for path in (base / folder).glob("*") if path.is_file() and not path.name.startswith("."))
+            names |= dict.fromkeys(f"{folder}/{path.name}" for path in sorted(beside))
+            trained = f"results/training/{folder.name}.json"
+            names |= {trained: None} if (base / trained).is_file() else {}
+    for name in names:
+        if not (base / name).is_file():
+            raise PipelineError(f"{result(recipe)} reads {base / name}, which is missing")
+    return {name: base / name for name in names}
+
+
+def asked(piece: Piece, made: dict, sums: dict[str, str]) -> dict:
+    """What a worker is told, as JSON could say it: the piece, what it depends on, and sha256 of files that it reads by name."""
+    told = {"result": result(piece.recipe), "part": piece.part, "run": records.fields(piece.recipe.run)}
+    return {**told, "made": made, "reads": sums, "below": piece.recipe.kind in BELOW}
+
+
+def check_bytes(content: bytes, digest: str, name: str) -> None:
+    """See that bytes are those of a sha256.
+
+    Raises:
+        PipelineError: they are others.
+    """
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise PipelineError(f"{name} arrived with other bytes than its sha256 tells, and was refused")
+
+
+def check_result(recipe: Recipe, episodes: int | None, found: dict[str, bytes], into: Path) -> None:
+    """See that files which came back are the result that was asked for, whole.
+
+    Args:
+        recipe: how it is made, with what it was begun from.
+        episodes: how many it is to hold; None for what has none.
+        found: the files' bytes by name.
+        into: the folder where it will lie; what follows from other results there is computed again.
+
+    Raises:
+        PipelineError: they are not; nothing is to be written.
+    """
+    own, told = evidence(recipe), f"{result(recipe)} came back"
+    if found.keys() != {own, *recipe.outputs}:
+        raise PipelineError(f"{told} as other files than it consists of, and was refused")
+    try:
+        content = json.loads(found[own])
+        values, printed = content["values"], content["made"]["fingerprint"]
+        sound = content["run"] == records.fields(recipe.run) and not fingerprints.tampered(content)
+        sums = {name: values["sha256"][name] for name in recipe.outputs}
+        held = None if episodes is None else values["episodes"]
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise PipelineError(f"{told} damaged ({type(error).__name__}), and was refused") from None
+    for name, digest in sums.items():
+        check_bytes(found[name], digest, name)
+    if not sound or not follows(recipe, values, found, into):
+        raise PipelineError(f"{told} with digests or values that are not its own, and was refused")
+    if printed != records.fingerprint(recipe, into):
+        raise PipelineError(f"{told} made from something else than was asked for, and was refused")
+    if held != episodes:
+        raise PipelineError(f"{told} with {held} episodes in place of {episodes}, and was refused")
+
+
+def follows(recipe: Recipe, values: dict, found: dict[str, bytes], into: Path) -> bool:
+    """Whether what should follow from what was played does, from the arrays beside it or from results in a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in recipe.outputs:
+            files.write_bytes(Path(folder) / name, found[name])
+        try:
+            return fingerprints.follows(recipe, values, into if recipe.kind in BELOW else Path(folder))
+        except (PipelineError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            return False
+
+
+def evidence(recipe: Recipe) -> str:
+    """Where a result's evidence lies, from the folder it is written below."""
+    return f"results/{result(recipe)}.json"
+
+
+def write_result(recipe: Recipe, found: dict[str, bytes], into: Path) -> None:
+    """Write a result's files, each whole, the evidence last; unfinished work is forgotten."""
+    for name in (*recipe.outputs, evidence(recipe)):
+        files.write_bytes(into / name, found[name])
+    for left in recipe.progress(into):
+        files.remove(left)
+
+
+def write_shard(recipe: Recipe, index: int, found: dict[str, bytes], machine: dict, into: Path) -> None:
+    """Keep a shard where the verb that joins them looks for it, which looks at what it holds.
+
+    Args:
+        recipe: of the result, with what it was begun from.
+        index: the shard's.
+        found: its file's bytes, by name.
+        machine: the one that played it (see `evidence.machines`).
+        into: the folder below which the result is written.
+
+    Raises:
+        PipelineError: it is damaged, or another machine than this would play another.
+    """
+    path, own = kept_shard(recipe, index, into), machines.of(recipe.begun).get("machine", {})
+    try:
+        json.loads(found[path.name])
+    except (LookupError, ValueError):
+        raise PipelineError(f"a shard of {result(recipe)} came back damaged, and was refused") from None
+    if any(machine.get(key) != own[key] for key in own if key != "processor"):
+        raise PipelineError(f"a shard of {result(recipe)} was played on a machine that rounds otherwise than this one")
+    files.write_bytes(path, found[path.name])

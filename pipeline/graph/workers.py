@@ -1,0 +1,244 @@
+"""A worker's side of `distribute`: it makes a piece as `python -m pipeline make` does, and gives back bytes.
+
+A worker is a checkout at the same commit, which it never writes to. It makes a copy of it in its own folder: code copied,
+evidence and checkpoints by links. In the copy a process is at work that has loaded the libraries; for each piece it first looks
+whether its own fingerprint is the one it is told, then forks a process that makes the piece, begun as if it were alone. So
+loading is paid once, and no piece knows of those before it. Files that the checkout lacks, or has with other bytes, are asked
+for by their sha256, checked on arrival, and kept, the latest 2 GiB of them.
+
+dask is not imported here but where a worker is asked for its folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from pipeline import PipelineError, files
+from pipeline.evidence import fingerprints, machines
+from pipeline.evidence.records import Recipe
+from pipeline.graph import command, pieces
+
+COPIED = ("pipeline", "figures", "wheel", "assets")  # all that finds the project's folder by where it lies itself
+LINKED = ("checkpoints", "results")  # file by file, so that one can be another
+LEFT = ("build", "_site")  # and what is hidden
+BOUND = 2 * 2**30  # bytes of received files that are kept
+MAKERS: dict[str, Maker] = {}  # of this process's workers, by dask's name for each
+LOCK = threading.Lock()
+
+
+def answer(asked: dict, given: dict[str, bytes]) -> dict:
+    """What dask has a worker do for a piece, asked for as `pieces.asked` says.
+
+    Args:
+        asked: what is wanted.
+        given: bytes of files that workers lacked, by sha256.
+
+    Returns:
+        `lacks`, the sha256 of files that are to be given; or `refused`, a sentence; or `found`, files' bytes by name, and of a
+        shard the `machine` that played it.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    with LOCK:  # one piece at a time, whatever threads a worker has
+        try:
+            if worker.id not in MAKERS:
+                MAKERS[worker.id] = Maker(Path(worker.local_directory) / "pieces")
+            return {**MAKERS[worker.id].answer(asked, given), "worker": worker.address}
+        except (PipelineError, OSError) as error:
+            return {"refused": sentence(error), "worker": worker.address}
+
+
+def copy_checkout(root: Path, folder: Path) -> None:
+    """Copy a checkout so that code in the copy is of the copy; of all else there are links."""
+    folder.mkdir(parents=True)
+    for path in root.iterdir():
+        if path.name in COPIED:
+            shutil.copytree(path, folder / path.name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        elif path.name in LINKED:
+            shutil.copytree(path, folder / path.name, copy_function=os.symlink)
+        elif path.name not in LEFT and not path.name.startswith("."):
+            (folder / path.name).symlink_to(path)
+
+
+class Maker:
+    """A copy of the checkout, files received, and the process that makes pieces in the copy."""
+
+    def __init__(self, folder: Path, root: Path = files.ROOT):
+        self.root, self.copy, self.store, self.into = root, *(folder / name for name in ("checkout", "received", "made"))
+        files.remove(folder)
+        copy_checkout(root, self.copy)
+        self.store.mkdir()
+        self.process: subprocess.Popen | None = None  # from the first piece on
+
+    def answer(self, asked: dict, given: dict[str, bytes]) -> dict:
+        """See `answer` above.
+
+        Raises:
+            PipelineError: the piece is refused, or failed.
+        """
+        files.remove(self.into)
+        for digest, content in given.items():
+            pieces.check_bytes(content, digest, f"a file for {asked['result']}")
+            files.write_bytes(self.store / digest, content)
+        self.forget({*asked["reads"].values()})
+        base = self.into if asked["below"] else self.copy
+        if lacking := {digest for name, digest in asked["reads"].items() if not self.provide(base / name, name, digest)}:
+            return {"lacks": sorted(lacking)}
+        told = self.say({**asked, "into": str(self.into)})
+        if "refused" in told:
+            raise PipelineError(told["refused"])
+        found = {name: (self.into / name).read_bytes() for name in told["files"]}
+        files.remove(self.into)
+        return {"found": found, "machine": told["machine"]}
+
+    def provide(self, place: Path, name: str, digest: str) -> bool:
+        """Have a file of that sha256 lie at a place: as the checkout has it, or received; whether there is one."""
+        for path in (place, self.root / name, self.store / digest):
+            if path.is_file() and fingerprints.file_sum(path) == digest:
+                if path != place:
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    place.unlink(missing_ok=True)
+                    place.symlink_to(path)
+                return True
+        return False
+
+    def forget(self, needed: set[str]) -> None:
+        """Remove the files that were received first, down to the bound, but those needed now."""
+        kept = sorted(self.store.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        over = sum(path.stat().st_size for path in kept) - BOUND
+        for path in kept:
+            if over > 0 and path.name not in needed:
+                over -= path.stat().st_size
+                path.unlink()
+
+    def say(self, asked: dict) -> dict:
+        """Ask the process, begun where there is none, and return its answer.
+
+        Raises:
+            PipelineError: it has ended; for the next piece there will be another.
+        """
+        if self.process is None:
+            words, variables = [sys.executable, "-m", "pipeline.graph.workers"], {command.PARENT: str(os.getpid())}
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+            self.process = subprocess.Popen(words, cwd=self.copy, env={**os.environ, **variables}, text=True, **pipes)
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(asked) + "\n")
+            self.process.stdin.flush()
+        if line := self.process.stdout.readline():
+            return json.loads(line)
+        raise PipelineError(f"the process that makes pieces ended with {self.close()}")
+
+    def close(self) -> int | None:
+        """End the process, since nobody can ask it any more; what it ended with."""
+        process, self.process = self.process, None
+        if process is None:
+            return None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.stdout.close()
+        return process.wait()
+
+
+def load_libraries() -> None:
+    """Import what most pieces need, as far as no variable decides what is imported, or how."""
+    import scipy.stats  # noqa: F401
+    import torch  # noqa: F401
+    from transformers import AutoModel, DecisionTransformerModel, PreTrainedModel  # noqa: F401
+
+
+def differs(asked: dict, into: Path) -> str | None:
+    """The sentence that refuses a piece which this checkout would make otherwise; None where it would not."""
+    try:
+        recipe = command.resolve(asked["result"])
+        changed = fingerprints.changes(recipe, {"run": asked["run"], "made": asked["made"]}, into)
+    except PipelineError as error:
+        return f"this checkout cannot make {asked['result']}: {error}"
+    named = ", ".join(changed[:3]) + (", …" if changed[3:] else "")
+    return f"this checkout would make {asked['result']} otherwise, by its {named}" if changed else None
+
+
+def make(asked: dict) -> dict:
+    """Make a piece below its folder; the names of its `files` and, of a shard, the `machine` that played it."""
+    into, recipe = Path(asked["into"]), command.resolve(asked["result"])
+    if isinstance(asked["part"], int):
+        name = pieces.kept_shard(recipe, asked["part"], into).name
+        machine = machines.of(asked["made"]).get("machine", {})
+        files.write_json(into / name, play(recipe, asked["part"]))
+        return {"files": [name], "machine": machine}
+    command.make_one(recipe, into, {"shards": 1} if asked["part"] == pieces.FIRST else {})
+    return {"files": [pieces.evidence(recipe), *recipe.outputs], "machine": {}}
+
+
+def play(recipe: Recipe, shard: int):
+    """What the verb plays of one shard, on one thread, by a policy that has played nothing else."""
+    import torch
+
+    from pipeline.methods import policies
+
+    torch.set_num_threads(1)
+    return importlib.import_module(recipe.verb).play_shard(policies.load(recipe.run), recipe.run, shard, lambda: None)
+
+
+def sentence(error: BaseException) -> str:
+    """What an error says, as the command line would say it."""
+    if isinstance(error, SystemExit):
+        return str(error.code).removeprefix("error: ")
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {error.strerror or error}"
+    said = " ".join(str(error).split())
+    return said if isinstance(error, PipelineError) else f"{type(error).__name__}: {said[:300]}"
+
+
+def become(asked: dict, answers: int) -> None:
+    """Make a piece in this process, just forked, write what `make` returns or the sentence that refuses it, and end."""
+    os.environ[command.PARENT] = str(os.getppid())
+    command.end_with_parent()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    try:
+        told = make(asked)
+    except BaseException as error:
+        told = {"refused": sentence(error)}
+    with os.fdopen(answers, "w", encoding="utf-8") as file:
+        json.dump(told, file)
+    os._exit(0)
+
+
+def forked(asked: dict, other: int) -> dict:
+    """`make`, in a process forked from this one, without the file of descriptor `other`."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if not process:
+        os.close(other)
+        become(asked, writing)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as file:
+        text = file.read()
+    ended = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return json.loads(text) if text else {"refused": f"the process that made {asked['result']} ended with {ended}"}
+
+
+def serve() -> None:
+    """Make what is asked for, one line each, until nobody can ask any more."""
+    command.end_with_parent()
+    with open(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)  # whatever else is printed is no answer
+        load_libraries()
+        for line in sys.stdin:
+            asked = json.loads(line)
+            refused = differs(asked, Path(asked["into"]))
+            print(json.dumps({"refused": refused} if refused else forked(asked, answers.fileno())), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,419 @@
+"""Results made on a cluster: what stands on what, what workers refuse, what comes back, and the same bytes as made alone."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline import PipelineError, files
+from pipeline.evidence import fingerprints, machines, recipes, records
+from pipeline.evidence.records import Recipe
+from pipeline.graph import cluster, command, distribute, pieces, workers
+from pipeline.graph.pieces import Piece
+from pipeline.statistics import summaries
+from tests import toy as toys
+
+EVALUATION = recipes.EVALUATIONS["local_random_halfcheetah"]
+LONG = recipes.EVALUATIONS["local_dt_halfcheetah_throttled_q50"]  # in two shards
+ROLLOUT = recipes.ROLLOUTS["local_random_halfcheetah"]
+POOL = recipes.POOLS["local_bc_halfcheetah"]
+LATENCY = next(iter(recipes.LATENCIES.values()))
+WITHOUT = "distributed, of the extra `cluster`, is not installed"
+HERE = {"processor": "one", "arithmetic": "this"}
+
+
+@pytest.fixture(autouse=True)
+def this_machine(monkeypatch):
+    """Let no test ask how this machine rounds, which takes torch."""
+    monkeypatch.setattr(machines, "of", lambda depends: {"machine": HERE})
+
+
+def begun(recipe: Recipe, into: Path) -> Recipe:
+    return replace(recipe, begun=fingerprints.depends(recipe, into))
+
+
+def current(recipe: Recipe, into: Path, **values) -> dict[str, bytes]:
+    """The files of a result as a worker of this checkout would give them, with its committed values or others."""
+    content = records.read(recipe.path())
+    depends = fingerprints.depends(recipe, into)
+    made = {"fingerprint": fingerprints.fingerprint(recipe, depends), **depends}
+    content = {"run": records.fields(recipe.run), "made": made, "values": {**content["values"], **values}}
+    content["made"]["sha256"] = records.sealed(content)
+    beside = {name: (files.ROOT / name).read_bytes() for name in recipe.outputs}
+    return {**beside, pieces.evidence(recipe): json.dumps(content).encode()}
+
+
+def test_what_is_pooled_comes_after_all_that_it_pools_and_what_is_read_from_the_repository_after_nothing(tmp_path):
+    plan = pieces.plan([POOL, ROLLOUT], tmp_path, every=False)
+    members = [f"evaluations/{name}" for name in POOL.run.members]
+    assert list(plan) == [*members, "pooled/local_bc_halfcheetah", "rollouts/local_random_halfcheetah"]
+    assert plan["pooled/local_bc_halfcheetah"].after == tuple(members)
+    assert all(plan[name].after == () for name in (*members, "rollouts/local_random_halfcheetah"))
+
+
+def test_a_long_result_is_its_first_shard_or_all_of_them_and_a_piece_that_joins_them(tmp_path):
+    (first,) = pieces.plan([LONG], tmp_path, every=False).values()
+    assert (first.part, first.seconds) == (pieces.FIRST, LONG.seconds / 2)
+    name = pieces.result(LONG)
+    shards = [f"{name}, shard 1", f"{name}, shard 2"]
+    plan = pieces.plan([LONG], tmp_path, every=True)
+    assert [(each, piece.part) for each, piece in plan.items()] == [(shards[0], 0), (shards[1], 1), (name, pieces.JOINED)]
+    assert plan[name].after == tuple(shards) and sum(piece.seconds for piece in plan.values()) == LONG.seconds
+    files.write_text(pieces.kept_shard(LONG, 0, tmp_path), "[]")
+    assert list(pieces.plan([LONG], tmp_path, every=True)) == [shards[1], name]
+
+
+def test_what_is_there_is_not_made_again_unless_it_holds_fewer_episodes_than_are_wanted(tmp_path):
+    pieces.write_result(EVALUATION, current(EVALUATION, tmp_path), tmp_path)
+    assert pieces.plan([EVALUATION], tmp_path, every=True) == {}
+    half = records.read(EVALUATION.path())["values"]["returns"][:5]
+    values = records.plain(summaries.summarize_returns(EVALUATION.run, half))
+    pieces.write_result(EVALUATION, current(EVALUATION, tmp_path, **values), tmp_path)
+    assert list(pieces.plan([EVALUATION], tmp_path, every=True)) == [pieces.result(EVALUATION)]
+
+
+def test_what_is_trained_or_fetched_is_not_made_in_pieces():
+    assert pieces.choose([EVALUATION]) == [EVALUATION] and LATENCY in pieces.choose([])
+    with pytest.raises(
+        PipelineError, match=r"training/local_bc_halfcheetah_s0 is not made in pieces.*`python -m pipeline make"
+    ):
+        pieces.choose([recipes.TRAINED["local_bc_halfcheetah_s0"]])
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["tls://10.0.0.5:8786", "tcp://127.0.0.1:8786", "127.0.0.1:8786", "localhost:8786", "tcp://[::1]:8786", "tcp://127.8.0.1"],
+)
+def test_an_address_of_this_machine_or_with_tls_is_taken(address):
+    assert cluster.checked(address, without_tls=False) == address
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://10.0.0.5:8786", "cluster:8786", "tcp://[fe80::1]:8786", "0.0.0.0:8786", "127.0.0.1.org:1"]
+)
+def test_any_other_is_refused_unless_its_network_is_said_to_be_trusted(address):
+    with pytest.raises(PipelineError, match="has no TLS.*--without-tls"):
+        cluster.checked(address, without_tls=False)
+    assert cluster.checked(address, without_tls=True) == address
+
+
+def test_a_scheme_that_is_none_of_daskss_is_refused():
+    with pytest.raises(PipelineError, match="no scheduler's address"):
+        cluster.checked("https://localhost:8786", without_tls=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (
+            lambda told: told["made"]["sources"].update({"pipeline.measures.evaluate": "0"}),
+            "source of pipeline.measures.evaluate",
+        ),
+        (lambda told: told["made"]["versions"].update(numpy="1.0.0"), "numpy 1.0.0 → 2"),
+        (lambda told: told["run"].update(episodes=11), "run's episodes"),
+        (lambda told: told["made"]["inputs"].update({"checkpoints/x/config.json": "0"}), "checkpoints/x/config.json"),
+        (lambda told: told.update(result="evaluations/local_new"), "cannot make evaluations/local_new: there is no result"),
+    ],
+)
+def test_a_worker_refuses_what_it_would_make_otherwise_and_names_what_differs(tmp_path, change, named):
+    told = pieces.asked(Piece(EVALUATION), fingerprints.depends(EVALUATION, tmp_path), {})
+    assert workers.differs(told, tmp_path) is None
+    told = json.loads(json.dumps(told))
+    change(told)
+    assert named in workers.differs(told, tmp_path)
+
+
+def damaged(content: bytes) -> bytes:
+    return content[:-9] + b"9" + content[-8:]
+
+
+def resealed(content: bytes, **made) -> bytes:
+    told = json.loads(content)
+    told["made"].update(made)
+    told["made"]["sha256"] = records.sealed(told)
+    return json.dumps(told).encode()
+
+
+EVIDENCE, ARRAYS = pieces.evidence(ROLLOUT), ROLLOUT.outputs[0]
+
+
+@pytest.mark.parametrize(
+    ("forge", "reason"),
+    [
+        (lambda found: found.pop(ARRAYS), "other files than it consists of"),
+        (lambda found: found.update({"pipeline/__init__.py": b""}), "other files than it consists of"),
+        (lambda found: found.update({EVIDENCE: found[EVIDENCE][:-20]}), "damaged"),
+        (lambda found: found.update({EVIDENCE: b"[]"}), "damaged"),
+        (lambda found: found.update({EVIDENCE: found[EVIDENCE].replace(b'"return": -3', b'"return": -4')}), "not its own"),
+        (lambda found: found.update({EVIDENCE: resealed(found[EVIDENCE], versions={})}), "not its own"),
+        (lambda found: found.update({ARRAYS: damaged(found[ARRAYS])}), "other bytes than its sha256"),
+    ],
+)
+def test_what_comes_back_damaged_or_forged_is_refused(tmp_path, forge, reason):
+    found = current(ROLLOUT, tmp_path)
+    pieces.check_result(begun(ROLLOUT, tmp_path), None, found, tmp_path)
+    forge(found)
+    with pytest.raises(PipelineError, match=reason):
+        pieces.check_result(begun(ROLLOUT, tmp_path), None, found, tmp_path)
+
+
+def test_what_comes_back_made_from_something_else_or_in_part_is_refused(tmp_path):
+    recipe, found = begun(EVALUATION, tmp_path), current(EVALUATION, tmp_path)
+    pieces.check_result(recipe, 10, found, tmp_path)
+    with pytest.raises(PipelineError, match="10 episodes in place of 5"):
+        pieces.check_result(recipe, 5, found, tmp_path)
+    other = replace(recipe, begun={**recipe.begun, "versions": {"torch": "2.12.0"}})
+    with pytest.raises(PipelineError, match="made from something else"):
+        pieces.check_result(other, 10, found, tmp_path)
+    forged = current(EVALUATION, tmp_path, score_mean=99.9)  # with all digests
+    with pytest.raises(PipelineError, match="values that are not its own"):
+        pieces.check_result(recipe, 10, forged, tmp_path)
+
+
+def test_a_result_is_written_whole_and_its_unfinished_work_is_forgotten(tmp_path):
+    found = current(ROLLOUT, tmp_path)
+    files.write_text(ROLLOUT.work(tmp_path) / "left", "")
+    pieces.write_result(ROLLOUT, found, tmp_path)
+    assert {name: (tmp_path / name).read_bytes() for name in found} == found
+    assert fingerprints.stale(ROLLOUT, tmp_path) is None and not ROLLOUT.work(tmp_path).exists()
+
+
+def test_a_shard_is_kept_for_whoever_joins_them_unless_it_is_damaged_or_of_a_machine_that_rounds_otherwise(tmp_path):
+    recipe = begun(LONG, tmp_path)
+    for found, machine, reason in (
+        ({"shard_001.json": b"[1.0"}, HERE, "damaged"),
+        ({"other.json": b"[1.0]"}, HERE, "damaged"),
+        ({"shard_001.json": b"[1.0]"}, {**HERE, "arithmetic": "other"}, "rounds otherwise"),
+    ):
+        with pytest.raises(PipelineError, match=reason):
+            pieces.write_shard(recipe, 1, found, machine, tmp_path)
+    assert not recipe.work(tmp_path).exists()
+    pieces.write_shard(recipe, 1, {"shard_001.json": b"[1.0]"}, {**HERE, "processor": "another"}, tmp_path)
+    assert pieces.kept_shard(LONG, 1, tmp_path).read_bytes() == b"[1.0]"
+
+
+@pytest.fixture
+def maker(tmp_path) -> workers.Maker:
+    """A worker's folder, of a small checkout; nothing is begun."""
+    root = tmp_path / "root"
+    for name, text in (("pipeline/a.py", "a"), ("checkpoints/c/model", "model"), ("results/r.json", "r"), ("build/x", "x")):
+        files.write_text(root / name, text)
+    return workers.Maker(tmp_path / "worker", root)
+
+
+def told(**reads: str) -> dict:
+    return {"result": "toys/toy", "below": False, "reads": {f"checkpoints/c/{name}": digest for name, digest in reads.items()}}
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_workers_copy_of_its_checkout_has_code_of_its_own_and_links_to_the_rest(maker):
+    assert not (maker.copy / "pipeline/a.py").is_symlink() and (maker.copy / "pipeline/a.py").read_text() == "a"
+    assert (maker.copy / "checkpoints/c/model").is_symlink() and not (maker.copy / "build").exists()
+
+
+def test_a_worker_asks_for_files_that_it_lacks_or_has_otherwise_and_its_checkout_stays_as_it_is(maker, monkeypatch, tmp_path):
+    monkeypatch.setattr(workers.Maker, "say", lambda maker, asked: {"files": [], "machine": {}})
+    assert "found" in maker.answer(told(model=sha256("model")), {})
+    wanted = {sha256("new"): b"new", sha256("card"): b"card"}
+    asked = told(model=sha256("new"), card=sha256("card"))
+    assert maker.answer(asked, {}) == {"lacks": sorted(wanted)}
+    assert "found" in maker.answer(asked, wanted)
+    assert (maker.copy / "checkpoints/c/model").read_text() == "new" and (
+        maker.copy / "checkpoints/c/card"
+    ).read_text() == "card"
+    assert (tmp_path / "root/checkpoints/c/model").read_text() == "model"
+    assert not (tmp_path / "root/checkpoints/c/card").exists()
+    assert "found" in maker.answer(asked, {}), "they are kept"
+    assert "found" in maker.answer(told(model=sha256("model")), {}), "and what the checkout has is not asked for"
+
+
+def test_a_file_that_arrives_with_other_bytes_is_refused(maker):
+    with pytest.raises(PipelineError, match="a file for toys/toy arrived with other bytes than its sha256"):
+        maker.answer(told(model=sha256("new")), {sha256("new"): b"old"})
+    assert list(maker.store.iterdir()) == []
+
+
+def test_what_pools_reads_where_it_writes(maker, monkeypatch):
+    seen = []
+    monkeypatch.setattr(workers.Maker, "say", lambda maker, asked: seen.append((maker.into / "results/r.json").read_text()))
+    with pytest.raises(TypeError):
+        maker.answer({"result": "pooled/toy", "below": True, "reads": {"results/r.json": sha256("r")}}, {})
+    assert seen == ["r"]
+
+
+def test_received_files_are_kept_up_to_a_bound_the_first_go_first_and_none_that_is_needed(maker, monkeypatch):
+    monkeypatch.setattr(workers, "BOUND", 4)
+    for index, name in enumerate("abc"):
+        files.write_text(maker.store / name, "xx")
+        os.utime(maker.store / name, ns=(index, index))
+    maker.forget({"a"})
+    assert sorted(path.name for path in maker.store.iterdir()) == ["a", "c"]
+
+
+class Tasks:
+    """Workers in this process: they answer as they are told to, the first that was asked first."""
+
+    def __init__(self, answers):
+        self.answers, self.asked, self.order = answers, [], []
+
+    def submit(self, name: str, asked: dict, given: dict) -> None:
+        self.asked.append((name, given))
+        self.order.append(name)
+
+    def receive(self) -> tuple[str, dict]:
+        name, given = self.asked.pop(0)
+        return name, {"worker": "tcp://worker", **self.answers(name, given)}
+
+
+def driven(wanted, into: Path, every: bool, answers) -> tuple[distribute.Work, Tasks]:
+    work, tasks = distribute.Work(pieces.plan(wanted, into, every), into, every), Tasks(answers)
+    distribute.drive(work, tasks.submit, tasks.receive)
+    work.close()
+    return work, tasks
+
+
+def test_a_failed_piece_is_told_with_its_worker_what_stands_on_it_is_not_made_and_the_rest_goes_on(tmp_path):
+    lost = f"evaluations/{POOL.run.members[1]}"
+
+    def answers(name, given):
+        return {"refused": "no room"} if name == lost else {"found": current(recipes.known()[name], tmp_path), "machine": {}}
+
+    work, tasks = driven([POOL, ROLLOUT], tmp_path, False, answers)
+    assert work.failed == {lost: "tcp://worker: no room", pieces.result(POOL): f"not made, for it stands on {lost}"}
+    assert len(work.done) == len(POOL.run.members) and (tmp_path / EVIDENCE).exists() and pieces.result(POOL) not in tasks.order
+    again, tasks = driven(
+        [POOL, ROLLOUT], tmp_path, False, lambda name, given: {"found": current(recipes.known()[name], tmp_path)}
+    )
+    assert tasks.order == [lost, pieces.result(POOL)] and not again.failed, "the same command makes what is missing"
+    assert (tmp_path / pieces.evidence(POOL)).exists()
+
+
+def test_files_that_a_worker_lacks_are_given_to_it(tmp_path):
+    recipe = recipes.EVALUATIONS["local_bc_halfcheetah_s0"]
+    name = f"checkpoints/{recipe.run.checkpoint}/model.safetensors"
+    wanted = fingerprints.file_sum(files.ROOT / name)
+
+    def answers(_, given):
+        return (
+            {"found": current(recipe, tmp_path)} if given == {wanted: (files.ROOT / name).read_bytes()} else {"lacks": [wanted]}
+        )
+
+    work, tasks = driven([recipe], tmp_path, False, answers)
+    assert work.done == set(tasks.order) and len(tasks.order) == 2
+    sums = {f"checkpoints/{recipe.run.checkpoint}/SHA256SUMS", f"results/training/{recipe.run.checkpoint}.json"}
+    assert sums <= pieces.reads(recipe, tmp_path).keys(), "what a checkpoint is checked by comes with it"
+    other, _ = driven([EVALUATION], tmp_path, False, lambda name, given: {"lacks": ["0" * 64]})
+    assert "changed meanwhile" in other.failed[pieces.result(EVALUATION)]
+
+
+def test_what_pools_and_compares_needs_no_file_but_those_that_are_sent(tmp_path):
+    for recipe in (*recipes.POOLS.values(), *recipes.COMPARISONS.values()):
+        if recipe.path().exists():
+            for name, path in pieces.reads(recipe, files.ROOT).items():
+                (tmp_path / recipe.name / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / recipe.name / name).symlink_to(path)
+            found = summaries.derived(recipe, {}, tmp_path / recipe.name)
+            assert records.plain(found) == records.read(recipe.path())["values"]
+
+
+def test_a_missing_input_is_told_before_a_worker_is_asked(tmp_path):
+    plan = {pieces.result(POOL): Piece(POOL)}  # whose members nobody made
+    work, tasks = distribute.Work(plan, tmp_path, False), Tasks(None)
+    distribute.drive(work, tasks.submit, tasks.receive)
+    (reason,) = work.failed.values()
+    assert "pooled/local_bc_halfcheetah reads" in reason and "which is missing" in reason and tasks.order == []
+    work.close()
+
+
+def test_a_result_that_another_process_makes_is_left_to_it(tmp_path):
+    path = command.lock_of(EVALUATION, tmp_path)
+    path.parent.mkdir(parents=True)
+    with open(path, "a", encoding="utf-8") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        work, tasks = driven([EVALUATION], tmp_path, False, None)
+    assert "is being made by another process" in work.failed[pieces.result(EVALUATION)] and tasks.order == []
+    work, _ = driven([EVALUATION], tmp_path, False, lambda name, given: {"found": current(EVALUATION, tmp_path)})
+    assert work.done
+
+
+def test_shards_are_joined_and_what_is_timed_is_measured_here_when_all_else_is_done(tmp_path, monkeypatch):
+    here = []
+
+    def run_verb(words, failed):
+        assert words[:2] == ["pipeline", "make"] and words[3:] == ["--into", str(tmp_path)]
+        here.append((words[2], len(tasks.order), sorted(path.name for path in LONG.work(tmp_path).glob("*"))))
+
+    def answers(name, given):
+        index = int(name[-1]) - 1
+        return {"found": {f"shard_00{index}.json": b"[1.0]"}, "machine": HERE}
+
+    monkeypatch.setattr(command, "run_verb", run_verb)
+    tasks = Tasks(answers)
+    work = distribute.Work(pieces.plan([LATENCY, LONG], tmp_path, True), tmp_path, True)
+    distribute.drive(work, tasks.submit, tasks.receive)
+    both = ["shard_000.json", "shard_001.json"]
+    assert here == [(pieces.result(LONG), 2, both), (pieces.result(LATENCY), 2, both)]
+    assert work.locks == {} and len(work.done) == 4
+
+
+def test_why_dask_has_no_answer_is_one_sentence():
+    killed = type("KilledWorker", (Exception,), {})
+    assert cluster.said(killed("piece-1")) == "workers ended 21 times while this was theirs"
+    for error in (ImportError("No module named 'pipeline'"), RuntimeError("Error during deserialization of the task graph.")):
+        assert "was not started in a checkout of this commit" in cluster.said(error)
+    assert cluster.said(OSError(28, "No space left on device", "/scratch/x")) == "/scratch/x: No space left on device"
+
+
+def test_what_is_to_be_made_is_told_beforehand(tmp_path):
+    work = distribute.Work(pieces.plan([LATENCY, LONG], tmp_path, True), tmp_path, True)
+    minutes = round((LATENCY.seconds + LONG.seconds) / 60)
+    told = f"results: 9 asked for, 2 to make, 1 of them timed here, at the end; 4 pieces, about {minutes} min of one core"
+    assert distribute.announced(work, 9) == told
+
+
+def test_two_modules_alone_know_of_dask():
+    paths = ((path, path.read_text(encoding="utf-8")) for path in (files.ROOT / "pipeline").rglob("*.py"))
+    found = {path.name for path, text in paths if re.search(r"^\s+(?:import|from) (?:dask|distributed)\b", text, re.MULTILINE)}
+    assert found == {"cluster.py", "workers.py"}
+
+
+def test_without_the_extra_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask", None)
+    with pytest.raises(PipelineError, match="extra `cluster` is not installed"), cluster.connected(cluster.Asked()):
+        pass
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    """The results and pictures below a folder."""
+    places = (path for name in ("results", "images") for path in (folder / name).rglob("*.*"))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in places}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason=WITHOUT)
+def test_workers_of_this_machine_make_the_same_bytes_as_each_result_made_alone_and_end(tmp_path):
+    toy = toys.build(tmp_path / "toy", behaviour=False)
+    toy.edit("pipeline/graph/reproduce.py", "SHORT = 60.0", "SHORT = 0.0")  # so that all that has shards is cut into them
+    toy.edit(
+        "pipeline/study/runs.py", 'Pool("local_toy", (HEADLINE.name,))', 'Pool("local_toy", ("local_random_halfcheetah",))'
+    )
+    names = ("evaluations/local_random_halfcheetah", "pooled/local_toy", "pictures/RL")
+    words = ["pipeline", "distribute", "--into", "together", "--all", "--workers", "1"]
+    done = toy.run(*words, "--only", names[1], "--only", names[2], env=toy.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "results: 2 asked for, 3 to make; 5 pieces" in done.stdout
+    for name in names:
+        assert toy.run("pipeline", "make", name, "--into", "alone").returncode == 0
+    together, alone = (written(toy.root / folder) for folder in ("together", "alone"))
+    assert together == alone and len(alone) == 5
