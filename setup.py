@@ -20,7 +20,6 @@ MODULES = (
     "methods.decision_transformer.policy",
     "methods.leap.policy",
     "methods.perceptron.policy",
-    "methods.soft_actor_critic.policy",
     "methods.trajectory_transformer.policy",
     "statistics.intervals",
     "statistics.patterns",

@@ -30,7 +30,7 @@ def or_plain(compiled: Callable) -> Callable:
     def choose(dtype: torch.dtype, width: int, size: int, slots: int) -> tuple[Callable[..., None], int]:
         try:
             return compiled(dtype, width, size, slots)
-        except PipelineError as error:
+        except (PipelineError, OSError) as error:  # no compiler, or nowhere to keep what it makes
             if dtype not in PRECISIONS:
                 raise
             warnings.warn(f"{error}; planning goes on without, several times slower", stacklevel=3)

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import sequence_rl
 import setup
@@ -113,12 +115,12 @@ def test_a_name_is_imported_when_it_is_used_and_statistics_do_without_torch(inst
         print([name for name in ("torch", "numpy", "gymnasium", "scipy") if name in sys.modules])
         print(sequence_rl.t_interval([1.0, 2.0, 3.0])[0], sequence_rl.wilson(5, 10)["mean"])
         print(sequence_rl.find_world("HalfCheetah-v4").normalized_score(12135.0), "torch" in sys.modules)
-        print(sequence_rl.__version__, sequence_rl.__file__.startswith(sys.argv[1] if len(sys.argv) > 1 else "/"))
+        print(sequence_rl.__version__, sequence_rl.CORE)
         assert set(sequence_rl.__all__) <= set(dir(sequence_rl))
         print(all(getattr(sequence_rl, name) is not None for name in sequence_rl.__all__), "pipeline" in sys.modules)
         """,
     )
-    assert said.splitlines() == ["[]", "2.0 0.5", "100.0 False", "0.1.0 True", "True False"]
+    assert said.splitlines() == ["[]", "2.0 0.5", "100.0 False", "0.1.0 sequence_rl.core", "True False"]
 
 
 def snippet(first: str) -> str:
@@ -168,19 +170,77 @@ def test_policies_are_saved_and_loaded_again_and_the_models_are_known_to_transfo
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
-        ("nowhere", {}, "no folder nowhere; a model on the hub needs a revision"),
+        ("nowhere", {}, "there is no folder 'nowhere'; of a model on the hub name the commit too"),
         ("contexts", {}, "does not say what model this is"),
         ("local_sac_halfcheetah_medium", {}, "'gaussian_policy'; known are trajectory_transformer, decision_transformer"),
-        ("local_bc_halfcheetah_s0", {"beams": 3}, "cannot be made with beams"),
+        ("local_bc_halfcheetah_s0", {"beams": 3}, "gives no deterministic_policy policy with beams: "),
+        ("local_rvs_halfcheetah_replay_s0", {}, "is told a return beside the observation"),
+        ("local_leap_causal", {"horizon": 5, "iterations": 10}, "has no plan to refine"),
+        ("", {}, "there is no folder ''; of a model on the hub name the commit too"),
         ("local_tt_halfcheetah", {"beams": 0}, "beams must be at least 1, got 0"),
-        ("local_leap_goal", {}, "cannot be made with no options"),
+        ("local_leap_goal", {}, "gives no leap policy without options: "),
     ],
 )
 def test_a_policy_that_cannot_be_made_is_one_sentence(name, options, said):
-    folder = CHECKPOINTS / name
+    place = CHECKPOINTS / name if name and (CHECKPOINTS / name).is_dir() else name
     with pytest.raises(sequence_rl.Error, match=re.escape(said)) as error:
-        sequence_rl.load_policy(folder if folder.is_dir() else name, **options)
+        sequence_rl.load_policy(place, **options)
     assert "\n" not in str(error.value)
+
+
+def damaged(tmp_path, change) -> Path:
+    """A copy of a checkpoint with its weights' bytes, or its tensors, changed."""
+    folder = tmp_path / "damaged"
+    shutil.copytree(CHECKPOINTS / "local_bc_halfcheetah_s0", folder)
+    change(folder / "model.safetensors", folder / "config.json")
+    return folder
+
+
+def lose_a_weight(weights: Path, _: Path) -> None:
+    tensors = load_file(weights)
+    tensors.pop(sorted(tensors)[0])
+    save_file(tensors, weights, {"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lose_a_weight, "has missing keys, such as "),
+        (lambda _, config: config.write_text('{"model_type": "leap"}'), "damaged has missing keys, such as "),
+        (lambda weights, _: weights.write_bytes(weights.read_bytes()[:-9]), "gives no deterministic_policy policy"),
+        (lambda weights, _: weights.write_bytes(b""), "gives no deterministic_policy policy"),
+        (
+            lambda _, config: config.write_text(config.read_text().replace('"observation_dim": 17', '"observation_dim": 5')),
+            "damaged",
+        ),
+        (lambda _, config: config.write_text('{"model_type": []}'), "holds a model of type []"),
+        (lambda _, config: config.write_text("[" * 100_000), "does not say what model this is"),
+    ],
+    ids=["a-weight-lost", "another-model", "cut", "empty", "another-shape", "no-type", "nested"],
+)
+def test_a_damaged_checkpoint_is_refused_in_a_sentence(tmp_path, change, said):
+    with pytest.raises(sequence_rl.Error, match=re.escape(said)) as error:
+        sequence_rl.load_policy(damaged(tmp_path, change))
+    assert "\n" not in str(error.value)
+
+
+def test_a_policy_is_saved_whole_or_not_at_all(tmp_path):
+    policy = sequence_rl.load_policy(CHECKPOINTS / "local_bc_halfcheetah_s0")
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(sequence_rl.Error, match="is no folder"):
+        sequence_rl.save_policy(policy, tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "kept"
+    saved = sequence_rl.save_policy(policy, tmp_path / "new" / "folder")
+    assert sorted(path.name for path in saved.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_where_nothing_can_be_kept_planning_goes_on_without_the_compiler(installed, tmp_path):
+    (tmp_path / "checkpoints").symlink_to(CHECKPOINTS)
+    (tmp_path / "file").touch()
+    program = "import warnings\nwarnings.simplefilter('ignore')\n" + snippet("load_policy") + "\nprint(action[0].tolist())"
+    action = json.loads(elsewhere(installed, tmp_path, program, XDG_CACHE_HOME=str(tmp_path / "file")).splitlines()[-1])
+    with np.load(files.ROOT / "results/rollouts/local_tt_halfcheetah_k32.npz") as played:
+        assert action == pytest.approx(played["actions"][0].tolist(), abs=1e-6)
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path):
@@ -255,9 +315,10 @@ def test_a_models_card_tells_what_the_evidence_measured():
     assert (
         one.metric_value == values["return_mean"] and one.dataset_name == "HalfCheetah-v4" and one.metric_type == "mean_reward"
     )
-    assert f"95% interval {values['return_low']:g} to {values['return_high']:g} over 10 episodes" in one.metric_name
+    assert f"95% interval {values['return_low']:g} to {values['return_high']:g} (" in one.metric_name
+    assert one.metric_name.startswith("10 episodes of decision transformer, asked for 6000: ")
     assert not any("without_attention" in name or "untrained" in name for name in told)
-    assert "## Learning curve" in card.content and "load_policy" in card.content
+    assert "## Learning curve" in card.content
     solved = model_card.card("local_leap_goal").data.eval_results
     assert {each.metric_type for each in solved} == {"success_rate"} and not any(
         "drafted" in each.metric_name for each in solved
@@ -265,6 +326,26 @@ def test_a_models_card_tells_what_the_evidence_measured():
     assert str(model_card.card("local_sac_halfcheetah_medium")).count("---") >= 2
     with pytest.raises(PipelineError, match="there is no checkpoint"):
         model_card.card("nowhere")
+
+
+@pytest.mark.parametrize(
+    "name", ["local_dt_halfcheetah", "local_tt_halfcheetah", "local_leap_goal", "local_td3bc_halfcheetah_s0"]
+)
+def test_what_a_card_says_of_use_is_so(name, monkeypatch):
+    from pipeline.show import model_card
+
+    monkeypatch.chdir(files.ROOT)
+    (block,) = re.findall(r"```python\n(.*?)```", str(model_card.card(name)), re.DOTALL)
+    said = {}
+    exec(block, said)
+    assert callable(said["policy"].act)
+
+
+@pytest.mark.parametrize("name", ["local_leap_causal", "local_rvs_halfcheetah_replay_s0", "local_sac_halfcheetah_medium"])
+def test_a_card_of_what_the_library_does_not_play_says_nothing_of_use(name):
+    from pipeline.show import model_card
+
+    assert "load_policy" not in str(model_card.card(name))
 
 
 def test_the_page_of_the_interface_tells_of_all_that_is_public(tmp_path):

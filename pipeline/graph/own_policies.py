@@ -52,6 +52,8 @@ def say(path: Path, into: Path, world: str) -> None:
     score = interval(values, "score")
     print(ranking.table(into, world))
     print(f"score {score}, return {interval(values, 'return', 0)} over {values['episodes']} episodes;")
+    if values["episodes"] == 1:
+        print("one episode has no interval: what looks like one is the episode itself;")
     print(f"{values['latency']['median_ms']:.3f} ms an action, median of {values['latency']['actions']} on this machine;")
     print(f"in {os.path.relpath(path)}; the table in {os.path.relpath(place)}")
 

@@ -5,6 +5,7 @@ The layout is the hub's own (huggingface_hub's `ModelCardData`, `EvalResult`), s
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
@@ -13,6 +14,12 @@ from pipeline import PipelineError, files
 from pipeline.evidence import recipes, records
 from pipeline.evidence.records import Recipe
 
+OPTIONS = {  # that the library needs to play a model of a type
+    "trajectory_transformer": ", beams=32, horizon=5",
+    "decision_transformer": ", target_return=6000",
+    "leap": ", horizon=5, iterations=10",
+    "deterministic_policy": "",
+}
 MEASURED = {  # by kind: what is given, the ends of its interval, and the field that names the world
     "evaluations": ("return", "points of return", "environment"),
     "solved": ("success", "share of episodes solved", "level"),
@@ -37,7 +44,7 @@ def result(recipe: Recipe) -> EvalResult:
     values = records.read(recipe.path())["values"]
     stem, unit, world = MEASURED[recipe.kind]
     mean, low, high = (values[f"{stem}_{end}"] for end in ("mean", "low", "high"))
-    said = f"{unit}, 95% interval {low:g} to {high:g} over {values['episodes']} episodes ({recipe.kind}/{recipe.name})"
+    said = f"{recipe.about}: {unit}, 95% interval {low:g} to {high:g} ({recipe.kind}/{recipe.name})"
     return EvalResult(
         task_type="reinforcement-learning",
         task_name="offline reinforcement learning",
@@ -70,8 +77,18 @@ def card(checkpoint: str) -> ModelCard:
     rows = [f"| {each.dataset_name} | {each.metric_value:g} | {each.metric_name} |" for each in results]
     table = ["", "## Measured", "", "| in | mean | of what |", "|:--|--:|:--|", *rows, ""] if rows else []
     trained = files.read_text(folder / "README.md")
-    use = f'\n## Use\n\n```python\nimport sequence_rl\n\npolicy = sequence_rl.load_policy("checkpoints/{checkpoint}")\n```\n'
-    return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{trained}" + "\n".join(table) + use)
+    return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{trained}" + "\n".join(table) + use(folder))
+
+
+def use(folder: Path) -> str:
+    """How a checkpoint is loaded by the library, as a section; empty where that does not play it."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    told_returns = (config.get("training") or {}).get("method") == "return_conditioned_cloning"
+    if config["model_type"] not in OPTIONS or config.get("causal") or told_returns:
+        return ""
+    load = f'policy = sequence_rl.load_policy("checkpoints/{folder.name}"{OPTIONS[config["model_type"]]})'
+    where = "From a folder; of the hub, by this repository's name and a commit (`revision=`)."
+    return f"\n## Use\n\n{where}\n\n```python\nimport sequence_rl\n\n{load}\n```\n"
 
 
 def write(checkpoint: str, path: Path) -> None:
