@@ -226,7 +226,8 @@ def compare(run: Comparison, read: Read) -> dict:
         return obedience(run, read)
     if isinstance(run, studies.SlopeDifference):
         one, other = (np.asarray(read("compared", name)["values"]["slopes"]) for name in (run.one, run.other))
-        return judged(one - other, run.smallest)
+        both = min(len(one), len(other))  # seeds count up from the same first one, of which a first shard has but the first
+        return judged(one[:both] - other[:both], run.smallest)
     if isinstance(run, studies.Effect):
         one, other = (read("evaluations", name) for name in (run.one, run.other))
         scores_of = find_world(one["run"]["environment"]).normalized_score(shared(one["values"], other["values"]))

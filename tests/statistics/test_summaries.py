@@ -256,6 +256,14 @@ def test_how_much_more_one_obeys_is_judged_by_the_differences_of_slopes():
     assert found["p_more"] == found["p_less"] == pytest.approx(0.5)  # the mean is 0
 
 
+def test_a_first_shards_slopes_are_compared_with_those_of_the_same_seeds():
+    known = {"one": [0.8, 1.0, 0.9], "other": [0.79, 1.0, 0.91, 7.0, -7.0]}
+    for one, other in (("one", "other"), ("other", "one")):
+        run = studies.SlopeDifference("toy", one, other)
+        found = compare(run, lambda kind, name: {"values": {"slopes": known[name]}})
+        assert found["seeds"] == 3 and found["difference"] == about(0.0, 4.302653 * 0.01 / np.sqrt(3))
+
+
 def test_what_more_brings_is_told_over_the_highest_return_that_the_log_shows():
     read = asked_of(
         ("low", 0.0, [0.0, 0.0]), ("middle", 1e3, [1e3, 1e3]), ("high", 2e3, [2e3, 2.2e3]), ("more", 4e3, [2.1e3, 2.3e3])
