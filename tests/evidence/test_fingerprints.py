@@ -293,9 +293,10 @@ def test_only_named_modules_are_left_out_and_no_other_is_imported_by_a_name_made
     assert sorted(dynamic) == [
         f"pipeline/{name}.py"
         for name in (
-            "__main__",
+            "graph/command",
             "graph/making",
             "graph/probe",
+            "graph/workers",
             "learning/steady",
             "learning/supervised",
             "learning/train",
