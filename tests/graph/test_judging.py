@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from pipeline.graph import judging
 from pipeline.graph.judging import intervals, judge_values, same_numbers
 
 
@@ -95,3 +96,35 @@ def test_intervals_are_found_wherever_they_lie_by_their_path():
     wide = {**one, "seeds": 3}
     assert intervals(wide) == {"": wide} and intervals(wide, "slope") == {"slope": wide}
     assert intervals(5.0) == intervals([]) == {}
+
+
+def test_of_a_comparison_what_follows_from_other_episodes_may_differ_and_what_was_asked_may_not():
+    def told(mean: float, **others) -> dict:
+        about = {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}
+        return {"seeds": 4, "difference": about, "smallest": 0.5, "verdict": "holds", "p_more": 0.01, "rerun": 0.9, **others}
+
+    again = told(1.05, verdict="undecided", p_more=0.2, rerun=0.4, seeds=3)
+    assert judging.judge_intervals(told(1.0), again)[0] == "statistically compatible"
+    assert judging.judge_intervals(told(1.0), told(1.05, smallest=0.4)) == (
+        judging.BAD,
+        "smallest differs; difference 1 published, 1.05 again",
+    )
+
+
+def test_an_interval_of_few_episodes_is_widened_as_far_as_chance_alone_may_reach():
+    # of t at 99.995 % and at 97.5 %: 6366.2 and 12.706 with one degree of freedom, 4.8968 and 2.0930 with 19
+    assert judging.widening({"seeds": 2}) == pytest.approx(6366.2 / 12.706, rel=1e-3)
+    assert judging.widening({"episodes": 20}) == pytest.approx(4.8968 / 2.0930, rel=1e-3)
+    assert judging.widening({"seeds": [20, 2]}) == judging.widening({"seeds": 2}) and judging.widening({"seeds": 1}) == 1.0
+    was, now = {"mean": 0.0, "low": -1.0, "high": 1.0}, {"mean": 3.0, "low": 2.5, "high": 3.5}
+    assert not judging.overlap(was, now, 1.0) and not judging.overlap(was, now, 3.9) and judging.overlap(was, now, 4.0)
+    assert judging.overlap(now, was, 3.0) and not judging.overlap(now, was, 2.0)
+
+
+def test_a_return_is_far_out_where_it_is_so_by_student_and_beyond_all_that_was_played_again():
+    again = {"returns": [100.0, 101.0, 102.0, 103.0, 104.0] * 4}
+    published = {"seeds": list(range(20)), "returns": [*again["returns"][:19], 112.0]}
+    assert "the return of seed 19 is unlike those again" in judging.outlier(published, again)
+    assert judging.outlier({**published, "returns": [*again["returns"][:19], 107.9]}, again) is None
+    fallen = {"returns": [*again["returns"][:19], 20.0]}  # a policy that falls at times: what lies between is no stranger
+    assert judging.outlier({**published, "returns": [*again["returns"][:19], 30.0]}, fallen) is None

@@ -159,8 +159,8 @@ def test_seeds_of_other_means_are_pooled_compatibly_and_other_rows_are_not_repro
         ({"step": 1e-13, "action": 9e-6, "same": 0.0, "in_tokens": False}, "equal within tolerance"),
         ({"step": 1e-13, "action": 2e-5, "same": 1.0, "in_tokens": False}, "not reproduced"),
         ({"step": 2e-9, "action": 0.0, "same": 1.0, "in_tokens": False}, "not reproduced"),
-        ({"step": 0.0, "action": 0.7, "same": 0.98, "in_tokens": True}, "equal within tolerance"),
-        ({"step": 0.0, "action": 0.7, "same": 0.96, "in_tokens": True}, "not reproduced"),
+        ({"step": 0.0, "action": 0.7, "same": 0.91, "in_tokens": True}, "equal within tolerance"),
+        ({"step": 0.0, "action": 0.7, "same": 0.89, "in_tokens": True}, "not reproduced"),
     ],
 )
 def test_elsewhere_a_rollout_is_judged_by_single_steps_and_single_actions(found, verdict):
