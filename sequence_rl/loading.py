@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 from sequence_rl import CORE, Error
@@ -14,8 +15,6 @@ from sequence_rl import CORE, Error
 if TYPE_CHECKING:
     import numpy as np
     from transformers import PreTrainedModel
-
-DISCRETIZER = "discretizer.safetensors"  # beside a Trajectory Transformer's weights
 
 
 class Policy(Protocol):
@@ -50,8 +49,8 @@ def trajectory_transformer(folder: Path, options: dict) -> Policy:
     """Plans with a Trajectory Transformer; options are `Search`'s."""
     from sequence_rl import Search, TrajectoryTransformerModel, TrajectoryTransformerPolicy
 
-    model = whole(TrajectoryTransformerModel, folder)
-    bins = discretization().read(folder / DISCRETIZER, model.config.vocab_size, model.config.transition_dim)
+    model, module = whole(TrajectoryTransformerModel, folder), discretization()
+    bins = module.read(folder / module.FILE, model.config.vocab_size, model.config.transition_dim)
     return TrajectoryTransformerPolicy(model, bins, Search(**options))
 
 
@@ -92,7 +91,7 @@ LOADERS: dict[str, Callable[[Path, dict], Policy]] = {  # by the model type that
 }
 
 
-def discretization():
+def discretization() -> ModuleType:
     """The module that reads and writes a Trajectory Transformer's bins."""
     return importlib.import_module(f"{CORE}.methods.trajectory_transformer.discretization")
 
@@ -165,7 +164,8 @@ def save_policy(policy: Policy, folder: str | Path) -> Path:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".saving") as place:
         policy.model.save_pretrained(place)
         if hasattr(policy, "discretizer"):
-            discretization().write(Path(place) / DISCRETIZER, policy.discretizer)
+            module = discretization()
+            module.write(Path(place) / module.FILE, policy.discretizer)
         for path in sorted(Path(place).iterdir(), reverse=True):  # weights before the configuration that names them
             path.replace(folder / path.name)
     return folder

@@ -54,9 +54,9 @@ def on_dataset(recipe: Recipe, data: str) -> Recipe:
     """
     moved = recipes.on_dataset(recipe, data)
     world = find_world(recipes.COLLECTIONS[data].run.environment).identifier
-    return (
-        moved if getattr(moved.run, "environment", world) == world else recipes.recipe_of(replace(moved.run, environment=world))
-    )
+    if getattr(moved.run, "environment", world) == world:
+        return moved
+    return recipes.recipe_of(replace(moved.run, environment=world))
 
 
 def resolve(name: str) -> Recipe:

@@ -11,7 +11,7 @@ Each imagined plan counts as one, whatever of it was known before: a draft and s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,7 +125,7 @@ def scored(plans: Imagined, search: Search) -> Float[Tensor, "episode beam"]:
 def better(plans: Imagined, others: Imagined, search: Search) -> Imagined:
     """Of each plan and its revision the one with the higher score, the plan where they tie."""
     accepted = scored(others, search) > scored(plans, search)
-    pairs = ((getattr(plans, name), getattr(others, name)) for name in Imagined.__dataclass_fields__)
+    pairs = ((getattr(plans, each.name), getattr(others, each.name)) for each in fields(Imagined))
     return Imagined(*(torch.where(accepted.view(*accepted.shape, *[1] * (one.ndim - 2)), other, one) for one, other in pairs))
 
 
