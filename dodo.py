@@ -181,8 +181,8 @@ def task__tidy():
 
 
 def task_train():
-    """From nothing: the behaviour policy, the dataset it plays, the models that learn from it (hours; resumable)."""
-    yield from group(recipes.BEHAVIOURS)
+    """From nothing: the behavior policy, the dataset it plays, the models that learn from it (hours; resumable)."""
+    yield from group(recipes.BEHAVIORS)
     yield from group(recipes.RECORDINGS, lambda recipe: [f"train:{recipe.run.behaviour}"])
     yield from group(recipes.TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
     yield from group(recipes.VALUE_TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])

@@ -1,4 +1,4 @@
-"""Collecting transitions: the behaviour policy on many episodes in lockstep against one episode at a time.
+"""Collecting transitions: the behavior policy on many episodes in lockstep against one episode at a time.
 
     python -m benchmarks.collecting
 
@@ -30,7 +30,7 @@ def collect(seeds: range) -> None:
     """A stretch of one shard."""
     if not hasattr(collect, "policy"):
         torch.set_num_threads(1)
-        collect.policy = BehaviourPolicy(checkpoints.load(runs.BEHAVIOUR.name, GaussianPolicyModel))
+        collect.policy = BehaviourPolicy(checkpoints.load(runs.BEHAVIOR.name, GaussianPolicyModel))
     environments.play(collect.policy, runs.MEDIUM.environment, seeds, STEPS)
 
 

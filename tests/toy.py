@@ -41,7 +41,7 @@ WORLDS["HalfCheetah"] = replace(HALFCHEETAH, episode_steps=40)
 
 RUNS = """
 
-BEHAVIOUR = replace(BEHAVIOUR, hidden_sizes=(8,))
+BEHAVIOR = replace(BEHAVIOR, hidden_sizes=(8,))
 MEDIUM = replace(MEDIUM, episodes=4, shard_episodes=2, contexts=2, context_length=5, contexts_from_last=4)
 DECISION_TRANSFORMER = replace(
     DECISION_TRANSFORMER, context_length=5, hidden_size=16, layers=1, batch_size=4, held_out_episodes=1,
@@ -94,16 +94,16 @@ TEMPLATES = {
     "claims": '| looks at returns | {{ attention.local_dt_halfcheetah["values"].last_layer.return | share }} |\n',
 }
 
-BEHAVIOUR = """
+BEHAVIOR = """
 import torch
 from pipeline import files
 from pipeline.evidence import checkpoints, recipes, records
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.study import runs
 torch.manual_seed(0)
-model = GaussianPolicyModel(GaussianPolicyConfig(17, 6, runs.BEHAVIOUR.hidden_sizes))
-checkpoints.write_model(files.ROOT / "checkpoints" / runs.BEHAVIOUR.name, model, "A toy.")
-records.write(recipes.BEHAVIOURS[runs.BEHAVIOUR.name], {"steps": 0, "curve": []})
+model = GaussianPolicyModel(GaussianPolicyConfig(17, 6, runs.BEHAVIOR.hidden_sizes))
+checkpoints.write_model(files.ROOT / "checkpoints" / runs.BEHAVIOR.name, model, "A toy.")
+records.write(recipes.BEHAVIORS[runs.BEHAVIOR.name], {"steps": 0, "curve": []})
 """
 
 
@@ -173,8 +173,8 @@ class Toy:
         (self.root / name).write_text(text.replace(old, new))
 
 
-def build(folder: Path, behaviour: bool = True) -> Toy:
-    """The toy's code with an untrained behaviour policy, unless not wanted, and nothing collected, trained or played yet."""
+def build(folder: Path, behavior: bool = True) -> Toy:
+    """The toy's code with an untrained behavior policy, unless not wanted, and nothing collected, trained or played yet."""
     for name in CODE:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -198,10 +198,10 @@ def build(folder: Path, behaviour: bool = True) -> Toy:
     ):  # byte code that holds for copies too, whatever their clocks say, until a file is edited
         compileall.compile_dir(folder / name, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
     toy = Toy(folder)
-    if not behaviour:
+    if not behavior:
         return toy
     done = subprocess.run(
-        [sys.executable, "-c", BEHAVIOUR], cwd=folder, env=toy.environment(), capture_output=True, text=True, check=False
+        [sys.executable, "-c", BEHAVIOR], cwd=folder, env=toy.environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return toy

@@ -65,8 +65,8 @@ def timed(run: Run) -> Run:
     return run.played(find)
 
 
-BEHAVIOURS = named((runs.BEHAVIOUR,))
-LONG_BEHAVIOURS = named((studies.LONG,))
+BEHAVIORS = named((runs.BEHAVIOR,))
+LONG_BEHAVIORS = named((studies.LONG,))
 RECORDINGS = named((runs.MEDIUM,))
 STUDY_RECORDINGS = named(studies.COLLECTIONS)
 DATASETS = named(runs.PUBLISHED_DATASETS)
@@ -83,7 +83,7 @@ SWAPPED_RETURNS = named(studies.SWAPPED_RETURNS)
 SEARCHES = named(studies.SEARCHES)
 # hours, or made from a dataset that is not in git; made by their verbs, one at a time, alone
 STUDIES = {
-    **LONG_BEHAVIOURS,
+    **LONG_BEHAVIORS,
     **STUDY_RECORDINGS,
     **STUDY_TRAININGS,
     **LOGGED_RETURNS,
@@ -113,7 +113,7 @@ BROWSER_EVALUATIONS = named((*runs.BROWSER_EVALUATIONS, *studies.BROWSER_EVALUAT
 FETCHES = named(runs.PUBLISHED_CHECKPOINTS)
 NEEDED = {data: DATASETS[data] for recipe in FETCHES.values() for data in datasets(recipe.run)}  # to read their tokens
 
-_trained = (BEHAVIOURS, RECORDINGS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS, DEMONSTRATIONS, LEAP_TRAININGS)
+_trained = (BEHAVIORS, RECORDINGS, TRAININGS, VALUE_TRAININGS, TRAJECTORY_TRAININGS, DEMONSTRATIONS, LEAP_TRAININGS)
 TRAINED = {name: recipe for registry in _trained for name, recipe in registry.items()}  # hours: made by `doit train` alone
 if len(TRAINED) < sum(map(len, _trained)):
     raise ValueError("two training runs share a name")

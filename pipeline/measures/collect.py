@@ -1,4 +1,4 @@
-"""Collect a dataset by playing the behaviour policy stochastically.
+"""Collect a dataset by playing the behavior policy stochastically.
 
     python -m pipeline make datasets/local_halfcheetah_medium
 

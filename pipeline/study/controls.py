@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pipeline.methods.behaviour_cloning.settings import BehaviourCloningTraining
+from pipeline.methods.behaviour_cloning.settings import BehaviorCloningTraining
 from pipeline.methods.decision_transformer.settings import DecisionTransformerTraining
 from pipeline.methods.trajectory_transformer.settings import TrajectoryTransformerTraining
 from pipeline.study.measurements import Evaluation, PlannedEvaluation, Solving
@@ -21,7 +21,7 @@ class HalvedDecisionTransformer(DecisionTransformerTraining):
 
 
 @dataclass(frozen=True)
-class HalvedCloning(BehaviourCloningTraining):
+class HalvedCloning(BehaviorCloningTraining):
     """A cloned policy whose weights are kept in float16."""
 
     writer: ClassVar[str] = FLOAT16

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline.methods.behaviour_cloning.settings import BehaviourCloningTraining
+from pipeline.methods.behaviour_cloning.settings import BehaviorCloningTraining
 from pipeline.methods.decision_transformer.settings import DecisionTransformerTraining
-from pipeline.methods.soft_actor_critic.settings import Behaviour
+from pipeline.methods.soft_actor_critic.settings import Behavior
 from pipeline.methods.td3_bc.settings import TD3BCTraining
 from pipeline.methods.trajectory_transformer.settings import TrajectoryTransformerTraining
 from pipeline.study.comparisons import Difference, PairedDifference, Pool, Slope
@@ -19,12 +19,12 @@ from pipeline.study.pictures import Animation, BrowserEvaluation, Figure
 from pipeline.study.run import seeds
 from pipeline.study.trainings import Collection
 
-BEHAVIOUR = Behaviour("local_sac_halfcheetah_medium")
-MEDIUM = Collection("local_halfcheetah_medium", BEHAVIOUR.name)
+BEHAVIOR = Behavior("local_sac_halfcheetah_medium")
+MEDIUM = Collection("local_halfcheetah_medium", BEHAVIOR.name)
 DECISION_TRANSFORMER = DecisionTransformerTraining("local_dt_halfcheetah", MEDIUM.name)
-BEHAVIOUR_CLONING = BehaviourCloningTraining("local_bc_halfcheetah_s0", MEDIUM.name)
+BEHAVIOR_CLONING = BehaviorCloningTraining("local_bc_halfcheetah_s0", MEDIUM.name)
 # what return conditioning must beat
-BEST_TENTH_CLONING = replace(BEHAVIOUR_CLONING, name="local_bc10_halfcheetah_s0", best_fraction=0.1)
+BEST_TENTH_CLONING = replace(BEHAVIOR_CLONING, name="local_bc10_halfcheetah_s0", best_fraction=0.1)
 TRAJECTORY_TRANSFORMER = TrajectoryTransformerTraining("local_tt_halfcheetah", MEDIUM.name)
 TRAJECTORY_TRAININGS = (TRAJECTORY_TRANSFORMER,)
 TD3_BC = TD3BCTraining("local_td3bc_halfcheetah_s0", MEDIUM.name)
@@ -32,14 +32,14 @@ TD3_BC = TD3BCTraining("local_td3bc_halfcheetah_s0", MEDIUM.name)
 SHORT_DECISION_TRANSFORMER = replace(
     DECISION_TRANSFORMER, name="local_dt_halfcheetah_short_s0", updates=2000, warmup_updates=100
 )
-BEHAVIOUR_CLONINGS = seeds(BEHAVIOUR_CLONING, 5)
+BEHAVIOR_CLONINGS = seeds(BEHAVIOR_CLONING, 5)
 BEST_TENTH_CLONINGS = seeds(BEST_TENTH_CLONING, 5)
 SHORT_DECISION_TRANSFORMERS = seeds(SHORT_DECISION_TRANSFORMER, 3)
 VALUE_TRAININGS = seeds(TD3_BC, 3)
-TRAININGS = (DECISION_TRANSFORMER, *BEHAVIOUR_CLONINGS, *BEST_TENTH_CLONINGS, *SHORT_DECISION_TRANSFORMERS)
+TRAININGS = (DECISION_TRANSFORMER, *BEHAVIOR_CLONINGS, *BEST_TENTH_CLONINGS, *SHORT_DECISION_TRANSFORMERS)
 POOLS = tuple(
     Pool(family[0].name.removesuffix("_s0"), tuple(run.name for run in family))
-    for family in (BEHAVIOUR_CLONINGS, BEST_TENTH_CLONINGS, VALUE_TRAININGS, SHORT_DECISION_TRANSFORMERS)
+    for family in (BEHAVIOR_CLONINGS, BEST_TENTH_CLONINGS, VALUE_TRAININGS, SHORT_DECISION_TRANSFORMERS)
 )
 # 6000 and 12000 are the authors' targets on HalfCheetah; 3600 is Hopper's, often used here too; the others show the curve.
 TARGETS = (1200, 2400, 3600, 4800, 6000, 9000, 12_000)
@@ -48,12 +48,12 @@ HEADLINE_TARGET = 6000
 HEADLINE = Evaluation("local_dt_halfcheetah_6000", "decision_transformer", DECISION_TRANSFORMER.name, float(HEADLINE_TARGET))
 EVALUATIONS = (
     Evaluation("local_random_halfcheetah", "random_actions"),
-    Evaluation("local_behaviour_halfcheetah", "behaviour", BEHAVIOUR.name),
+    Evaluation("local_behaviour_halfcheetah", "behaviour", BEHAVIOR.name),
     # the control for what students gain by not rolling dice
-    Evaluation("local_behaviour_halfcheetah_mode", "behaviour_mode", BEHAVIOUR.name),
+    Evaluation("local_behaviour_halfcheetah_mode", "behaviour_mode", BEHAVIOR.name),
     replace(HEADLINE, name="local_dt_halfcheetah_untrained", trained=False),  # the negative control: same model, first weights
     *(replace(HEADLINE, name=f"local_dt_halfcheetah_{target}", target_return=float(target)) for target in TARGETS),
-    *(Evaluation(run.name, "deterministic", run.name) for run in BEHAVIOUR_CLONINGS + BEST_TENTH_CLONINGS + VALUE_TRAININGS),
+    *(Evaluation(run.name, "deterministic", run.name) for run in BEHAVIOR_CLONINGS + BEST_TENTH_CLONINGS + VALUE_TRAININGS),
     *(replace(HEADLINE, name=run.name, checkpoint=run.name) for run in SHORT_DECISION_TRANSFORMERS),
 )
 # 12 episodes where the claim is, 4 along the way
@@ -92,7 +92,7 @@ ATTENTIONS = (
 )
 LATENCIES = (
     Latency("local_dt_halfcheetah", "decision_transformer", DECISION_TRANSFORMER.name, float(HEADLINE_TARGET)),
-    Latency(BEHAVIOUR_CLONING.name, "deterministic", BEHAVIOUR_CLONING.name),
+    Latency(BEHAVIOR_CLONING.name, "deterministic", BEHAVIOR_CLONING.name),
     Latency(TD3_BC.name, "deterministic", TD3_BC.name),  # a small multilayer perceptron: what an action costs at least
     *(
         PlannedLatency(f"local_tt_halfcheetah_k{beams}", "trajectory_transformer", TRAJECTORY_TRANSFORMER.name, beams=beams)
@@ -124,7 +124,7 @@ ANIMATIONS = (
 BROWSER_EVALUATIONS = (
     BrowserEvaluation(HEADLINE.name, "dt_6000"),
     BrowserEvaluation("local_dt_halfcheetah_12000", "dt_12000"),
-    BrowserEvaluation(BEHAVIOUR_CLONING.name, "bc"),
+    BrowserEvaluation(BEHAVIOR_CLONING.name, "bc"),
     BrowserEvaluation(TD3_BC.name, "td3bc"),
     BrowserEvaluation("local_tt_halfcheetah_greedy", "tt_greedy"),
     BrowserEvaluation("local_tt_halfcheetah_k1", "tt_1"),

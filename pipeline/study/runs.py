@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pipeline.methods.decision_transformer.settings import DecisionTransformerTraining
 from pipeline.methods.leap.settings import LeapTraining
-from pipeline.methods.soft_actor_critic.settings import Behaviour
+from pipeline.methods.soft_actor_critic.settings import Behavior
 from pipeline.study import babyai, halfcheetah
 from pipeline.study.babyai import (
     CONDITIONALS,
@@ -26,8 +26,8 @@ from pipeline.study.comparisons import Difference, PairedDifference, Pool, Slope
 from pipeline.study.halfcheetah import (
     ANIMATIONS,
     ATTENTIONS,
-    BEHAVIOUR,
-    BEHAVIOUR_CLONING,
+    BEHAVIOR,
+    BEHAVIOR_CLONING,
     BEST_TENTH_CLONING,
     BROWSER_EVALUATIONS,
     COMPARISONS,

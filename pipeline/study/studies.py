@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pipeline.methods.soft_actor_critic.settings import LongBehaviour
+from pipeline.methods.soft_actor_critic.settings import LongBehavior
 from pipeline.study import runs
 from pipeline.study.comparisons import Asked, Effect, SlopeDifference, SolvedEffect
 from pipeline.study.controls import (
@@ -35,9 +35,9 @@ from pipeline.study.interventions import (
 from pipeline.study.searches import RevisedEvaluation
 from pipeline.study.trainings import LoggedReturns
 
-LONG = LongBehaviour("local_sac_halfcheetah_long")
-THROTTLED = ThrottledCollection("local_halfcheetah_throttled", runs.BEHAVIOUR.name)
-REPLAY = ReplayCollection("local_halfcheetah_replay", runs.BEHAVIOUR.name)
+LONG = LongBehavior("local_sac_halfcheetah_long")
+THROTTLED = ThrottledCollection("local_halfcheetah_throttled", runs.BEHAVIOR.name)
+REPLAY = ReplayCollection("local_halfcheetah_replay", runs.BEHAVIOR.name)
 COLLECTIONS = (THROTTLED, REPLAY)
 LOGGED_RETURNS = (LoggedReturns(runs.MEDIUM.name),)
 
@@ -56,9 +56,9 @@ CLONINGS = tuple(
     replace(base, name=base.name.replace("halfcheetah", f"halfcheetah_{data.name.rpartition('_')[2]}"), data=data.name)
     for data in COLLECTIONS
     for base in (
-        *(HalvedCloning(**vars(run)) for run in (runs.BEHAVIOUR_CLONING, runs.BEST_TENTH_CLONING)),
+        *(HalvedCloning(**vars(run)) for run in (runs.BEHAVIOR_CLONING, runs.BEST_TENTH_CLONING)),
         replace(
-            HalvedCloning(**vars(runs.BEHAVIOUR_CLONING)), name="local_rvs_halfcheetah_s0", method="return_conditioned_cloning"
+            HalvedCloning(**vars(runs.BEHAVIOR_CLONING)), name="local_rvs_halfcheetah_s0", method="return_conditioned_cloning"
         ),
     )
 )
@@ -117,7 +117,7 @@ def asking() -> Iterable[tuple[tuple[runs.Evaluation, ...], Asked]]:
     yield asked(f"{wide}_without_history", base, THROTTLED.name)
     # on the post's own log, and what an ideal listener makes of that
     yield asked("local_dt_halfcheetah_narrow", replace(_asked, checkpoint=runs.DECISION_TRANSFORMER.name), runs.MEDIUM.name)
-    ideal = ListenedEvaluation(**{**vars(_asked), "method": "listener", "checkpoint": runs.BEHAVIOUR.name})
+    ideal = ListenedEvaluation(**{**vars(_asked), "method": "listener", "checkpoint": runs.BEHAVIOR.name})
     yield asked(LISTENERS[0].name, ideal, runs.MEDIUM.name)
 
 

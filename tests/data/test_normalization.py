@@ -30,7 +30,7 @@ OTHER = Episodes(
     np.full((1, 2, 2), 4.0, dtype=np.float32), np.full((1, 2, 1), 0.5, dtype=np.float32), np.ones((1, 2), dtype=np.float32)
 )
 APART = [(4 - 3) / 2.000001, (4 - 10) / 1e-6]  # OTHER's observations as WHOLE's statistics normalize them
-CLONING = replace(runs.BEHAVIOUR_CLONING, hidden_sizes=(4,))
+CLONING = replace(runs.BEHAVIOR_CLONING, hidden_sizes=(4,))
 TRANSFORMER = replace(runs.DECISION_TRANSFORMER, context_length=3, return_scale=10.0, hidden_size=8, layers=1)
 VALUES = replace(runs.TD3_BC, hidden_sizes=(4,))
 

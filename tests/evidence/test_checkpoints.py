@@ -11,7 +11,7 @@ from pipeline import files
 from pipeline.evidence import checkpoints
 from pipeline.evidence.checkpoints import CheckpointError
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
-from pipeline.study.runs import BEHAVIOUR, DECISION_TRANSFORMER
+from pipeline.study.runs import BEHAVIOR, DECISION_TRANSFORMER
 
 
 @pytest.fixture
@@ -154,9 +154,9 @@ def test_optimizers_come_back_as_they_were():
             assert torch.equal(torch.as_tensor(second.state_dict()["state"][index][key]), torch.as_tensor(value))
 
 
-def test_the_behaviour_policy_matches_its_card():
-    card = (files.ROOT / "checkpoints" / BEHAVIOUR.name / "README.md").read_text(encoding="utf-8")
-    assert "soft actor-critic" in card and f"seed {BEHAVIOUR.seed}" in card
+def test_the_behavior_policy_matches_its_card():
+    card = (files.ROOT / "checkpoints" / BEHAVIOR.name / "README.md").read_text(encoding="utf-8")
+    assert "soft actor-critic" in card and f"seed {BEHAVIOR.seed}" in card
 
 
 def test_each_kind_of_checkpoint_has_a_cure_of_its_own(tmp_path):

@@ -403,7 +403,7 @@ def written(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason=WITHOUT)
 def test_workers_of_this_machine_make_the_same_bytes_as_each_result_made_alone_and_end(tmp_path):
-    toy = toys.build(tmp_path / "toy", behaviour=False)
+    toy = toys.build(tmp_path / "toy", behavior=False)
     toy.edit("pipeline/graph/reproduce.py", "SHORT = 60.0", "SHORT = 0.0")  # so that all that has shards is cut into them
     toy.edit(
         "pipeline/study/runs.py", 'Pool("local_toy", (HEADLINE.name,))', 'Pool("local_toy", ("local_random_halfcheetah",))'

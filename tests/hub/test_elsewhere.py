@@ -21,7 +21,7 @@ STEPS = 30
 SMALL = {"batch_size": 2, "updates": 4, "interval_updates": 2, "held_out_episodes": 1}
 TRAININGS = {
     "dt": replace(runs.DECISION_TRANSFORMER, context_length=5, hidden_size=16, layers=1, warmup_updates=1, **SMALL),
-    "bc": replace(runs.BEHAVIOUR_CLONING, hidden_sizes=(8,), **SMALL),
+    "bc": replace(runs.BEHAVIOR_CLONING, hidden_sizes=(8,), **SMALL),
     "td3bc": replace(runs.TD3_BC, hidden_sizes=(8,), **SMALL),
     "tt": replace(runs.TRAJECTORY_TRANSFORMER, bins=10, transitions=3, layers=1, heads=2, width=8, warmup_updates=1, **SMALL),
 }

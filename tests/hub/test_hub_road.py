@@ -48,7 +48,7 @@ def served():
 @pytest.fixture(scope="module")
 def road(served, tmp_path_factory) -> toys.Toy:
     """A toy that has trained nothing, with the contexts that attention reads, before anything was fetched or locked."""
-    toy = toys.build(tmp_path_factory.mktemp("hub"), behaviour=False)
+    toy = toys.build(tmp_path_factory.mktemp("hub"), behavior=False)
     with open(toy.root / "pipeline" / "study" / "runs.py", "a", encoding="utf-8") as file:
         file.write(RUNS.format(address=served.endpoint + PLACE))
     for path in (toy.root / "templates").iterdir():

@@ -16,7 +16,7 @@ from pipeline.measures.collect_study import AlongTraining, Throttled
 from pipeline.methods.perceptron.model import DeterministicPolicyConfig, DeterministicPolicyModel
 from pipeline.methods.return_conditioned_cloning import model as return_conditioned_cloning
 from pipeline.methods.return_conditioned_cloning.policy import ReturnConditionedPolicy
-from pipeline.methods.soft_actor_critic import train as train_behaviour
+from pipeline.methods.soft_actor_critic import train as train_behavior
 from pipeline.methods.soft_actor_critic import train_long
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.study import runs, studies
@@ -85,7 +85,7 @@ def test_the_perceptron_is_told_the_mean_reward_to_come():
 
 def test_inputs_and_outcome_are_normalized_by_the_data_learnt_from():
     learn = episodes_of([[1, 1], [3, 3]])
-    batches = return_conditioned_cloning.Batches(episodes_of([[5, 5]]), runs.BEHAVIOUR_CLONING, like=learn)
+    batches = return_conditioned_cloning.Batches(episodes_of([[5, 5]]), runs.BEHAVIOR_CLONING, like=learn)
     assert batches.observations == pytest.approx(np.array([[-1, 3], [1, 3]]), abs=1e-4)  # (0 - 0.5) / 0.5; (5 - 2) / 1
 
 
@@ -137,7 +137,7 @@ def test_a_kept_policy_is_read_back_as_it_was(tmp_path, monkeypatch):
 
 
 def test_the_long_training_is_the_short_one_but_for_its_end():
-    differing = {name for name, value in vars(studies.LONG).items() if value != vars(runs.BEHAVIOUR)[name]}
+    differing = {name for name, value in vars(studies.LONG).items() if value != vars(runs.BEHAVIOR)[name]}
     assert differing == {"name", "maximum_steps"}
 
 
@@ -168,7 +168,7 @@ def test_what_a_study_left_is_whole_and_of_the_run_as_it_stands():
 def test_a_long_training_passes_through_the_policy_that_a_shorter_one_stops_at_and_resumes_to_the_same(monkeypatch, tmp_path):
     monkeypatch.setitem(WORLDS, "HalfCheetah", replace(HALFCHEETAH, episode_steps=10))
     small = {"hidden_sizes": (4,), "random_steps": 15, "interval_steps": 20, "evaluation_episodes": 2, "batch_size": 8}
-    stopped = replace(runs.BEHAVIOUR, **small, target_return=-1e9)
+    stopped = replace(runs.BEHAVIOR, **small, target_return=-1e9)
     goes_on = replace(studies.LONG, **small, maximum_steps=40)
 
     def train(method, run, folder) -> tuple:
@@ -177,7 +177,7 @@ def test_a_long_training_passes_through_the_policy_that_a_shorter_one_stops_at_a
         curve = loop.train(run, training, loop.progress(run.name))
         return training.model().state_dict(), curve
 
-    weights, curve = train(train_behaviour, stopped, "stopped")
+    weights, curve = train(train_behavior, stopped, "stopped")
     _, long = train(train_long, goes_on, "long")
     assert [point["steps"] for point in curve] == [20] and [point["steps"] for point in long] == [20, 40]
     assert curve[0]["returns"] == long[0]["returns"]

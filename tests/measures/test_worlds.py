@@ -15,7 +15,7 @@ from pipeline.learning import loop, supervised
 from pipeline.measures import collect, evaluate
 from pipeline.methods.decision_transformer.policy import DecisionTransformerPolicy
 from pipeline.methods.perceptron.policy import DeterministicPolicy
-from pipeline.methods.soft_actor_critic import train as train_behaviour
+from pipeline.methods.soft_actor_critic import train as train_behavior
 from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
 from pipeline.methods.td3_bc import train as train_td3_bc
 from pipeline.methods.trajectory_transformer import discretization
@@ -52,12 +52,12 @@ def test_a_world_whose_episodes_end_early_from_its_recorder_to_its_scores(enviro
     world = replace(find_world(environment), episode_steps=STEPS)
     monkeypatch.setitem(WORLDS, environment.partition("-")[0], world)
     pytest.importorskip("stable_baselines3")
-    behaviour = replace(
-        runs.BEHAVIOUR, name="toy", environment=environment, hidden_sizes=(16,), batch_size=8, random_steps=20,
+    behavior = replace(
+        runs.BEHAVIOR, name="toy", environment=environment, hidden_sizes=(16,), batch_size=8, random_steps=20,
         interval_steps=40, maximum_steps=40, evaluation_episodes=2, target_return=-1e9,
     )  # fmt: skip
-    training = train_behaviour.prepare(behaviour)
-    curve = loop.train(behaviour, training, tmp_path / "behaviour.safetensors")
+    training = train_behavior.prepare(behavior)
+    curve = loop.train(behavior, training, tmp_path / "behaviour.safetensors")
     recorder = training.model()
     assert len(curve) == 1 and len(curve[0]["returns"]) == 2
 
@@ -77,7 +77,7 @@ def test_a_world_whose_episodes_end_early_from_its_recorder_to_its_scores(enviro
 
     trainings = (
         replace(runs.DECISION_TRANSFORMER, context_length=5, hidden_size=16, layers=1, warmup_updates=1, **FEW),
-        replace(runs.BEHAVIOUR_CLONING, hidden_sizes=(8,), **FEW),
+        replace(runs.BEHAVIOR_CLONING, hidden_sizes=(8,), **FEW),
         replace(runs.TD3_BC, hidden_sizes=(8,), **FEW),
         replace(
             runs.TRAJECTORY_TRANSFORMER, bins=10, transitions=4, layers=1, heads=2, width=16, warmup_updates=1, **FEW
@@ -96,9 +96,9 @@ def test_a_world_whose_episodes_end_early_from_its_recorder_to_its_scores(enviro
 
 
 def test_a_recorder_of_another_world_is_kept_and_read_again(monkeypatch, tmp_path):
-    behaviour = replace(runs.BEHAVIOUR, environment="Hopper-v4", hidden_sizes=(4,))
-    agent = pytest.importorskip("stable_baselines3") and train_behaviour.make_agent(replace(behaviour, maximum_steps=10))
-    model = train_behaviour.actor_model(agent, behaviour)
+    behavior = replace(runs.BEHAVIOR, environment="Hopper-v4", hidden_sizes=(4,))
+    agent = pytest.importorskip("stable_baselines3") and train_behavior.make_agent(replace(behavior, maximum_steps=10))
+    model = train_behavior.actor_model(agent, behavior)
     checkpoints.write_model(tmp_path / "checkpoints" / "toy", model, "A card.")
     again = checkpoints.load("toy", type(model), root=tmp_path)
     assert (again.config.observation_dim, again.config.action_dim) == (11, 3)

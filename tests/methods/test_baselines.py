@@ -1,4 +1,4 @@
-"""The baselines: behaviour cloning, 10 %-BC and TD3+BC."""
+"""The baselines: behavior cloning, 10 %-BC and TD3+BC."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.methods.td3_bc import train as train_td3_bc
 from pipeline.study import runs
 
 CLONING = replace(
-    runs.BEHAVIOUR_CLONING,
+    runs.BEHAVIOR_CLONING,
     name="toy_bc",
     hidden_sizes=(32,),
     batch_size=64,
@@ -56,7 +56,7 @@ def toy_policy(seed: int = 0) -> DeterministicPolicy:
     generator = np.random.default_rng(seed)
     mean, std = generator.normal(size=17).astype(np.float32), generator.uniform(0.5, 2.0, size=17).astype(np.float32)
     torch.manual_seed(seed)
-    return DeterministicPolicy(deterministic_policy.build(runs.BEHAVIOUR_CLONING, mean, std, action_dim=6))
+    return DeterministicPolicy(deterministic_policy.build(runs.BEHAVIOR_CLONING, mean, std, action_dim=6))
 
 
 class Interrupted(Exception):
@@ -321,7 +321,7 @@ def test_episodes_in_lockstep_act_as_each_would_alone():
 def test_the_policy_normalizes_by_the_statistics_of_its_checkpoint(tmp_path):
     policy = toy_policy()
     checkpoints.write_model(tmp_path / "checkpoints" / "toy", policy.model, "# toy\n")
-    run = replace(runs.BEHAVIOUR_CLONING)
+    run = replace(runs.BEHAVIOR_CLONING)
     loaded = DeterministicPolicy(checkpoints.load("toy", deterministic_policy.DeterministicPolicyModel, run, tmp_path))
     assert np.array_equal(loaded.mean, policy.mean) and np.array_equal(loaded.std, policy.std)
     observations = np.random.default_rng(2).normal(size=(3, 17)).astype(np.float32)

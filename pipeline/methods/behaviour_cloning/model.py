@@ -1,4 +1,4 @@
-"""Behaviour cloning, and 10 %-BC: imitate every episode, or only the best tenth of them. No return is ever asked for.
+"""Behavior cloning, and 10 %-BC: imitate every episode, or only the best tenth of them. No return is ever asked for.
 
 Source: Chen et al. 2021 (arXiv 2106.01345), section 5.1: %BC asks what return conditioning adds to imitating good episodes.
 """
@@ -17,7 +17,7 @@ from pipeline.methods.perceptron import model as deterministic_policy
 from pipeline.methods.perceptron.model import DeterministicPolicyModel
 
 if TYPE_CHECKING:
-    from pipeline.methods.behaviour_cloning.settings import BehaviourCloningTraining
+    from pipeline.methods.behaviour_cloning.settings import BehaviorCloningTraining
 
 
 def best(episodes: Episodes, fraction: float) -> Episodes:
@@ -27,7 +27,7 @@ def best(episodes: Episodes, fraction: float) -> Episodes:
     return episodes[np.sort(order[:count])]
 
 
-def build(run: BehaviourCloningTraining, episodes: Episodes) -> DeterministicPolicyModel:
+def build(run: BehaviorCloningTraining, episodes: Episodes) -> DeterministicPolicyModel:
     """A new policy, its statistics those of the episodes it will imitate."""
     learnt = best(episodes, run.best_fraction)
     mean, std = normalization.observation_statistics(learnt.observations[learnt.valid])
@@ -40,7 +40,7 @@ class Batches:
     Held-out episodes (those with `like`) are all kept, so that the held-out losses of BC and 10 %-BC stand on the same data.
     """
 
-    def __init__(self, episodes: Episodes, run: BehaviourCloningTraining, like: Episodes | None = None):
+    def __init__(self, episodes: Episodes, run: BehaviorCloningTraining, like: Episodes | None = None):
         """Prepare `episodes`, normalized by the statistics of what is learnt from: of `like` where given."""
         learnt = best(like or episodes, run.best_fraction)
         kept = episodes if like else learnt
@@ -55,5 +55,5 @@ class Batches:
 
 
 def loss(model: DeterministicPolicyModel, batch: dict[str, Tensor]) -> Tensor:
-    """Mean squared error of the actions; its floor on held-out data is the behaviour policy's own noise."""
+    """Mean squared error of the actions; its floor on held-out data is the behavior policy's own noise."""
     return (model(batch["observations"]) - batch["actions"]).square().mean()

@@ -9,7 +9,7 @@ from pipeline.study.trainings import Training
 
 
 @dataclass(frozen=True)
-class BehaviourCloningTraining(Training):
+class BehaviorCloningTraining(Training):
     """Imitation by a multilayer perceptron; `best_fraction` 0.1 makes it 10 %-BC."""
 
     cost: ClassVar[float] = 60

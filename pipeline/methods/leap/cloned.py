@@ -1,4 +1,4 @@
-"""Behaviour cloning on a BabyAI level: the most likely action for what is seen now, no plan and no history."""
+"""Behavior cloning on a BabyAI level: the most likely action for what is seen now, no plan and no history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behaviour cloning in a grid: LEAP's encoder and the next action, with no plan.
+"""Behavior cloning in a grid: LEAP's encoder and the next action, with no plan.
 
 It sees what LEAP sees before a plan, so the two differ in what they make of it alone.
 """

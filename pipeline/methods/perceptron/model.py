@@ -1,4 +1,4 @@
-"""A deterministic policy: a multilayer perceptron with a tanh, the actor of behaviour cloning and of TD3+BC alike.
+"""A deterministic policy: a multilayer perceptron with a tanh, the actor of behavior cloning and of TD3+BC alike.
 
 Source: Fujimoto & Gu 2021 (arXiv 2106.06860); sfujim/TD3_BC:TD3_BC.py for the sizes. States are normalized by the data's
 statistics.

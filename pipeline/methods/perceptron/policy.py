@@ -1,4 +1,4 @@
-"""The policies that look at the present observation alone and draw nothing: behaviour cloning, 10 %-BC and TD3+BC."""
+"""The policies that look at the present observation alone and draw nothing: behavior cloning, 10 %-BC and TD3+BC."""
 
 from __future__ import annotations
 

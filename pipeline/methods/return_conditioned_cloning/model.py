@@ -1,4 +1,4 @@
-"""Return-conditioned cloning (RvS-R): the perceptron of behaviour cloning, told the mean reward still to come.
+"""Return-conditioned cloning (RvS-R): the perceptron of behavior cloning, told the mean reward still to come.
 
 Source: Emmons et al. 2022 (arXiv 2112.10751). The control for what a transformer adds to being told a return: this one sees
 neither the past nor the time, so what is left of the return is divided by the steps that are left.
@@ -20,7 +20,7 @@ from pipeline.methods.perceptron import model as deterministic_policy
 from pipeline.methods.perceptron.model import DeterministicPolicyModel
 
 if TYPE_CHECKING:
-    from pipeline.methods.behaviour_cloning.settings import BehaviourCloningTraining
+    from pipeline.methods.behaviour_cloning.settings import BehaviorCloningTraining
 
 
 def told(episodes: Episodes) -> np.ndarray:
@@ -34,7 +34,7 @@ def told(episodes: Episodes) -> np.ndarray:
     return np.concatenate([episodes.observations, outcome[..., None]], axis=-1)
 
 
-def build(run: BehaviourCloningTraining, episodes: Episodes) -> DeterministicPolicyModel:
+def build(run: BehaviorCloningTraining, episodes: Episodes) -> DeterministicPolicyModel:
     """A new policy whose last input is the outcome; the statistics of all inputs travel in its configuration."""
     mean, std = normalization.observation_statistics(told(episodes)[episodes.valid])
     return deterministic_policy.build(run, mean, std, episodes.actions.shape[-1])
@@ -43,7 +43,7 @@ def build(run: BehaviourCloningTraining, episodes: Episodes) -> DeterministicPol
 class Batches:
     """Single transitions drawn uniformly, inputs normalized."""
 
-    def __init__(self, episodes: Episodes, run: BehaviourCloningTraining, like: Episodes | None = None):
+    def __init__(self, episodes: Episodes, run: BehaviorCloningTraining, like: Episodes | None = None):
         """Prepare `episodes`, normalized by the statistics of `like` where given."""
         learnt = like or episodes
         mean, std = normalization.observation_statistics(told(learnt)[learnt.valid])

@@ -1,4 +1,4 @@
-"""The behaviour policy without its dice: the mode under the tanh. The control for what students gain by not sampling."""
+"""The behavior policy without its dice: the mode under the tanh. The control for what students gain by not sampling."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ class BehaviourMode(BehaviourPolicy):
 
 
 def load(run: Evaluation) -> BehaviourMode:
-    """The behaviour policy of an evaluation's checkpoint, by its mode."""
+    """The behavior policy of an evaluation's checkpoint, by its mode."""
     return BehaviourMode(checkpoints.load(run.checkpoint, GaussianPolicyModel))

@@ -1,4 +1,4 @@
-"""The behaviour policy: a tanh-squashed Gaussian multilayer perceptron, the actor of soft actor-critic.
+"""The behavior policy: a tanh-squashed Gaussian multilayer perceptron, the actor of soft actor-critic.
 
 Source: Haarnoja et al. 2018 (arXiv 1801.01290), appendix C; D4RL's medium policies are of this kind.
 """

@@ -1,4 +1,4 @@
-"""The behaviour policy as the data saw it: actions sampled from a tanh-Gaussian, not its mode."""
+"""The behavior policy as the data saw it: actions sampled from a tanh-Gaussian, not its mode."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ class BehaviourPolicy:
 
 
 def load(run: Evaluation) -> BehaviourPolicy:
-    """The behaviour policy of an evaluation's checkpoint."""
+    """The behavior policy of an evaluation's checkpoint."""
     return BehaviourPolicy(checkpoints.load(run.checkpoint, GaussianPolicyModel))

@@ -9,7 +9,7 @@ from pipeline.study.run import ENVIRONMENT, FLOAT32, TRAIN, Find, Run, checkpoin
 
 
 @dataclass(frozen=True)
-class Behaviour(Run):
+class Behavior(Run):
     """Soft actor-critic stopped early. Returns are undiscounted sums over an episode."""
 
     kind: ClassVar[str] = "training"
@@ -40,8 +40,8 @@ class Behaviour(Run):
 
 
 @dataclass(frozen=True)
-class LongBehaviour(Behaviour):
-    """The behaviour policy's training, gone on with to `maximum_steps`; every interval's policy is kept, below `data/`."""
+class LongBehavior(Behavior):
+    """The behavior policy's training, gone on with to `maximum_steps`; every interval's policy is kept, below `data/`."""
 
     teacher: ClassVar[str] = "pipeline.methods.soft_actor_critic.train_long"
     cost: ClassVar[float] = 3600

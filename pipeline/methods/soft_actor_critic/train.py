@@ -50,7 +50,7 @@ def restore(agent, state: Tensors) -> None:
     agent._n_updates = int(state["updates"])
 
 
-def make_agent(run: runs.Behaviour):
+def make_agent(run: runs.Behavior):
     """Stable-baselines3's soft actor-critic with its published defaults."""
     from stable_baselines3 import SAC
 
@@ -67,7 +67,7 @@ def make_agent(run: runs.Behaviour):
     )
 
 
-def actor_model(agent, run: runs.Behaviour) -> GaussianPolicyModel:
+def actor_model(agent, run: runs.Behavior) -> GaussianPolicyModel:
     """The actor of stable-baselines3 as a model of our own."""
     world = find_world(run.environment)
     model = GaussianPolicyModel(GaussianPolicyConfig(world.observation_dim, world.action_dim, run.hidden_sizes))
@@ -78,7 +78,7 @@ def actor_model(agent, run: runs.Behaviour) -> GaussianPolicyModel:
     return model.eval()
 
 
-def train_interval(agent, run: runs.Behaviour, interval: int, tick: Tick) -> dict[str, int]:
+def train_interval(agent, run: runs.Behavior, interval: int, tick: Tick) -> dict[str, int]:
     """One interval: own seeds, fresh simulators, one gradient update per environment step; returns the steps taken by then."""
     agent.set_random_seed(run.seed + 1000 * (interval + 1))
     agent._last_obs = None
@@ -88,7 +88,7 @@ def train_interval(agent, run: runs.Behaviour, interval: int, tick: Tick) -> dic
     return {"steps": (interval + 1) * run.interval_steps}
 
 
-def measure(agent, run: runs.Behaviour) -> dict:
+def measure(agent, run: runs.Behavior) -> dict:
     """Returns of the stochastic policy over the run's evaluation episodes, and their mean."""
     policy = BehaviourPolicy(actor_model(agent, run))
     episodes = environments.play(policy, run.environment, range(10_000, 10_000 + run.evaluation_episodes))
@@ -96,7 +96,7 @@ def measure(agent, run: runs.Behaviour) -> dict:
     return {"return_mean": round(float(np.mean(returns)), 3), "returns": returns}
 
 
-def reached(run: runs.Behaviour, curve: Curve) -> bool:
+def reached(run: runs.Behavior, curve: Curve) -> bool:
     """Whether the policy's mean return has reached `target_return - tolerance`.
 
     Raises:
@@ -109,12 +109,12 @@ def reached(run: runs.Behaviour, curve: Curve) -> bool:
     return False
 
 
-def read(run: runs.Behaviour) -> None:
+def read(run: runs.Behavior) -> None:
     """Nothing: what is learned from is played meanwhile."""
     return None
 
 
-def prepare(run: runs.Behaviour, nothing: None = None) -> Training:
+def prepare(run: runs.Behavior, nothing: None = None) -> Training:
     """A new agent, trained until the level is reached."""
     agent = make_agent(run)
     return Training(
@@ -131,7 +131,7 @@ def prepare(run: runs.Behaviour, nothing: None = None) -> Training:
     )
 
 
-def facts(run: runs.Behaviour, values: dict) -> dict[str, str]:
+def facts(run: runs.Behavior, values: dict) -> dict[str, str]:
     """What the checkpoint's card says, by title."""
     return {
         "Model": f"tanh-Gaussian policy, hidden layers {' and '.join(map(str, run.hidden_sizes))}",

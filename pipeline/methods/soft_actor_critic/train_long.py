@@ -19,7 +19,7 @@ from pipeline.methods.soft_actor_critic.train import read  # noqa: F401 - the sa
 from pipeline.worlds.world import find_world
 
 if TYPE_CHECKING:
-    from pipeline.methods.soft_actor_critic.settings import LongBehaviour
+    from pipeline.methods.soft_actor_critic.settings import LongBehavior
 
 
 def kept_policy(name: str, steps: int) -> Path:
@@ -39,7 +39,7 @@ def read_policy(path: Path, environment: str, hidden_sizes: tuple[int, ...]) -> 
     return model.eval()
 
 
-def prepare(run: LongBehaviour, nothing: None = None) -> Training:
+def prepare(run: LongBehavior, nothing: None = None) -> Training:
     """A new agent, trained to `maximum_steps`; each interval's policy is kept before its progress is, and its point of the
     curve names the file's sha256.
     """
@@ -54,12 +54,12 @@ def prepare(run: LongBehaviour, nothing: None = None) -> Training:
     return training._replace(interval=interval, ended=functools.partial(all_taken, run))
 
 
-def facts(run: LongBehaviour, values: dict) -> dict[str, str]:
+def facts(run: LongBehavior, values: dict) -> dict[str, str]:
     """What the checkpoint's card says, by title."""
     use = "data better than the medium dataset; its policies on the way, for the log of a whole training"
     return {**train.facts(run, values), "Stopped": f"after {run.maximum_steps:,} steps", "Used for": use}
 
 
-def all_taken(run: LongBehaviour, curve: Curve) -> bool:
+def all_taken(run: LongBehavior, curve: Curve) -> bool:
     """Whether all of a training's steps are taken."""
     return len(curve) * run.interval_steps >= run.maximum_steps

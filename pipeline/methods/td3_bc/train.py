@@ -63,7 +63,7 @@ def train_interval(agent: Agent, batches: Batches, interval: int, tick: Tick) ->
 def held_out(agent: Agent, whole: Episodes) -> dict[str, float]:
     """How far the actor is from the data and what it expects, on episodes it never saw.
 
-    held_out_action_error: mean squared error of its actions, behaviour cloning's loss. mean_value: the first critic's mean
+    held_out_action_error: mean squared error of its actions, behavior cloning's loss. mean_value: the first critic's mean
     value of its actions, a discounted sum of rewards.
     """
     config = agent.actor.config

@@ -1,4 +1,4 @@
-"""The behaviour policy: how it samples, how it is measured, and when its training stops."""
+"""The behavior policy: how it samples, how it is measured, and when its training stops."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import torch
 
 from pipeline import PipelineError
 from pipeline.learning import loop
-from pipeline.methods.soft_actor_critic import train as train_behaviour
+from pipeline.methods.soft_actor_critic import train as train_behavior
 from pipeline.methods.soft_actor_critic.mode import BehaviourMode
 from pipeline.methods.soft_actor_critic.model import GaussianPolicyConfig, GaussianPolicyModel
 from pipeline.methods.soft_actor_critic.policy import BehaviourPolicy
@@ -16,7 +16,7 @@ from pipeline.study import runs
 from pipeline.worlds import environments
 
 RUN = replace(
-    runs.BEHAVIOUR,
+    runs.BEHAVIOR,
     name="toy",
     interval_steps=1000,
     maximum_steps=4000,
@@ -71,9 +71,9 @@ def test_a_policy_is_measured_by_the_returns_of_the_runs_episodes(monkeypatch):
         return {"rewards": np.array([[1.0, 2.0], [0.1234, 0.0], [-1.0, 0.5]])}
 
     monkeypatch.setattr(environments, "play", play)
-    monkeypatch.setattr(train_behaviour, "actor_model", lambda agent, run: (agent, run))
-    monkeypatch.setattr(train_behaviour, "BehaviourPolicy", lambda model: ("policy", model))
-    found = train_behaviour.measure("agent", RUN)
+    monkeypatch.setattr(train_behavior, "actor_model", lambda agent, run: (agent, run))
+    monkeypatch.setattr(train_behavior, "BehaviourPolicy", lambda model: ("policy", model))
+    found = train_behavior.measure("agent", RUN)
     assert found == {"return_mean": 0.874, "returns": [3.0, 0.123, -0.5]}  # 2.623 / 3
     assert asked == [(("policy", ("agent", RUN)), "HalfCheetah-v4", [10_000, 10_001, 10_002])]
 
@@ -95,7 +95,7 @@ def environments_of(returns: list[float]) -> dict:
 
 def train(tmp_path) -> tuple:
     """The policy, and the curve."""
-    made = train_behaviour.prepare(RUN)
+    made = train_behavior.prepare(RUN)
     curve = loop.train(RUN, made, tmp_path / "state.safetensors")
     return made.model(), curve
 
@@ -107,11 +107,11 @@ def training(monkeypatch):
     def prepare(*returns):
         remaining = iter(returns)
         played = (environments_of(each) for each in remaining)
-        monkeypatch.setattr(train_behaviour, "make_agent", lambda run: Agent())
+        monkeypatch.setattr(train_behavior, "make_agent", lambda run: Agent())
         monkeypatch.setattr(environments, "play", lambda policy, environment, seeds: next(played))
-        monkeypatch.setattr(train_behaviour, "BehaviourPolicy", lambda model: None)
-        monkeypatch.setattr(train_behaviour, "agent_state", lambda agent: {"nothing": torch.zeros(1)})
-        monkeypatch.setattr(train_behaviour, "actor_model", lambda agent, run: "model")
+        monkeypatch.setattr(train_behavior, "BehaviourPolicy", lambda model: None)
+        monkeypatch.setattr(train_behavior, "agent_state", lambda agent: {"nothing": torch.zeros(1)})
+        monkeypatch.setattr(train_behavior, "actor_model", lambda agent, run: "model")
 
     return prepare
 
