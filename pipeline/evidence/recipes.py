@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pipeline import PipelineError
 from pipeline.evidence.records import Recipe
-from pipeline.study import runs, studies
+from pipeline.study import runs, studies, suite
 from pipeline.study.run import Run
 from pipeline.study.run import contexts_file as contexts_file
 
@@ -72,7 +72,16 @@ STUDY_RECORDINGS = named(studies.COLLECTIONS)
 DATASETS = named(runs.PUBLISHED_DATASETS)
 # recorded anew on a machine that rounds otherwise, to be learned from by `--data`; never in git
 HERE = named([replace(runs.MEDIUM, name=f"{runs.MEDIUM.name}_here", contexts_name=f"{runs.MEDIUM.contexts_name}_here")])
-COLLECTIONS = {**RECORDINGS, **STUDY_RECORDINGS, **DATASETS, **HERE}  # what trainings learn from, whoever collected it
+SUITE_BEHAVIORS = named(suite.BEHAVIORS)
+SUITE_LOGS = named(suite.LOGS)
+SUITE = named(suite.SMALL)
+COLLECTIONS = {
+    **RECORDINGS,
+    **STUDY_RECORDINGS,
+    **SUITE_LOGS,
+    **DATASETS,
+    **HERE,
+}  # what trainings learn from, whoever collected it
 TRAININGS = named(runs.TRAININGS)
 VALUE_TRAININGS = named(runs.VALUE_TRAININGS)
 TRAJECTORY_TRAININGS = named(runs.TRAJECTORY_TRAININGS)
@@ -90,6 +99,9 @@ STUDIES = {
     **LISTENERS,
     **SWAPPED_RETURNS,
     **SEARCHES,
+    **SUITE_BEHAVIORS,
+    **SUITE_LOGS,
+    **SUITE,
 }
 EVALUATIONS = named((*runs.EVALUATIONS, *studies.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(runs.POOLS)
@@ -179,9 +191,15 @@ def trained_by(checkpoint: str | None) -> Run | None:
     return recipe and recipe.run
 
 
+@functools.cache
+def d4rl_suite() -> dict[str, Recipe]:
+    """The published matrix, which nobody has run here, by name."""
+    return named(suite.d4rl())
+
+
 def known() -> dict[str, Recipe]:
     """All recipes, as kind/name."""
-    return keyed((TRAINED, STUDIES, COLLECTIONS, *EVIDENCE.values(), PICTURES))
+    return keyed((TRAINED, STUDIES, COLLECTIONS, *EVIDENCE.values(), d4rl_suite(), PICTURES))
 
 
 def everything() -> list[Recipe]:

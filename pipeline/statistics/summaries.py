@@ -305,6 +305,8 @@ def derived(recipe: Recipe, values: dict, root: Path) -> dict | None:
         found = rolled_out(arrays.read(recipe, root))
     elif kind == "training":
         found = trained(values)
+    elif kind == "suite":
+        found = {**values, **summarize_returns(run, values["returns"])}
     else:
         return None
     return records.plain({**found, **({"sha256": values["sha256"]} if "sha256" in values else {})})
