@@ -215,7 +215,11 @@ def reproduce(
 @app.command()
 def distribute(
     scheduler: Annotated[str | None, typer.Argument(help="its address; by default workers of this machine's own")] = None,
-    only: Annotated[list[str] | None, typer.Option(metavar="KIND/NAME", help="this, and what it stands on; repeatable")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="KIND/NAME", help="this, or all of a pattern such as 'suite/*'; repeatable")
+    ] = None,
+    planned: Annotated[bool, typer.Option("--plan", help="say what there is to make and what it costs, and no more")] = False,
+    gpus: Annotated[bool, typer.Option("--gpus", help="train on workers that have said --resources GPU=1 alone")] = False,
     every: Annotated[bool, typer.Option("--all", help="with --into: every shard, and not the first of what is long")] = False,
     into: Annotated[Path | None, typer.Option(help="write to results/ below this folder; by default here")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processes, without a scheduler; by default one a core")] = None,
@@ -233,8 +237,8 @@ def distribute(
     from pipeline.graph import cluster, distribute
 
     tls = {"tls_ca_file": tls_ca_file, "tls_client_cert": tls_cert, "tls_client_key": tls_key}
-    asked = cluster.Asked(scheduler, workers, without_tls, {name: str(path) for name, path in tls.items() if path})
-    distribute.main(asked, only or (), files.ROOT if into is None else into.resolve(), every)
+    asked = cluster.Asked(scheduler, workers, without_tls, {name: str(path) for name, path in tls.items() if path}, gpus)
+    distribute.main(asked, only or (), files.ROOT if into is None else into.resolve(), every, planned)
 
 
 @app.command()

@@ -27,22 +27,24 @@ SETTINGS = {
 @dataclass(frozen=True)
 class Asked:
     """Where pieces are to be made: a scheduler's address, or None for so many workers of this machine's own (None: one a
-    core); whether a network may be trusted without TLS; files of certificates, as `distributed.Security` calls them.
+    core); whether a network may be trusted without TLS; files of certificates, as `distributed.Security` calls them; whether
+    what is trained goes to workers alone that said `--resources GPU=1`.
     """
 
     scheduler: str | None = None
     workers: int | None = None
     without_tls: bool = False
     tls: dict[str, str] = field(default_factory=dict)
+    gpus: bool = False
 
 
 class Tasks:
     """Pieces as tasks of a cluster: `submit` and `receive` of `drive`."""
 
-    def __init__(self, client):
+    def __init__(self, client, gpus: bool = False):
         from distributed import as_completed
 
-        self.client, self.completed = client, as_completed(loop=client.loop)
+        self.client, self.gpus, self.completed = client, gpus, as_completed(loop=client.loop)
         self.names: dict = {}  # of pieces, by future
         self.count = 0
 
@@ -50,7 +52,8 @@ class Tasks:
         """Have a worker answer; its task's name is the piece's with its fingerprint, so that two clients share it."""
         self.count += bool(given)
         key = f"piece-{name}-{fingerprints.values_digest(asked)[:16]}" + (f"-{os.getpid()}-{self.count}" if given else "")
-        future = self.client.submit(workers.answer, asked, given, key=key, pure=False)
+        needs = {"resources": {"GPU": 1}} if self.gpus and "seconds" in asked else {}
+        future = self.client.submit(workers.answer, asked, given, key=key, pure=False, **needs)
         self.names[future] = name
         self.completed.add(future)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,11 +53,17 @@ class Work:
             command.fetch_published(recipe)
             self.claim(recipe)
             recipe = self.begun[name] = replace(recipe, begun=fingerprints.depends(recipe, self.into))
-            sums = {each: fingerprints.file_sum(path) for each, path in pieces.reads(recipe, self.into).items()}
-            return pieces.asked(piece, recipe.begun, sums)
+            return self.asked(name)
         except (PipelineError, OSError) as error:
             self.failed[name] = workers.sentence(error)
             return None
+
+    def asked(self, name: str) -> dict:
+        """What a worker is told of a piece that was begun, with unfinished work as it lies here now."""
+        recipe = self.begun[name]
+        reads, kept = pieces.reads(recipe, self.into), pieces.progress(recipe, self.into)
+        sums = [{each: fingerprints.file_sum(path) for each, path in paths.items()} for paths in (reads, kept)]
+        return pieces.asked(self.plan[name], recipe.begun, *sums)
 
     def claim(self, recipe: Recipe) -> None:
         """Hold a result's lock as who makes it alone does (see `command.claim`).
@@ -87,10 +94,25 @@ class Work:
         Raises:
             PipelineError: one has other bytes by now.
         """
-        paths = {fingerprints.file_sum(path): path for path in pieces.reads(self.begun[name], self.into).values()}
+        recipe = self.begun[name]
+        every = (*pieces.reads(recipe, self.into).values(), *pieces.progress(recipe, self.into).values())
+        paths = {fingerprints.file_sum(path): path for path in every}
         if set(lacking) - paths.keys():
             raise PipelineError("what it reads was changed meanwhile")
         return {digest: paths[digest].read_bytes() for digest in lacking}
+
+    def go_on(self, name: str, found: dict[str, bytes]) -> tuple[dict, dict[str, bytes]]:
+        """Keep unfinished work that came back; what is asked next, and the files that go with it.
+
+        Args:
+            name: of the piece.
+            found: bytes of its files, by name.
+
+        Raises:
+            PipelineError: they are not such files.
+        """
+        pieces.write_progress(self.begun[name], found, self.into)
+        return self.asked(name), {hashlib.sha256(content).hexdigest(): content for content in found.values()}
 
     def finish(self, name: str, answer: dict) -> None:
         """Take a worker's answer: write what it found where that is what was asked for, else keep the reason why not."""
@@ -146,10 +168,14 @@ def drive(work: Work, submit: Submit, receive: Receive, tick: Callable[[], objec
                 submit(name, asked, {})
         if waiting:
             name, answer = receive()
+            given: dict[str, bytes] = {}
             try:
-                given = work.given(name, answer["lacks"]) if "lacks" in answer else {}
+                if "progress" in answer:
+                    waiting[name], given = work.go_on(name, answer["progress"])
+                elif "lacks" in answer:
+                    given = work.given(name, answer["lacks"])
             except (PipelineError, OSError) as error:
-                answer, given = {"refused": workers.sentence(error)}, {}
+                answer = {"refused": workers.sentence(error)}
             if given:
                 submit(name, waiting[name], given)
             else:
@@ -169,14 +195,15 @@ def announced(work: Work, asked_for: int) -> str:
     return f"results: {there}; {len(work.plan)} pieces, {plan.minutes(seconds)} of one core"
 
 
-def main(asked: cluster.Asked, only: Iterable[str], into: Path, every: bool) -> None:
+def main(asked: cluster.Asked, only: Iterable[str], into: Path, every: bool, planned: bool = False) -> None:
     """Plan, say so, make all that is not there, and tell what was not made.
 
     Args:
         asked: where.
-        only: names of results; without any, all that is made from checkpoints, and pictures.
+        only: names of results, or patterns; without any, all that is made from checkpoints, and pictures.
         into: the folder below which `results/` is written.
         every: whether all episodes are played; into the project's own `results/` they always are.
+        planned: whether to say what there is to make, and no more.
 
     Raises:
         PipelineError: a piece was not made, or no cluster could be reached.
@@ -184,15 +211,16 @@ def main(asked: cluster.Asked, only: Iterable[str], into: Path, every: bool) -> 
     every = every or into == files.ROOT
     if asked.scheduler:
         cluster.checked(asked.scheduler, asked.without_tls)
-    wanted = sorted(pieces.choose(map(command.resolve, only)), key=lambda recipe: -recipe.seconds)  # the longest first
+    found = (recipe for pattern in only for recipe in pieces.match(pattern))
+    wanted = sorted(pieces.choose(found, into), key=lambda recipe: -recipe.seconds)  # the longest first
     work = Work(pieces.plan(wanted, into, every), into, every)
     print(announced(work, len(wanted)), flush=True)
-    if not work.plan:
+    if planned or not work.plan:
         return
     try:
         with contextlib.closing(work), cluster.connected(asked) as client, tqdm(total=len(work.plan), unit="piece") as bar:
             tqdm.write(f"{len(client.nthreads())} workers now; watch them at {client.dashboard_link}")
-            tasks = cluster.Tasks(client)
+            tasks = cluster.Tasks(client, asked.gpus)
             drive(work, tasks.submit, tasks.receive, lambda: bar.update(len(work.done) + len(work.failed) - bar.n))
     except KeyboardInterrupt:
         command.end_interrupted()

@@ -1,10 +1,14 @@
 """What `distribute` has others make: results as pieces, what stands on what, and whether what came back is what was asked for.
 
-A piece is a result whole, its first shard, or one shard of several, which who asks joins. Nothing here knows of dask.
+A piece is a result whole, its first shard, or one shard of several, which who asks joins. What is trained is made in slices of
+about a minute: a worker gives back the progress by then, and whoever takes the next slice goes on from there. Nothing here
+knows of dask.
 """
 
 from __future__ import annotations
 
+import fnmatch
+import functools
 import hashlib
 import json
 import tempfile
@@ -15,10 +19,13 @@ from pathlib import Path
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, machines, recipes, records
 from pipeline.evidence.records import Recipe
-from pipeline.graph import judging, reproduce
+from pipeline.graph import command, judging, reproduce, settings
 
 BELOW = ("pooled", "compared")  # kinds that read where they are written
 TIMED = ("latency", "memory")  # kinds that are measured by who asks, alone
+SLICED = ("training", "suite")  # kinds of which unfinished work goes from worker to worker
+SLICE = 60.0  # seconds after which a worker gives back the next progress that training keeps
+BESIDE = ("README.md", "SHA256SUMS")  # in a checkpoint's folder, beside what evidence names
 WHOLE, FIRST, JOINED = "whole", "first shard", "joined"
 
 
@@ -47,24 +54,43 @@ def result(recipe: Recipe) -> str:
     return f"{recipe.kind}/{recipe.name}"
 
 
+@functools.cache
 def distributable() -> dict[str, Recipe]:
-    """All that can be made so, as kind/name: what is made from checkpoints, and pictures."""
-    return {result(recipe): recipe for source in recipes.SOURCES for recipe in reproduce.everything(source)}
+    """All that can be made so, as kind/name: what is made from checkpoints, pictures, and what learns from a dataset."""
+    made = (recipe for source in recipes.SOURCES for recipe in reproduce.everything(source))
+    learned = (recipe for recipe in recipes.known().values() if recipe.kind in SLICED and recipes.datasets(recipe.run))
+    return {result(recipe): recipe for recipe in (*made, *learned)}
 
 
-def choose(found: Iterable[Recipe]) -> list[Recipe]:
+def match(pattern: str) -> list[Recipe]:
+    """The recipes of a name, as `command.resolve` takes it, or of a pattern such as `suite/hopper_*`.
+
+    Raises:
+        PipelineError: there is none.
+    """
+    if not set("*?[") & set(pattern):
+        return [command.resolve(pattern)]
+    known = recipes.known()
+    if found := fnmatch.filter(known, pattern):
+        return [known[name] for name in found]
+    raise PipelineError(f"there is no result that {pattern!r} matches; `python -m pipeline list` says what there is")
+
+
+def choose(found: Iterable[Recipe], into: Path = files.ROOT) -> list[Recipe]:
     """The recipes asked for by name; without any, all that stands on what is here.
 
     Raises:
-        PipelineError: one cannot be made so.
+        PipelineError: one cannot be made so, or not below that folder.
     """
     asked, known = list(found), distributable()
     for recipe in asked:
         if result(recipe) not in known:
             raise PipelineError(
-                f"{result(recipe)} is not made in pieces, for it is trained, collected, fetched, or of another dataset: "
+                f"{result(recipe)} is not made in pieces, for it is collected, fetched, or learns from no dataset: "
                 f"`python -m pipeline make {result(recipe)}` makes it"
             )
+        if recipe.kind in settings.MADE_HERE and into != files.ROOT:
+            raise PipelineError(f"{result(recipe)} lies beside the project's own: it takes no --into")
     return asked or reproduce.everything("local")
 
 
@@ -97,8 +123,9 @@ def stands_on(recipe: Recipe, into: Path, known: dict[str, Recipe]) -> list[Reci
     """The results that a recipe reads where others of the same plan are written."""
     if fingerprints.source_of_inputs(recipe, into) != into:
         return []
-    names = (name.removeprefix("results/").rpartition(".")[0] for name in recipe.inputs if name.startswith("results/"))
-    return [known[name] for name in dict.fromkeys(names) if name in known]
+    read = (name.removeprefix("results/").rpartition(".")[0] for name in recipe.inputs if name.startswith("results/"))
+    played = (f"training/{name.split('/')[1]}" for name in recipe.inputs if name.startswith("checkpoints/"))
+    return [known[name] for name in dict.fromkeys((*read, *played)) if name in known]
 
 
 def plan(wanted: Iterable[Recipe], into: Path, every: bool) -> dict[str, Piece]:
@@ -110,7 +137,9 @@ def plan(wanted: Iterable[Recipe], into: Path, every: bool) -> dict[str, Piece]:
         every: whether all episodes are played.
     """
     found: dict[str, Piece] = {}
-    known, settled = distributable(), set()
+    wanted, settled = list(wanted), set()
+    # what takes hours is made where it is asked for by name alone
+    known = {name: recipe for name, recipe in distributable().items() if recipe.kind not in SLICED or recipe in wanted}
 
     def add(recipe: Recipe) -> None:
         if result(recipe) in settled:
@@ -176,16 +205,39 @@ def reads(recipe: Recipe, into: Path) -> dict[str, Path]:
             names |= dict.fromkeys(f"{folder}/{path.name}" for path in sorted(beside))
             trained = f"results/training/{folder.name}.json"
             names |= {trained: None} if (base / trained).is_file() else {}
+    if recipe.kind in SLICED:
+        names |= dict.fromkeys(f"data/{data}.hdf5" for data in recipes.datasets(recipe.run))
     for name in names:
         if not (base / name).is_file():
             raise PipelineError(f"{result(recipe)} reads {base / name}, which is missing")
     return {name: base / name for name in names}
 
 
-def asked(piece: Piece, made: dict, sums: dict[str, str]) -> dict:
-    """What a worker is told, as JSON could say it: the piece, what it depends on, and sha256 of files that it reads by name."""
-    told = {"result": result(piece.recipe), "part": piece.part, "run": records.fields(piece.recipe.run)}
-    return {**told, "made": made, "reads": sums, "below": piece.recipe.kind in BELOW}
+def progress(recipe: Recipe, into: Path) -> dict[str, Path]:
+    """The files of unfinished work on what is made in slices, by name below `build/`, or below `into`; of others, none."""
+    base, places = workshop(recipe, into), recipe.progress(into) if recipe.kind in SLICED else []
+    found = (path for place in places for path in (place.rglob("*") if place.is_dir() else [place]))
+    return {path.relative_to(base).as_posix(): path for path in found if path.is_file() and not path.name.startswith(".")}
+
+
+def workshop(recipe: Recipe, into: Path) -> Path:
+    """The folder that unfinished work on a result lies below."""
+    return records.workshop(files.ROOT if recipe.kind in settings.MADE_HERE else into).parent
+
+
+def asked(piece: Piece, made: dict, sums: dict[str, str], kept: dict[str, str] | None = None) -> dict:
+    """What a worker is told, as JSON could say it.
+
+    Args:
+        piece: what is wanted.
+        made: what it depends on.
+        sums: sha256 of the files that it reads, by name.
+        kept: of those of unfinished work that it goes on with, by name below the workshop.
+    """
+    recipe, slices = piece.recipe, {"seconds": SLICE} if piece.recipe.kind in SLICED else {}
+    told = {"result": result(recipe), "part": piece.part, "run": records.fields(recipe.run), "made": made, "reads": sums}
+    places = {"below": recipe.kind in BELOW, "here": recipe.kind in settings.MADE_HERE}
+    return {**told, **places, "kept": kept or {}, **slices}
 
 
 def check_bytes(content: bytes, digest: str, name: str) -> None:
@@ -211,7 +263,7 @@ def check_result(recipe: Recipe, episodes: int | None, found: dict[str, bytes], 
         PipelineError: they are not; nothing is to be written.
     """
     own, told = evidence(recipe), f"{result(recipe)} came back"
-    if found.keys() != {own, *recipe.outputs}:
+    if found.keys() != {own, *recipe.outputs, *beside(recipe)}:
         raise PipelineError(f"{told} as other files than it consists of, and was refused")
     try:
         content = json.loads(found[own])
@@ -223,6 +275,8 @@ def check_result(recipe: Recipe, episodes: int | None, found: dict[str, bytes], 
         raise PipelineError(f"{told} damaged ({type(error).__name__}), and was refused") from None
     for name, digest in sums.items():
         check_bytes(found[name], digest, name)
+    if beside(recipe) and found[beside(recipe)[-1]].decode(errors="replace") != sums_of(sums):
+        raise PipelineError(f"{told} with sums that are not of its files, and was refused")
     if not sound or not follows(recipe, values, found, into):
         raise PipelineError(f"{told} with digests or values that are not its own, and was refused")
     if printed != records.fingerprint(recipe, into):
@@ -242,6 +296,16 @@ def follows(recipe: Recipe, values: dict, found: dict[str, bytes], into: Path) -
             return False
 
 
+def beside(recipe: Recipe) -> tuple[str, ...]:
+    """What else lies in the folder of a checkpoint that was trained, by name; the sums last."""
+    return tuple(f"checkpoints/{recipe.name}/{name}" for name in BESIDE) if recipe.kind == "training" else ()
+
+
+def sums_of(sums: dict[str, str]) -> str:
+    """What `SHA256SUMS` says of a checkpoint's files, of which sha256 are given by name."""
+    return "".join(f"{digest}  {name.rpartition('/')[2]}\n" for name, digest in sorted(sums.items()))
+
+
 def evidence(recipe: Recipe) -> str:
     """Where a result's evidence lies, from the folder it is written below."""
     return f"results/{result(recipe)}.json"
@@ -249,10 +313,29 @@ def evidence(recipe: Recipe) -> str:
 
 def write_result(recipe: Recipe, found: dict[str, bytes], into: Path) -> None:
     """Write a result's files, each whole, the evidence last; unfinished work is forgotten."""
-    for name in (*recipe.outputs, evidence(recipe)):
+    for name in (*recipe.outputs, *beside(recipe), evidence(recipe)):
         files.write_bytes(into / name, found[name])
     for left in recipe.progress(into):
         files.remove(left)
+
+
+def write_progress(recipe: Recipe, found: dict[str, bytes], into: Path) -> None:
+    """Keep unfinished work where whoever goes on with it looks for it.
+
+    Args:
+        recipe: of the result, with what it was begun from.
+        found: its files' bytes, by name below the workshop.
+        into: the folder below which the result is written.
+
+    Raises:
+        PipelineError: a file would lie elsewhere.
+    """
+    base, places = workshop(recipe, into), recipe.progress(into)
+    for name in found:
+        if not any((base / name).resolve().is_relative_to(place.resolve()) for place in places):
+            raise PipelineError(f"unfinished work on {result(recipe)} came back as {name}, which is none of its files")
+    for name, content in found.items():
+        files.write_bytes(base / name, content)
 
 
 def write_shard(recipe: Recipe, index: int, found: dict[str, bytes], machine: dict, into: Path) -> None:

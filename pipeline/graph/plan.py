@@ -21,7 +21,9 @@ def stale(source: str = "local") -> list[tuple[Recipe, str]]:
 
 def minutes(seconds: float) -> str:
     """A duration as people say it."""
-    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 6 * 3600 else f"about {seconds / 3600:.0f} h"
 
 
 def trained_evidence_problems() -> list[str]:

@@ -3,7 +3,8 @@
 A worker is a checkout at the same commit, which it never writes to. It makes a copy of it in its own folder: code copied,
 evidence and checkpoints by links. In the copy a process is at work that has loaded the libraries; for each piece it first looks
 whether its own fingerprint is the one it is told, then forks a process that makes the piece, begun as if it were alone. So
-loading is paid once, and no piece knows of those before it. Files that the checkout lacks, or has with other bytes, are asked
+loading is paid once, and no piece knows of those before it. What is trained is stopped when, after about a minute, it has kept
+its progress, which is given back. Files that the checkout lacks, or has with other bytes, are asked
 for by their sha256, checked on arrival, and kept, the latest 2 GiB of them.
 
 dask is not imported here but where a worker is asked for its folder.
@@ -15,21 +16,26 @@ import contextlib
 import importlib
 import json
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+from typing import IO
 
 from pipeline import PipelineError, files
-from pipeline.evidence import fingerprints, machines
+from pipeline.evidence import fingerprints, machines, records
 from pipeline.evidence.records import Recipe
 from pipeline.graph import command, pieces
 
 COPIED = ("pipeline", "figures", "wheel", "assets")  # all that finds the project's folder by where it lies itself
-LINKED = ("checkpoints", "results")  # file by file, so that one can be another
+LINKED = ("checkpoints", "results", "data")  # file by file, so that one can be another
 LEFT = ("build", "_site")  # and what is hidden
 BOUND = 2 * 2**30  # bytes of received files that are kept
+POLL = 0.2  # seconds between two looks at what training keeps
 MAKERS: dict[str, Maker] = {}  # of this process's workers, by dask's name for each
 LOCK = threading.Lock()
 
@@ -42,8 +48,8 @@ def answer(asked: dict, given: dict[str, bytes]) -> dict:
         given: bytes of files that workers lacked, by sha256.
 
     Returns:
-        `lacks`, the sha256 of files that are to be given; or `refused`, a sentence; or `found`, files' bytes by name, and of a
-        shard the `machine` that played it.
+        `lacks`, the sha256 of files that are to be given; or `refused`, a sentence; or `progress`, bytes of the files of
+        unfinished work by name; or `found`, files' bytes by name, and of a shard the `machine` that played it.
     """
     from distributed import get_worker
 
@@ -89,16 +95,21 @@ class Maker:
         for digest, content in given.items():
             pieces.check_bytes(content, digest, f"a file for {asked['result']}")
             files.write_bytes(self.store / digest, content)
-        self.forget({*asked["reads"].values()})
+        self.forget({*asked["reads"].values(), *asked["kept"].values()})
+        workshop = self.copy / "build" if asked["here"] else self.into
+        for left in ("work", "training", "locks"):
+            files.remove(workshop / left)
         base = self.into if asked["below"] else self.copy
-        if lacking := {digest for name, digest in asked["reads"].items() if not self.provide(base / name, name, digest)}:
+        places = [(base / name, name, digest) for name, digest in asked["reads"].items()]
+        places += [(workshop / name, f"build/{name}", digest) for name, digest in asked["kept"].items()]
+        if lacking := {digest for place, name, digest in places if not self.provide(place, name, digest)}:
             return {"lacks": sorted(lacking)}
-        told = self.say({**asked, "into": str(self.into)})
+        told = self.say({**asked, "into": str(self.copy if asked["here"] else self.into)})
         if "refused" in told:
             raise PipelineError(told["refused"])
-        found = {name: (self.into / name).read_bytes() for name in told["files"]}
+        found = {name: Path(path).read_bytes() for name, path in told["files"].items()}
         files.remove(self.into)
-        return {"found": found, "machine": told["machine"]}
+        return {"progress": found} if told["unfinished"] else {"found": found, "machine": told["machine"]}
 
     def provide(self, place: Path, name: str, digest: str) -> bool:
         """Have a file of that sha256 lie at a place: as the checkout has it, or received; whether there is one."""
@@ -167,15 +178,23 @@ def differs(asked: dict, into: Path) -> str | None:
 
 
 def make(asked: dict) -> dict:
-    """Make a piece below its folder; the names of its `files` and, of a shard, the `machine` that played it."""
+    """Make a piece below its folder; where its `files` lie, by name, and, of a shard, the `machine` that played it."""
     into, recipe = Path(asked["into"]), command.resolve(asked["result"])
     if isinstance(asked["part"], int):
         name = pieces.kept_shard(recipe, asked["part"], into).name
         machine = machines.of(asked["made"]).get("machine", {})
         files.write_json(into / name, play(recipe, asked["part"]))
-        return {"files": [name], "machine": machine}
+        return {"files": {name: str(into / name)}, "machine": machine, "unfinished": False}
+    files.write_text(command.lock_of(recipe, into), records.fingerprint(recipe, into))  # what unfinished work was begun from
     command.make_one(recipe, into, {"shards": 1} if asked["part"] == pieces.FIRST else {})
-    return {"files": [pieces.evidence(recipe), *recipe.outputs], "machine": {}}
+    names = (pieces.evidence(recipe), *recipe.outputs, *pieces.beside(recipe))
+    return {"files": {name: str(into / name) for name in names}, "machine": {}, "unfinished": False}
+
+
+def unfinished(asked: dict) -> dict:
+    """Where the files of a piece's unfinished work lie."""
+    kept = pieces.progress(command.resolve(asked["result"]), Path(asked["into"]))
+    return {"files": {name: str(path) for name, path in kept.items()}, "machine": {}, "unfinished": True}
 
 
 def play(recipe: Recipe, shard: int):
@@ -215,7 +234,7 @@ def become(asked: dict, answers: int) -> None:
 
 
 def forked(asked: dict, other: int) -> dict:
-    """`make`, in a process forked from this one, without the file of descriptor `other`."""
+    """`make`, in a process forked from this one, without the file of descriptor `other`; or the end of a slice of it."""
     reading, writing = os.pipe()
     process = os.fork()
     if not process:
@@ -223,9 +242,27 @@ def forked(asked: dict, other: int) -> dict:
         become(asked, writing)
     os.close(writing)
     with open(reading, encoding="utf-8") as file:
+        sliced = "seconds" in asked and slice_ended(asked, file)
+        if sliced:
+            os.kill(process, signal.SIGKILL)
         text = file.read()
     ended = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    if sliced and not text:
+        return unfinished(asked)
     return json.loads(text) if text else {"refused": f"the process that made {asked['result']} ended with {ended}"}
+
+
+def slice_ended(asked: dict, answers: IO) -> bool:
+    """Wait for an answer, or, from the piece's `seconds` on, for the next progress that is kept; whether that came first."""
+    recipe, into = command.resolve(asked["result"]), Path(asked["into"])
+    until, before = time.monotonic() + asked["seconds"], None
+    while not select.select([answers], [], [], POLL)[0]:
+        if time.monotonic() >= until:
+            now = {name: fingerprints.mark(path) for name, path in pieces.progress(recipe, into).items()}
+            if now and before not in (None, now):
+                return True
+            before = now
+    return False
 
 
 def serve() -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,8 @@ LONG = recipes.EVALUATIONS["local_dt_halfcheetah_throttled_q50"]  # in two shard
 ROLLOUT = recipes.ROLLOUTS["local_random_halfcheetah"]
 POOL = recipes.POOLS["local_bc_halfcheetah"]
 LATENCY = next(iter(recipes.LATENCIES.values()))
+TRAINING = recipes.TRAINED["local_bc_halfcheetah_s0"]
+ENTRY = recipes.SUITE["hopper_medium_bc_s0"]
 WITHOUT = "distributed, of the extra `cluster`, is not installed"
 HERE = {"processor": "one", "arithmetic": "this"}
 
@@ -81,12 +84,32 @@ def test_what_is_there_is_not_made_again_unless_it_holds_fewer_episodes_than_are
     assert list(pieces.plan([EVALUATION], tmp_path, every=True)) == [pieces.result(EVALUATION)]
 
 
-def test_what_is_trained_or_fetched_is_not_made_in_pieces():
+def test_what_is_collected_or_fetched_is_not_made_in_pieces_and_what_is_trained_not_elsewhere(tmp_path):
     assert pieces.choose([EVALUATION]) == [EVALUATION] and LATENCY in pieces.choose([])
-    with pytest.raises(
-        PipelineError, match=r"training/local_bc_halfcheetah_s0 is not made in pieces.*`python -m pipeline make"
-    ):
-        pieces.choose([recipes.TRAINED["local_bc_halfcheetah_s0"]])
+    assert not any(recipe.kind in pieces.SLICED for recipe in pieces.choose([])), "what takes hours is asked for by name"
+    for name in ("datasets/local_halfcheetah_medium", "training/local_sac_halfcheetah_medium", "fetched/hub_dt_halfcheetah"):
+        with pytest.raises(PipelineError, match=rf"{name} is not made in pieces.*`python -m pipeline make"):
+            pieces.choose([recipes.known()[name]])
+    assert pieces.choose([TRAINING]) == [TRAINING] and pieces.choose([ENTRY], tmp_path) == [ENTRY]
+    with pytest.raises(PipelineError, match="training/local_bc_halfcheetah_s0 lies beside .* takes no --into"):
+        pieces.choose([TRAINING], tmp_path)
+
+
+def test_results_are_asked_for_by_name_or_by_a_pattern():
+    assert pieces.match("local_random_halfcheetah_wide") == [recipes.EVALUATIONS["local_random_halfcheetah_wide"]]
+    found = pieces.match("suite/hopper_*_dt_s?")
+    assert [recipe.name for recipe in found] == [
+        f"hopper_{log}_dt_s{seed}" for log in ("medium", "throttled") for seed in range(3)
+    ]
+    with pytest.raises(PipelineError, match=r"no result that 'suite/none_\*' matches"):
+        pieces.match("suite/none_*")
+
+
+def test_what_plays_a_checkpoint_comes_after_its_training_where_both_are_asked_for():
+    played = recipes.EVALUATIONS["local_bc_halfcheetah_s0"]
+    known = {pieces.result(recipe): recipe for recipe in (TRAINING, played)}
+    assert pieces.stands_on(played, files.ROOT, known) == [TRAINING]
+    assert pieces.stands_on(played, Path("/elsewhere"), known) == [], "which reads the one that is here"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +234,8 @@ def maker(tmp_path) -> workers.Maker:
 
 
 def told(**reads: str) -> dict:
-    return {"result": "toys/toy", "below": False, "reads": {f"checkpoints/c/{name}": digest for name, digest in reads.items()}}
+    reads = {f"checkpoints/c/{name}": digest for name, digest in reads.items()}
+    return {"result": "toys/toy", "below": False, "here": False, "kept": {}, "reads": reads}
 
 
 def sha256(text: str) -> str:
@@ -224,7 +248,7 @@ def test_a_workers_copy_of_its_checkout_has_code_of_its_own_and_links_to_the_res
 
 
 def test_a_worker_asks_for_files_that_it_lacks_or_has_otherwise_and_its_checkout_stays_as_it_is(maker, monkeypatch, tmp_path):
-    monkeypatch.setattr(workers.Maker, "say", lambda maker, asked: {"files": [], "machine": {}})
+    monkeypatch.setattr(workers.Maker, "say", lambda maker, asked: {"files": {}, "machine": {}, "unfinished": False})
     assert "found" in maker.answer(told(model=sha256("model")), {})
     wanted = {sha256("new"): b"new", sha256("card"): b"card"}
     asked = told(model=sha256("new"), card=sha256("card"))
@@ -249,8 +273,83 @@ def test_what_pools_reads_where_it_writes(maker, monkeypatch):
     seen = []
     monkeypatch.setattr(workers.Maker, "say", lambda maker, asked: seen.append((maker.into / "results/r.json").read_text()))
     with pytest.raises(TypeError):
-        maker.answer({"result": "pooled/toy", "below": True, "reads": {"results/r.json": sha256("r")}}, {})
+        maker.answer({**told(), "result": "pooled/toy", "below": True, "reads": {"results/r.json": sha256("r")}}, {})
     assert seen == ["r"]
+
+
+def test_a_worker_goes_on_with_unfinished_work_and_with_no_other(maker, monkeypatch, tmp_path):
+    seen, place = [], "work/suite/toy/progress"
+
+    def say(maker, asked):
+        seen.append((maker.into / place).read_text())
+        (maker.into / place).unlink()  # as a new file takes its place
+        files.write_text(maker.into / place, "after")
+        return {"files": {place: str(maker.into / place)}, "machine": {}, "unfinished": True}
+
+    monkeypatch.setattr(workers.Maker, "say", say)
+    files.write_text(maker.into / place, "of another piece")
+    asked = {**told(), "kept": {place: sha256("before")}}
+    assert maker.answer(asked, {}) == {"lacks": [sha256("before")]}
+    assert maker.answer(asked, {sha256("before"): b"before"}) == {"progress": {place: b"after"}} and seen == ["before"]
+
+
+def test_training_goes_on_from_slice_to_slice_and_its_progress_lies_where_who_makes_it_alone_finds_it(tmp_path, monkeypatch):
+    recipe = replace(ENTRY, inputs=())
+    monkeypatch.setattr(pieces, "reads", lambda recipe, into: {})
+    begun, sent = [b"", b"1", b"2"], []
+    place = (recipe.work(tmp_path) / "progress.safetensors").relative_to(tmp_path).as_posix()
+
+    def submit(name: str, asked: dict, given: dict) -> None:
+        sent.append((asked["kept"], given))
+
+    def receive() -> tuple[str, dict]:
+        if len(sent) < len(begun):
+            return pieces.result(recipe), {"progress": {place: begun[len(sent)]}}
+        assert (tmp_path / place).read_bytes() == begun[-1]
+        return pieces.result(recipe), {"refused": "its loss is not finite", "worker": "tcp://worker"}
+
+    work = distribute.Work({pieces.result(recipe): Piece(recipe)}, tmp_path, True)
+    distribute.drive(work, submit, receive)
+    sums = [hashlib.sha256(content).hexdigest() for content in begun]
+    assert sent == [({}, {}), ({place: sums[1]}, {sums[1]: b"1"}), ({place: sums[2]}, {sums[2]: b"2"})]
+    assert work.failed == {pieces.result(recipe): "tcp://worker: its loss is not finite"}
+    assert pieces.progress(recipe, tmp_path) == {place: tmp_path / place}, "the same command goes on from it"
+    work.close()
+
+
+def test_unfinished_work_is_written_nowhere_else(tmp_path):
+    recipe = begun(replace(ENTRY, inputs=()), tmp_path)
+    for name in ("../x", "results/suite/x.json", "work/suite/other/progress.safetensors"):
+        with pytest.raises(PipelineError, match="which is none of its files"):
+            pieces.write_progress(recipe, {name: b"x"}, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def toy_make(steps: int):
+    """What makes a piece in as many steps, keeping the number of each, and goes on with what was kept."""
+
+    def make(asked: dict) -> dict:
+        place = Path(asked["into"]) / "work" / "kept"
+        for step in range(int(place.read_text()) if place.exists() else 0, steps):
+            files.write_text(place, str(step + 1))
+            time.sleep(2 * workers.POLL)
+        return {"files": {}, "machine": {}, "unfinished": False}
+
+    return make
+
+
+@pytest.mark.parametrize(("steps", "seconds", "sliced"), [(10**6, 0, True), (1, 0, False), (2, 3600, False)])
+def test_a_slice_ends_when_progress_is_kept_after_its_time_and_otherwise_with_the_work(
+    tmp_path, monkeypatch, steps, seconds, sliced
+):
+    monkeypatch.setattr(workers, "make", toy_make(steps))
+    monkeypatch.setattr(pieces, "progress", lambda recipe, into: {path.name: path for path in into.glob("work/kept")})
+    asked = {"result": pieces.result(ENTRY), "into": str(tmp_path), "seconds": seconds}
+    with open(os.devnull, encoding="utf-8") as other:
+        answer = workers.forked(asked, other.fileno())
+    wanted = {"kept": str(tmp_path / "work/kept")} if sliced else {}
+    assert answer == {"files": wanted, "machine": {}, "unfinished": sliced}
+    assert (int((tmp_path / "work/kept").read_text()) >= 2) if sliced else True, "so that each slice comes further"
 
 
 def test_received_files_are_kept_up_to_a_bound_the_first_go_first_and_none_that_is_needed(maker, monkeypatch):
@@ -417,3 +516,17 @@ def test_workers_of_this_machine_make_the_same_bytes_as_each_result_made_alone_a
         assert toy.run("pipeline", "make", name, "--into", "alone").returncode == 0
     together, alone = (written(toy.root / folder) for folder in ("together", "alone"))
     assert together == alone and len(alone) == 5
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason=WITHOUT)
+def test_a_training_that_is_killed_after_each_interval_ends_at_the_same_bytes_and_leaves_nothing(own_toy):
+    own_toy.edit("pipeline/graph/pieces.py", "SLICE = 60.0", "SLICE = 0.0")
+    own_toy.edit("pipeline/graph/workers.py", "POLL = 0.2", "POLL = 0.0")
+    name, before = "training/local_dt_halfcheetah", own_toy.snapshot()
+    for path in (*own_toy.root.glob("checkpoints/local_dt_halfcheetah/*"), own_toy.root / f"results/{name}.json"):
+        path.unlink()
+    done = own_toy.run("pipeline", "distribute", "--only", name, "--workers", "1", env=own_toy.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "results: 1 asked for, 1 to make; 1 pieces" in done.stdout
+    assert own_toy.snapshot() == before
+    assert not [name for name in own_toy.leftovers() if "dask-scratch-space" not in name], "but dask's own locks"
