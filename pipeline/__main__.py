@@ -222,6 +222,9 @@ def distribute(
     gpus: Annotated[bool, typer.Option("--gpus", help="train on workers that have said --resources GPU=1 alone")] = False,
     every: Annotated[bool, typer.Option("--all", help="with --into: every shard, and not the first of what is long")] = False,
     into: Annotated[Path | None, typer.Option(help="write to results/ below this folder; by default here")] = None,
+    queue: Annotated[
+        Path | None, typer.Option("--cluster", metavar="FILE.toml", help="a batch system starts the workers, as this file says")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processes, without a scheduler; by default one a core")] = None,
     without_tls: Annotated[bool, typer.Option("--without-tls", help="trust the network between scheduler and workers")] = False,
     tls_ca_file: Annotated[Path | None, typer.Option(help="certificate that signed the others, for tls://")] = None,
@@ -237,7 +240,10 @@ def distribute(
     from pipeline.graph import cluster, distribute
 
     tls = {"tls_ca_file": tls_ca_file, "tls_client_cert": tls_cert, "tls_client_key": tls_key}
-    asked = cluster.Asked(scheduler, workers, without_tls, {name: str(path) for name, path in tls.items() if path}, gpus)
+    if sum(option is not None for option in (scheduler, queue, workers)) > 1:
+        raise PipelineError("workers come of a scheduler, of --cluster, or of this machine (--workers): say one of these")
+    given = {name: str(path) for name, path in tls.items() if path}
+    asked = cluster.Asked(scheduler, queue, workers, without_tls, given, gpus)
     distribute.main(asked, only or (), files.ROOT if into is None else into.resolve(), every, planned)
 
 

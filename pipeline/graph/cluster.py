@@ -9,13 +9,20 @@ import contextlib
 import ipaddress
 import logging
 import os
+import shlex
+import shutil
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from pipeline import PipelineError
+from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints
 from pipeline.graph import workers
 
+QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}  # dask-jobqueue's
+JOBS = 10  # of a batch system at most, where its file does not say
+MARGIN = 0.9  # of a job's walltime, after which its workers take no more pieces and end
 DEATHS = 20  # of workers while a piece is theirs, after which it is given up: one that is killed counts against all it had
 PATIENCE = 30  # seconds for a scheduler to answer
 SETTINGS = {
@@ -26,12 +33,16 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Asked:
-    """Where pieces are to be made: a scheduler's address, or None for so many workers of this machine's own (None: one a
-    core); whether a network may be trusted without TLS; files of certificates, as `distributed.Security` calls them; whether
-    what is trained goes to workers alone that said `--resources GPU=1`.
+    """Where pieces are to be made.
+
+    scheduler: its address, or None. queue: a file that says which batch system starts the workers, or None. workers: without
+    either, how many of this machine's own; None is one a core. without_tls: whether the network may be trusted. tls: files of
+    certificates, as `distributed.Security` calls them. gpus: whether what is trained goes to workers alone that said
+    `--resources GPU=1`.
     """
 
     scheduler: str | None = None
+    queue: Path | None = None
     workers: int | None = None
     without_tls: bool = False
     tls: dict[str, str] = field(default_factory=dict)
@@ -102,6 +113,73 @@ def checked(address: str, without_tls: bool) -> str:
     return address
 
 
+def read_queue(path: Path) -> tuple[str, int, dict]:
+    """What a file says of a batch system: its name, the most jobs at once, and dask-jobqueue's options for a job.
+
+    A job's workers begin in this checkout, and end before its walltime does.
+
+    Raises:
+        PipelineError: it cannot be read, or names no batch system that is known.
+    """
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path} is no TOML file ({error})") from None
+    system, most, job = told.pop("system", None), told.pop("jobs", JOBS), told.pop("job", {})
+    if system not in QUEUES:
+        raise PipelineError(f"{path} is to name the batch system, system = {' or '.join(map(repr, QUEUES))}, not {system!r}")
+    if told or not isinstance(job, dict) or type(most) is not int or most < 1:
+        raise PipelineError(f"{path} is to hold system, jobs (a count) and [job], and nothing else")
+    extra = list(job.get("worker_extra_args", []))
+    if "walltime" in job and "--lifetime" not in extra:
+        extra += ["--lifetime", f"{MARGIN * walltime(job['walltime'], system):.0f}s", "--lifetime-stagger", "30s"]
+    begun = [*job.get("job_script_prologue", []), f"cd {shlex.quote(str(files.ROOT))}"]
+    return system, most, {**job, "worker_extra_args": extra, "job_script_prologue": begun}
+
+
+def walltime(text: str, system: str) -> int:
+    """Seconds of a walltime: HH:MM:SS, perhaps after a count of days and a dash; of LSF, HH:MM.
+
+    Raises:
+        PipelineError: it is none.
+    """
+    days, _, rest = f"0-{text}".rpartition("-")
+    parts = [*rest.split(":"), *["0"] * (system == "lsf")]
+    days = days.rpartition("-")[2]
+    if len(parts) != 3 or not all(part.isdecimal() for part in (days, *parts)):
+        raise PipelineError(f"{text!r} is no walltime of {system}, such as {'02:00' if system == 'lsf' else '02:00:00'}")
+    hours, minutes, seconds = map(int, parts)
+    return ((24 * int(days) + hours) * 60 + minutes) * 60 + seconds
+
+
+def batch_system(asked: Asked):
+    """Dask's cluster of a batch system, whose jobs come and go with the work; its scheduler runs here.
+
+    Raises:
+        PipelineError: the file cannot be used, the network would not be encrypted, or the batch system is not there.
+    """
+    import dask_jobqueue
+    import distributed
+
+    system, most, job = read_queue(asked.queue)
+    if not asked.tls and not asked.without_tls:
+        raise PipelineError(
+            "jobs run on other machines, and whoever reaches the scheduler can run programs on them: name certificates by "
+            "--tls-ca-file, --tls-cert and --tls-key (docs/cluster.md), or say --without-tls where that network is trusted"
+        )
+    kind = getattr(dask_jobqueue, QUEUES[system])
+    if shutil.which(submit := kind.job_cls.submit_command.split()[0]) is None:
+        raise PipelineError(f"{submit} of {system} is not found on this machine")
+    options = {"scheduler_options": {"dashboard_address": "127.0.0.1:0"}, **job}
+    try:
+        secure = {"security": distributed.Security(**asked.tls, require_encryption=True), "protocol": "tls://"}
+        cluster = kind(**options, **(secure if asked.tls else {}))
+    except (OSError, TypeError, ValueError) as error:
+        raise PipelineError(f"{asked.queue}: {' '.join(str(error).split())}") from None
+    cluster.adapt(maximum_jobs=most)
+    return cluster
+
+
 @contextlib.contextmanager
 def connected(asked: Asked) -> Iterator:
     """A client of the scheduler, or of workers of this machine's own, which end with it.
@@ -116,14 +194,15 @@ def connected(asked: Asked) -> Iterator:
         raise PipelineError("the extra `cluster` is not installed: pip install distributed") from None
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it would log at length is said in a sentence
     with dask.config.set(SETTINGS), contextlib.ExitStack() as stack:
+        if asked.queue:
+            yield stack.enter_context(distributed.Client(stack.enter_context(batch_system(asked))))
+            return
         if asked.scheduler is None:
             count, host = asked.workers or os.cpu_count() or 1, "127.0.0.1"
             options = {"n_workers": count, "threads_per_worker": 1, "memory_limit": None, "silence_logs": logging.CRITICAL}
             cluster = distributed.LocalCluster(host=host, dashboard_address=f"{host}:0", **options)
             yield stack.enter_context(distributed.Client(stack.enter_context(cluster)))
             return
-        if asked.workers:
-            raise PipelineError("--workers is for this machine's own; those of a scheduler are started beside it")
         address, secure = checked(asked.scheduler, asked.without_tls), asked.scheduler.startswith("tls://")
         try:
             security = distributed.Security(**asked.tls, require_encryption=True) if secure else None

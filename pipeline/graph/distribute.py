@@ -2,6 +2,7 @@
 
     python -m pipeline distribute --into build/again               workers of this machine, one a core
     python -m pipeline distribute tls://10.0.0.5:8786 --only pooled/local_bc_halfcheetah
+    python -m pipeline distribute --cluster slurm.toml --only 'suite/*'
 
 A scheduler and workers of others are started as docs/cluster.md says. What a worker does is in `pipeline.graph.workers`; who
 asks (this process) plans, writes and measures what is timed. A failed piece is told at the end, and the rest goes on.

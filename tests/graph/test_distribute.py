@@ -483,9 +483,79 @@ def test_what_is_to_be_made_is_told_beforehand(tmp_path):
 
 
 def test_two_modules_alone_know_of_dask():
-    paths = ((path, path.read_text(encoding="utf-8")) for path in (files.ROOT / "pipeline").rglob("*.py"))
-    found = {path.name for path, text in paths if re.search(r"^\s+(?:import|from) (?:dask|distributed)\b", text, re.MULTILINE)}
-    assert found == {"cluster.py", "workers.py"}
+    pattern = re.compile(r"^\s+(?:import|from) (?:dask|dask_jobqueue|distributed)\b", re.MULTILINE)
+    paths = (files.ROOT / "pipeline").rglob("*.py")
+    assert {path.name for path in paths if pattern.search(path.read_text(encoding="utf-8"))} == {"cluster.py", "workers.py"}
+
+
+SLURM = """
+system = "slurm"
+jobs = 3
+
+[job]
+queue = "normal"
+cores = 4
+processes = 4
+memory = "8GB"
+walltime = "02:00:00"
+job_script_prologue = ["module load python"]
+worker_extra_args = ["--resources", "GPU=1"]
+"""
+
+
+def test_a_batch_systems_file_says_what_a_job_is_and_its_workers_end_before_it_in_this_checkout(tmp_path):
+    files.write_text(tmp_path / "slurm.toml", SLURM)
+    system, most, job = cluster.read_queue(tmp_path / "slurm.toml")
+    assert (system, most, job["queue"], job["cores"]) == ("slurm", 3, "normal", 4)
+    lifetime = ["--lifetime", "6480s", "--lifetime-stagger", "30s"]
+    assert job["worker_extra_args"] == ["--resources", "GPU=1", *lifetime], "nine tenths of two hours"
+    assert job["job_script_prologue"] == ["module load python", f"cd {files.ROOT}"]
+    files.write_text(tmp_path / "own.toml", SLURM.replace('"GPU=1"', '"GPU=1", "--lifetime", "50m"').replace("jobs = 3", ""))
+    _, most, job = cluster.read_queue(tmp_path / "own.toml")
+    assert (most, job["worker_extra_args"]) == (10, ["--resources", "GPU=1", "--lifetime", "50m"])
+
+
+@pytest.mark.parametrize(
+    ("text", "system", "seconds"),
+    [("02:00:00", "slurm", 7200), ("1-00:30:05", "slurm", 88205), ("00:10:00", "pbs", 600), ("02:30", "lsf", 9000)],
+)
+def test_walltimes(text, system, seconds):
+    assert cluster.walltime(text, system) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("system =", "is no TOML file"),
+        ("jobs = 3", "is to name the batch system, system = 'slurm' or 'pbs' or 'lsf' or 'sge', not None"),
+        ('system = "moab"', "not 'moab'"),
+        ('system = "slurm"\njobs = 0', r"is to hold system, jobs \(a count\) and \[job\]"),
+        ('system = "slurm"\nqueue = "normal"', r"is to hold system, jobs \(a count\) and \[job\]"),
+        ('system = "slurm"\n[job]\nwalltime = "2 h"', "'2 h' is no walltime of slurm, such as 02:00:00"),
+    ],
+)
+def test_a_batch_systems_file_that_cannot_be_used_is_one_sentence(tmp_path, text, reason):
+    files.write_text(tmp_path / "queue.toml", text)
+    with pytest.raises(PipelineError, match=reason):
+        cluster.read_queue(tmp_path / "queue.toml")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of dask's own cluster, where it was not begun
+@pytest.mark.skipif(importlib.util.find_spec("dask_jobqueue") is None, reason=WITHOUT)
+def test_jobs_on_other_machines_want_certificates_a_batch_system_and_options_that_it_has(tmp_path, monkeypatch):
+    files.write_text(tmp_path / "slurm.toml", SLURM)
+    asked = cluster.Asked(queue=tmp_path / "slurm.toml")
+    trusting = replace(asked, without_tls=True)
+    with pytest.raises(PipelineError, match="name certificates by --tls-ca-file"), cluster.connected(asked):
+        pass
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PipelineError, match="sbatch of slurm is not found"), cluster.connected(trusting):
+        pass
+    files.write_text(tmp_path / "sbatch", "")
+    (tmp_path / "sbatch").chmod(0o755)
+    files.write_text(tmp_path / "slurm.toml", SLURM + 'color = "red"\n')
+    with pytest.raises(PipelineError, match="slurm.toml: .*color"), cluster.connected(trusting):
+        pass
 
 
 def test_without_the_extra_it_is_named(monkeypatch):
