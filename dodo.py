@@ -58,6 +58,10 @@ SOURCE = get_var("source", "local") or "local"  # `doit source=hub`: the publish
 if SOURCE not in recipes.SOURCES:
     sys.exit(f"error: there is no source {SOURCE!r}; known: {', '.join(recipes.SOURCES)}")
 
+SCHEDULER = get_var("scheduler")  # `doit scheduler=tls://10.0.0.5:8786`, or scheduler=local: what is stale is made by dask
+if SCHEDULER and SOURCE != "local":
+    sys.exit("error: scheduler= makes what stands on this repository's checkpoints; of source=hub make it without")
+
 SEEN = remembered.look(SOURCE, pipeline.SOURCE) if asked is None else {}  # only where all the tasks below are to be done
 KNOWN = remembered.recall(SEEN)  # what was said when all of them were found up to date, with every byte as it is now
 SAID = []
@@ -136,7 +140,7 @@ def evidence_task(recipe: Recipe, needs=()):
         "io": {"capture": False},  # progress is seen as it is made, not when a line ends
         "targets": [str(path) for path in recipe.targets()],
         "uptodate": unless_known(holds, recipe),
-        "task_dep": ["_tidy" if recipe.kind in ("training", "datasets") else "plan", *needs],
+        "task_dep": ["_tidy" if recipe.kind in ("training", "datasets") else "_distribute" if SCHEDULER else "plan", *needs],
     }
 
 
@@ -178,6 +182,19 @@ def task_plan():
 def task__tidy():
     """Forget unfinished work that nothing will finish."""
     return {"actions": [(attempt, [plan.tidy])], "uptodate": [False]}
+
+
+def task__distribute():
+    """With `scheduler=ADDRESS`: make what is stale on the workers of a dask cluster (docs/cluster.md)."""
+    if SCHEDULER:
+        where = [] if SCHEDULER == "local" else [SCHEDULER]
+        return {
+            "actions": [[sys.executable, "-m", "pipeline", "distribute", *where]],
+            "io": {"capture": False},
+            "uptodate": unless_known(lambda: False),
+            "task_dep": ["plan"],
+        }
+    return None
 
 
 def task_train():

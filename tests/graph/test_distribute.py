@@ -600,3 +600,15 @@ def test_a_training_that_is_killed_after_each_interval_ends_at_the_same_bytes_an
     assert "results: 1 asked for, 1 to make; 1 pieces" in done.stdout
     assert own_toy.snapshot() == before
     assert not [name for name in own_toy.leftovers() if "dask-scratch-space" not in name], "but dask's own locks"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason=WITHOUT)
+def test_doit_has_workers_make_what_is_stale_and_finds_it_made(own_toy):
+    before, name = own_toy.snapshot(), "evaluations/local_random_halfcheetah"
+    (own_toy.root / f"results/{name}.json").unlink()
+    done = own_toy.run("doit", "scheduler=local", env=own_toy.environment())
+    assert done.returncode == 0 and "1 to make; 1 pieces" in done.stdout, done.stdout + done.stderr
+    assert f"-- {name.replace('evaluations/', 'evaluate:')}" in done.stdout, "so no process of its own made it"
+    assert own_toy.snapshot() == before
+    done = own_toy.run("doit", "scheduler=local", "source=hub", env=own_toy.environment())
+    assert done.returncode == 1 and "of source=hub make it without" in done.stderr
