@@ -23,7 +23,7 @@ from tqdm import tqdm
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, processes
 from pipeline.evidence.records import Recipe
-from pipeline.graph import cluster, command, pieces, plan, workers
+from pipeline.graph import answers, cluster, command, pieces, plan, workers
 from pipeline.graph.pieces import Piece
 
 
@@ -112,7 +112,7 @@ class Work:
         Raises:
             PipelineError: they are not such files.
         """
-        pieces.write_progress(self.begun[name], found, self.into)
+        answers.write_progress(self.begun[name], found, self.into)
         return self.asked(name), {hashlib.sha256(content).hexdigest(): content for content in found.values()}
 
     def finish(self, name: str, answer: dict) -> None:
@@ -122,10 +122,10 @@ class Work:
             if "refused" in answer:
                 raise PipelineError(answer["refused"])
             if isinstance(part, int):
-                pieces.write_shard(recipe, part, found, answer.get("machine", {}), self.into)
+                answers.write_shard(recipe, part, found, answer.get("machine", {}), self.into)
             else:
-                pieces.check_result(recipe, pieces.wanted_episodes(recipe, self.every), found, self.into)
-                pieces.write_result(recipe, found, self.into)
+                answers.check_result(recipe, pieces.wanted_episodes(recipe, self.every), found, self.into)
+                answers.write_result(recipe, found, self.into)
             self.done.add(name)
         except (PipelineError, OSError) as error:
             self.failed[name] = f"{answer.get('worker', 'its worker')}: {workers.sentence(error)}"

@@ -29,7 +29,7 @@ from typing import IO
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, machines, records
 from pipeline.evidence.records import Recipe
-from pipeline.graph import command, pieces
+from pipeline.graph import answers, command, pieces
 
 COPIED = ("pipeline", "figures", "wheel", "assets")  # all that finds the project's folder by where it lies itself
 LINKED = ("checkpoints", "results", "data")  # file by file, so that one can be another
@@ -93,7 +93,7 @@ class Maker:
         """
         files.remove(self.into)
         for digest, content in given.items():
-            pieces.check_bytes(content, digest, f"a file for {asked['result']}")
+            answers.check_bytes(content, digest, f"a file for {asked['result']}")
             files.write_bytes(self.store / digest, content)
         self.forget({*asked["reads"].values(), *asked["kept"].values()})
         workshop = self.copy / "build" if asked["here"] else self.into

@@ -18,7 +18,7 @@ import pytest
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, machines, recipes, records
 from pipeline.evidence.records import Recipe
-from pipeline.graph import cluster, command, distribute, pieces, workers
+from pipeline.graph import answers, cluster, command, distribute, pieces, workers
 from pipeline.graph.pieces import Piece
 from pipeline.statistics import summaries
 from tests import toy as toys
@@ -76,11 +76,11 @@ def test_a_long_result_is_its_first_shard_or_all_of_them_and_a_piece_that_joins_
 
 
 def test_what_is_there_is_not_made_again_unless_it_holds_fewer_episodes_than_are_wanted(tmp_path):
-    pieces.write_result(EVALUATION, current(EVALUATION, tmp_path), tmp_path)
+    answers.write_result(EVALUATION, current(EVALUATION, tmp_path), tmp_path)
     assert pieces.plan([EVALUATION], tmp_path, every=True) == {}
     half = records.read(EVALUATION.path())["values"]["returns"][:5]
     values = records.plain(summaries.summarize_returns(EVALUATION.run, half))
-    pieces.write_result(EVALUATION, current(EVALUATION, tmp_path, **values), tmp_path)
+    answers.write_result(EVALUATION, current(EVALUATION, tmp_path, **values), tmp_path)
     assert list(pieces.plan([EVALUATION], tmp_path, every=True)) == [pieces.result(EVALUATION)]
 
 
@@ -183,29 +183,43 @@ EVIDENCE, ARRAYS = pieces.evidence(ROLLOUT), ROLLOUT.outputs[0]
 )
 def test_what_comes_back_damaged_or_forged_is_refused(tmp_path, forge, reason):
     found = current(ROLLOUT, tmp_path)
-    pieces.check_result(begun(ROLLOUT, tmp_path), None, found, tmp_path)
+    answers.check_result(begun(ROLLOUT, tmp_path), None, found, tmp_path)
     forge(found)
     with pytest.raises(PipelineError, match=reason):
-        pieces.check_result(begun(ROLLOUT, tmp_path), None, found, tmp_path)
+        answers.check_result(begun(ROLLOUT, tmp_path), None, found, tmp_path)
+
+
+def test_a_checkpoint_comes_back_with_its_card_and_with_the_sums_of_its_files():
+    recipe, place = begun(TRAINING, files.ROOT), f"checkpoints/{TRAINING.name}"
+    found = {**current(TRAINING, files.ROOT), **{name: (files.ROOT / name).read_bytes() for name in pieces.beside(TRAINING)}}
+    assert f"{place}/README.md" in found and f"{place}/SHA256SUMS" in found
+    answers.check_result(recipe, None, found, files.ROOT)
+    for name, content, reason in (
+        (f"{place}/SHA256SUMS", b"", "sums that are not of its files"),
+        (f"{place}/model.safetensors", b"", "other bytes than its sha256"),
+        (f"{place}/run.py", b"", "other files than it consists of"),
+    ):
+        with pytest.raises(PipelineError, match=reason):
+            answers.check_result(recipe, None, {**found, name: content}, files.ROOT)
 
 
 def test_what_comes_back_made_from_something_else_or_in_part_is_refused(tmp_path):
     recipe, found = begun(EVALUATION, tmp_path), current(EVALUATION, tmp_path)
-    pieces.check_result(recipe, 10, found, tmp_path)
+    answers.check_result(recipe, 10, found, tmp_path)
     with pytest.raises(PipelineError, match="10 episodes in place of 5"):
-        pieces.check_result(recipe, 5, found, tmp_path)
+        answers.check_result(recipe, 5, found, tmp_path)
     other = replace(recipe, begun={**recipe.begun, "versions": {"torch": "2.12.0"}})
     with pytest.raises(PipelineError, match="made from something else"):
-        pieces.check_result(other, 10, found, tmp_path)
+        answers.check_result(other, 10, found, tmp_path)
     forged = current(EVALUATION, tmp_path, score_mean=99.9)  # with all digests
     with pytest.raises(PipelineError, match="values that are not its own"):
-        pieces.check_result(recipe, 10, forged, tmp_path)
+        answers.check_result(recipe, 10, forged, tmp_path)
 
 
 def test_a_result_is_written_whole_and_its_unfinished_work_is_forgotten(tmp_path):
     found = current(ROLLOUT, tmp_path)
     files.write_text(ROLLOUT.work(tmp_path) / "left", "")
-    pieces.write_result(ROLLOUT, found, tmp_path)
+    answers.write_result(ROLLOUT, found, tmp_path)
     assert {name: (tmp_path / name).read_bytes() for name in found} == found
     assert fingerprints.stale(ROLLOUT, tmp_path) is None and not ROLLOUT.work(tmp_path).exists()
 
@@ -218,9 +232,9 @@ def test_a_shard_is_kept_for_whoever_joins_them_unless_it_is_damaged_or_of_a_mac
         ({"shard_001.json": b"[1.0]"}, {**HERE, "arithmetic": "other"}, "rounds otherwise"),
     ):
         with pytest.raises(PipelineError, match=reason):
-            pieces.write_shard(recipe, 1, found, machine, tmp_path)
+            answers.write_shard(recipe, 1, found, machine, tmp_path)
     assert not recipe.work(tmp_path).exists()
-    pieces.write_shard(recipe, 1, {"shard_001.json": b"[1.0]"}, {**HERE, "processor": "another"}, tmp_path)
+    answers.write_shard(recipe, 1, {"shard_001.json": b"[1.0]"}, {**HERE, "processor": "another"}, tmp_path)
     assert pieces.kept_shard(LONG, 1, tmp_path).read_bytes() == b"[1.0]"
 
 
@@ -321,7 +335,7 @@ def test_unfinished_work_is_written_nowhere_else(tmp_path):
     recipe = begun(replace(ENTRY, inputs=()), tmp_path)
     for name in ("../x", "results/suite/x.json", "work/suite/other/progress.safetensors"):
         with pytest.raises(PipelineError, match="which is none of its files"):
-            pieces.write_progress(recipe, {name: b"x"}, tmp_path)
+            answers.write_progress(recipe, {name: b"x"}, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
