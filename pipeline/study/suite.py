@@ -70,14 +70,7 @@ class SuiteRun(Run):
 
 # the recorders of the two other worlds, stopped early, and both kinds of log: one narrow, one with returns from low to high
 BEHAVIORS = tuple(
-    Behavior(
-        f"suite_sac_{world}",
-        environment=WORLDS[world],
-        hidden_sizes=(64, 64),
-        target_return=1000.0,
-        tolerance=0.0,
-        maximum_steps=300_000,
-    )
+    Behavior(f"suite_sac_{world}", environment=WORLDS[world], target_return=1000.0, tolerance=0.0, maximum_steps=300_000)
     for world in ("hopper", "walker2d")
 )
 _log = {"episodes": 150, "contexts": 16, "context_length": 5, "contexts_from_last": 100}
