@@ -116,9 +116,11 @@ def attempt(function, *arguments):
 
 def holds(recipe: Recipe):
     """Whether evidence holds; of a dataset, too, that it lies there, where a training is to learn from it: it is not in git."""
-    dataset = files.ROOT / "data" / f"{recipe.name}.hdf5"
-    learners = (learner for learner in recipes.TRAINED.values() if recipe.name in recipes.datasets(learner.run))
-    return is_kept(recipe) and (all(map(is_kept, learners)) or dataset.exists())
+    if not is_kept(recipe) or recipe.kind != "datasets":
+        return is_kept(recipe)
+    every = (*recipes.TRAINED.values(), *recipes.SUITE.values())
+    learners = (learner for learner in every if recipe.name in recipes.datasets(learner.run))
+    return all(map(is_kept, learners)) or (files.ROOT / "data" / f"{recipe.name}.hdf5").exists()
 
 
 def unless_known(holds, *arguments):
@@ -206,6 +208,18 @@ def task_train():
     yield from group(recipes.TRAJECTORY_TRAININGS, lambda recipe: [f"train:{recipe.run.data}"])
     yield from group(recipes.DEMONSTRATIONS)
     yield from group(recipes.LEAP_TRAININGS, lambda recipe: [f"train:{name}" for name in recipe.run.data])
+
+
+def task_suite():
+    """The matrix: recorders, their logs, and on each log trainings of several methods, each played (an hour; resumable)."""
+    yield from group(recipes.SUITE_BEHAVIORS)
+    yield from group(recipes.SUITE_LOGS, lambda recipe: [f"suite:{recipe.run.behaviour}"] * made_by_suite(recipe))
+    yield from group(recipes.SUITE, lambda recipe: [f"suite:{recipe.run.data}"])
+
+
+def made_by_suite(recipe: Recipe):
+    """Whether a log's recorder is trained for the matrix alone."""
+    return recipe.run.behaviour in recipes.SUITE_BEHAVIORS
 
 
 def task_fetch():

@@ -248,6 +248,16 @@ def distribute(
 
 
 @app.command()
+def matrix(
+    d4rl: Annotated[bool, typer.Option("--d4rl", help="D4RL's gym suite, beside published scores")] = False,
+) -> None:
+    """Show the scores of worlds, logs and methods, of the trainings that are there (`doit suite`, or `distribute`)."""
+    from pipeline.show import matrix
+
+    matrix.main(d4rl)
+
+
+@app.command()
 def attested(
     verdict: Annotated[Path, typer.Argument(help="the file of verdicts, as the workflow uploaded it")],
     repository: Annotated[str, typer.Option(help="OWNER/NAME of the repository whose workflow ran")],

@@ -1,7 +1,7 @@
 """Scores of many tasks as one number: interquartile means, stratified bootstrap, performance profiles.
 
 Source: Agarwal et al. 2021 (arXiv 2108.13264). What is resampled is training: of each task as many trainings as it has, with
-replacement, tasks apart.
+replacement, tasks apart. The draws have a seed, so that an interval is the same each time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Real
@@ -19,43 +18,46 @@ if TYPE_CHECKING:
 
 DRAWS = 10_000
 CUT = 0.25  # of all scores, at either end
+ENDS = (2.5, 97.5)  # percent of the draws below the ends of an interval
 
 
-def interquartile_mean(*tasks: Real[np.ndarray, "... _"], axis: int = -1) -> np.floating | np.ndarray:
-    """Mean of the scores of all tasks together, the lowest and the highest quarter left out (their count rounded down).
-
-    Args:
-        tasks: scores (..., training) of each task.
-        axis: of trainings.
-    """
-    return stats.trim_mean(np.concatenate(tasks, axis=axis), CUT, axis=axis)
+def interquartile_mean(scores: Real[np.ndarray, "... score"]) -> np.floating | np.ndarray:
+    """Mean (...) of scores (..., score), the lowest and the highest quarter left out, their count rounded down."""
+    cut = int(CUT * scores.shape[-1])
+    return np.sort(scores, axis=-1)[..., cut : scores.shape[-1] - cut].mean(axis=-1)
 
 
-def stratified(statistic, tasks: Tasks, seed: int = 0) -> dict[str, float]:
-    """A statistic with its 95 % percentile interval by stratified bootstrap: mean (of the sample itself), low, high.
+def drawn(tasks: Tasks, seed: int) -> Float[np.ndarray, " draw"]:
+    """`interquartile_mean` (draw,) of all tasks together, in samples drawn from the trainings of each.
 
     Args:
-        statistic: of tasks, each (..., training), along `axis`.
-        tasks: at least two trainings each.
         seed: of the draws.
     """
-    options = {"n_resamples": DRAWS, "method": "percentile", "vectorized": True, "paired": False}
-    found = stats.bootstrap(tuple(tasks), statistic, rng=np.random.default_rng(seed), **options).confidence_interval
-    return {"mean": float(statistic(*tasks, axis=-1)), "low": float(found.low), "high": float(found.high)}
+    generator = np.random.default_rng(seed)
+    samples = [np.asarray(each, float)[generator.integers(len(each), size=(DRAWS, len(each)))] for each in tasks]
+    return interquartile_mean(np.concatenate(samples, axis=-1))
 
 
-def aggregate(tasks: Tasks) -> dict[str, float]:
-    """`interquartile_mean`, with its interval."""
-    return stratified(interquartile_mean, tasks)
+def together(methods: dict[str, Tasks]) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """Methods over the same tasks, each as one number, and what each but the first gains over the first.
 
+    Args:
+        methods: scores by method; each method's trainings are its own, and drawn by a seed of its own.
 
-def gain(one: Tasks, other: Tasks) -> dict[str, float]:
-    """How much higher one method's interquartile mean is than another's over the same tasks, with its interval."""
+    Returns:
+        By method `mean` (of the sample itself), `low` and `high` (95 % percentile interval) of the interquartile mean; and of
+        the difference of two of them.
+    """
+    own = {name: float(interquartile_mean(np.concatenate(tasks))) for name, tasks in methods.items()}
+    draws = {name: drawn(tasks, seed) for seed, (name, tasks) in enumerate(methods.items())}
+    first, *others = methods
 
-    def difference(*tasks: np.ndarray, axis: int = -1) -> np.ndarray:
-        return interquartile_mean(*tasks[: len(one)], axis=axis) - interquartile_mean(*tasks[len(one) :], axis=axis)
+    def interval(mean: float, samples: np.ndarray) -> dict[str, float]:
+        low, high = np.percentile(samples, ENDS)
+        return {"mean": mean, "low": float(low), "high": float(high)}
 
-    return stratified(difference, [*one, *other])
+    alone = {name: interval(own[name], draws[name]) for name in methods}
+    return alone, {name: interval(own[name] - own[first], draws[name] - draws[first]) for name in others}
 
 
 def profile(tasks: Tasks, thresholds: Real[np.ndarray, " threshold"]) -> Float[np.ndarray, " threshold"]:

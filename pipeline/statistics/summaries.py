@@ -17,10 +17,11 @@ from scipy import special
 
 from pipeline.evidence import arrays, records
 from pipeline.evidence.records import Recipe
-from pipeline.statistics import verdicts
+from pipeline.statistics import aggregates, verdicts
 from pipeline.statistics.intervals import interval, t_interval
 from pipeline.statistics.proportions import wilson
 from pipeline.study import runs, studies
+from pipeline.study.comparisons import Matrix
 from pipeline.worlds.world import World, find_world
 
 if TYPE_CHECKING:
@@ -232,6 +233,8 @@ def compare(run: Comparison, read: Read) -> dict:
         one, other = (read("evaluations", name) for name in (run.one, run.other))
         scores_of = find_world(one["run"]["environment"]).normalized_score(shared(one["values"], other["values"]))
         return judged(scores_of[0] - scores_of[1], run.smallest)
+    if isinstance(run, Matrix):
+        return matrix(run, read)
     if isinstance(run, studies.SolvedEffect):
         one, other = (read("solved", name)["values"] for name in (run.one, run.other))
         return solved_more(one, other, run.smallest)
@@ -253,6 +256,40 @@ def compare(run: Comparison, read: Read) -> dict:
         }
     one, other = (scores(read("pooled", name), read) for name in (run.one, run.other))
     return {"seeds": [len(one), len(other)], "score": difference(one, other)}
+
+
+def matrix(run: Matrix, read: Read) -> dict:
+    """Scores of methods by log, each training's the mean of its episodes; all logs of a kind as one number; and gains.
+
+    Returns:
+        episodes: of every training. logs: by log and method `scores` (training,), their mean, and low and high, the least and
+        the most of them. together: by kind of log and method the interquartile mean with its interval. gains: by kind, and
+        method but the first, what it scores above the first, smallest, and the verdict. See `aggregates.together`.
+    """
+    every = [log for _, logs in run.kinds for log in logs]
+    found = {
+        log: {
+            method: [read("suite", run.entry(log, method, seed))["values"]["score_mean"] for seed in range(run.trainings)]
+            for method in run.methods
+        }
+        for log in every
+    }
+    values: dict = {"episodes": read("suite", run.compared()[0])["values"]["episodes"], "together": {}, "gains": {}}
+    for kind, logs in run.kinds:
+        tasks = {method: [np.asarray(found[log][method]) for log in logs] for method in run.methods}
+        values["together"][kind], gains = aggregates.together(tasks)
+        values["gains"][kind] = {
+            method: {**gain, "smallest": run.smallest, "verdict": verdicts.effect(**gain, smallest=run.smallest)}
+            for method, gain in gains.items()
+        }
+    values["logs"] = {
+        log: {
+            method: {"scores": each, "mean": float(np.mean(each)), "low": min(each), "high": max(each)}
+            for method, each in by_method.items()
+        }
+        for log, by_method in found.items()
+    }
+    return values
 
 
 def scores(pooled: dict, read: Read) -> list[float]:

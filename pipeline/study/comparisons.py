@@ -108,6 +108,33 @@ class SolvedEffect(Comparison):
 
 
 @dataclass(frozen=True)
+class Matrix(Comparison):
+    """Methods over several logs, a few trainings each: scores by log, and all logs of a kind taken together."""
+
+    of: ClassVar[str] = "suite"
+    evaluations: ClassVar[tuple[str, ...]] = ()  # of checkpoints: none
+
+    kinds: tuple[tuple[str, tuple[str, ...]], ...]  # of logs: what they are called, and the logs
+    methods: tuple[str, ...]  # the first is what the others are held against
+    trainings: int
+    smallest: float = 2.0  # points of score
+
+    def compared(self) -> tuple[str, ...]:
+        """Their names."""
+        logs = [log for _, found in self.kinds for log in found]
+        return tuple(self.entry(log, method, seed) for log in logs for method in self.methods for seed in range(self.trainings))
+
+    @staticmethod
+    def entry(log: str, method: str, seed: int) -> str:
+        """The name of one training on one log."""
+        return f"{log}_{method}_s{seed}"
+
+    def about(self, find: Find) -> str:
+        """One line for `doit list --all`."""
+        return f"{len(self.methods)} methods over {len(self.compared()) // len(self.methods) // self.trainings} logs"
+
+
+@dataclass(frozen=True)
 class SlopeDifference(Comparison):
     """How far one policy obeys more than another, seed by seed."""
 

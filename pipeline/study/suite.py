@@ -14,7 +14,9 @@ from pipeline.methods.behaviour_cloning.settings import BehaviorCloningTraining
 from pipeline.methods.decision_transformer.settings import DecisionTransformerTraining
 from pipeline.methods.soft_actor_critic.settings import Behavior
 from pipeline.methods.td3_bc.settings import TD3BCTraining
+from pipeline.study.comparisons import Matrix
 from pipeline.study.controls import HalvedTrajectoryTransformer, ThrottledCollection
+from pipeline.study.pictures import Figure
 from pipeline.study.run import WRITER, Find, Run, results
 from pipeline.study.trainings import Collection, Training
 
@@ -116,6 +118,14 @@ SMALL = tuple(
     for log in ("medium", "throttled")
     for run in entries(f"{world}_{log}", f"suite_{world}_{log}", environment, BRIEF, seeds=3)
 )
+
+MATRIX = Matrix(
+    "suite",
+    tuple((log, tuple(f"{world}_{log}" for world in WORLDS)) for log in ("medium", "throttled")),
+    tuple(BRIEF),
+    trainings=3,
+)
+FIGURES = (Figure("suite_profiles", ("compared/suite",)),)
 
 PUBLISHED = {  # trainings as long as published, or as this project's own where the published ones outgrow a machine
     "bc": BehaviorCloningTraining("", "", updates=100_000),

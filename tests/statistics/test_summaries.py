@@ -4,6 +4,7 @@ Every factor that is not arithmetic on paper is Student's t at 97.5 %: 12.7062 w
 """
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from pipeline.statistics.summaries import (
     trained,
 )
 from pipeline.study import runs, studies
+from pipeline.study.comparisons import Matrix
 from pipeline.worlds.world import HALFCHEETAH, HOPPER
 
 EVALUATION = runs.Evaluation("toy", "random_actions", episodes=3, shard_episodes=3, first_seed=7)
@@ -395,3 +397,24 @@ def test_pools_and_comparisons_are_derived_from_the_evidence_below_the_folder_th
     (tmp_path / "results" / "rollouts").mkdir()
     np.savez(tmp_path / "results" / "rollouts" / "toy.npz", **states)
     assert derived(recipe, {"return": 99.0}, tmp_path) == {"steps": 2, "return": 3.0, "distance_m": 1.5}
+
+
+def test_a_matrix_tells_every_trainings_score_what_all_logs_of_a_kind_come_to_and_what_is_gained_over_the_first_method():
+    scored = {"a_bc": (1.0, 3.0), "b_bc": (11.0, 13.0), "a_dt": (4.0, 6.0), "b_dt": (14.0, 16.0)}
+    evidence = {f"{name}_s{seed}": score for name, both in scored.items() for seed, score in enumerate(both)}
+
+    def read(kind: str, name: str) -> dict:
+        assert kind == "suite"
+        return {"values": {"score_mean": evidence[name], "episodes": 10}}
+
+    run = Matrix("toy", (("wide", ("a", "b")),), ("bc", "dt"), trainings=2, smallest=2.0)
+    assert run.compared() == ("a_bc_s0", "a_bc_s1", "a_dt_s0", "a_dt_s1", "b_bc_s0", "b_bc_s1", "b_dt_s0", "b_dt_s1")
+    found = compare(run, read)
+    assert found["logs"]["b"] == {
+        "bc": {"scores": [11.0, 13.0], "mean": 12.0, "low": 11.0, "high": 13.0},
+        "dt": {"scores": [14.0, 16.0], "mean": 15.0, "low": 14.0, "high": 16.0},
+    }
+    assert found["together"]["wide"]["bc"]["mean"] == 7.0 and found["episodes"] == 10  # 1 and 13 are left out
+    gain = found["gains"]["wide"]["dt"]
+    assert (gain["mean"], gain["smallest"], gain["verdict"]) == (3.0, 2.0, "holds") and 0.0 < gain["low"] < gain["high"]
+    assert compare(replace(run, smallest=4.0), read)["gains"]["wide"]["dt"]["verdict"] == "undecided"

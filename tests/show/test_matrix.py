@@ -1,0 +1,45 @@
+"""The matrix as a table: by hand, with runs that are missing, and published scores beside."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.evidence import recipes
+from pipeline.show import matrix
+from pipeline.study import suite
+
+SCORES = {"hopper_medium_bc_s0": 10.0, "hopper_medium_bc_s2": 13.0, "d4rl_hopper_medium_dt_s1": -0.25}
+
+
+@pytest.fixture(autouse=True)
+def those(monkeypatch):
+    """Let three runs be there."""
+    monkeypatch.setattr(matrix, "scored", lambda runs: [SCORES[run.name] for run in runs if run.name in SCORES])
+
+
+def test_a_log_has_a_row_a_method_a_column_and_a_cell_its_trainings_as_far_as_they_are_there():
+    entries = [run for run in suite.SMALL if run.data.startswith("suite_hopper") and run.method in ("bc", "dt")]
+    assert matrix.lines(entries, {}) == [
+        ["log", "bc", "dt"],
+        ["suite_hopper_medium", "11.5 (10.0 to 13.0, 2)", "–"],
+        ["suite_hopper_throttled", "–", "–"],
+    ]
+
+
+def test_what_was_published_stands_in_brackets_beside():
+    entries = [run for run in suite.d4rl() if run.data == "d4rl_hopper_medium_v2" and run.method in ("dt", "tt")]
+    published = {"hopper_medium": {"dt": 65.1}}
+    assert matrix.lines(entries, published)[1] == ["d4rl_hopper_medium_v2", "−0.3 (−0.3 to −0.3, 1) [65.1]", "–"]
+
+
+def test_every_published_score_belongs_to_a_log_and_a_method_of_the_matrix():
+    published = matrix.results()["published"]["d4rl_gym"]
+    runs = suite.d4rl()
+    assert {f"d4rl_{log}_v2" for log in published["scores"]} <= {run.data for run in runs}
+    assert published["source"].keys() == {run.method for run in runs}
+    assert all(scores.keys() == published["source"].keys() for scores in published["scores"].values())
+
+
+def test_the_table_is_one_of_markdown_whose_columns_stand_below_one_another():
+    first, rule, *rows = matrix.table(recipes.d4rl_suite()).splitlines()
+    assert len(rows) == 15 and {len(line) for line in (first, rule, *rows)} == {len(first)} and rule.startswith("| :--")
