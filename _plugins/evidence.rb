@@ -37,6 +37,7 @@ module Evidence
     [/\Apublished\.leap\.levels/, "percent of episodes solved, as published", 1],
     [/\Acompared\.local_leap_.*\.difference\b/, "share of episodes solved, in percent (a difference, in points)", 1],
     [/\Acompared\..*\.difference\b|\.score(?=[_.]|\z)/, "points of normalized score (0 random, 100 expert)", 1],
+    [/\Amatrix\./, "points of normalized score (0 random, 100 expert)", 1],
     [/return/, "points of return", 0],
     [/solved_length|length_mean/, "steps", 0],
     [/_ms\z/, "milliseconds", 1],
@@ -118,6 +119,7 @@ module Evidence
       when "evaluations" then "#{values["episodes"]} episodes of one trained model; Student's t over episodes"
       when "pooled" then "#{values["seeds"]} trainings, #{values["episodes_per_seed"]} episodes each; Student's t over trainings"
       when "compared" then compared(values)
+      when "matrix" then "#{@content["run"]["trainings"]} trainings on each of three logs; bootstrap over trainings, logs apart"
       when "solved" then "#{values["episodes"]} episodes of one trained model; Wilson's over episodes"
       when "attention" then "#{values["contexts"]} recorded contexts, one trained model; Student's t over contexts"
       when "attention_by_training" then @path.include?("by_training.") ? nil : "#{values["trainings"]} trainings; Student's t over trainings"

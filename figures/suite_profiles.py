@@ -19,7 +19,7 @@ POINTS = 400  # of a curve
 
 def draw(figure: Figure, data: dict) -> None:
     """One panel a kind of log, one curve a method; every log counts alike."""
-    found, kinds = data["compared/suite"], data["compared/suite"]["run"]["kinds"]
+    found, kinds = data["matrix/suite"], data["matrix/suite"]["run"]["kinds"]
     every = [score for by_method in found["logs"].values() for each in by_method.values() for score in each["scores"]]
     levels = np.linspace(min(0.0, *every), 1.05 * max(every), POINTS)
     for axes, (kind, logs) in zip(style.panels(figure, len(kinds), sharey=True), kinds, strict=True):

@@ -336,7 +336,7 @@ def derived(recipe: Recipe, values: dict, root: Path) -> dict | None:
     elif kind == "pooled":
         members = [read("evaluations", name) for name in run.members]
         found = pool([each["values"] for each in members], find_world(members[0]["run"]["environment"]))
-    elif kind == "compared":
+    elif kind in ("compared", "matrix"):
         found = compare(run, read)
     elif kind == "rollouts":
         found = rolled_out(arrays.read(recipe, root))

@@ -111,6 +111,7 @@ class SolvedEffect(Comparison):
 class Matrix(Comparison):
     """Methods over several logs, a few trainings each: scores by log, and all logs of a kind taken together."""
 
+    kind: ClassVar[str] = "matrix"
     of: ClassVar[str] = "suite"
     evaluations: ClassVar[tuple[str, ...]] = ()  # of checkpoints: none
 

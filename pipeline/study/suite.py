@@ -70,7 +70,7 @@ class SuiteRun(Run):
         return update * self.training.updates + 1000 * step
 
 
-# the recorders of the two other worlds, stopped after some ten minutes, and both kinds of log: one narrow, one with returns from low to high
+# the recorders of the two other worlds, stopped after some ten minutes; logs are narrow, or have returns from low to high
 BEHAVIORS = tuple(
     Behavior(f"suite_sac_{world}", environment=WORLDS[world], target_return=320.0, tolerance=0.0)
     for world in ("hopper", "walker2d")
@@ -125,7 +125,7 @@ MATRIX = Matrix(
     tuple(BRIEF),
     trainings=3,
 )
-FIGURES = (Figure("suite_profiles", ("compared/suite",)),)
+FIGURES = (Figure("suite_profiles", ("matrix/suite",)),)
 
 PUBLISHED = {  # trainings as long as published, or as this project's own where the published ones outgrow a machine
     "bc": BehaviorCloningTraining("", "", updates=100_000),
