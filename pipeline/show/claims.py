@@ -13,6 +13,7 @@ from pipeline import PipelineError, files
 from pipeline.show import tabulate
 from pipeline.show.attention_claims import ATTENTION
 from pipeline.show.interventions import INTERVENTIONS
+from pipeline.show.matrix_claims import MATRICES
 from pipeline.show.plan_claims import PLANS
 from pipeline.show.predicates import (
     OPEN,
@@ -24,7 +25,7 @@ from pipeline.show.registered import REGISTERED
 from pipeline.show.score_claims import SCORES
 from pipeline.statistics import verdicts
 
-CLAIMS = (*SCORES, *ATTENTION, *PLANS, *REGISTERED, *INTERVENTIONS)
+CLAIMS = (*SCORES, *ATTENTION, *PLANS, *REGISTERED, *INTERVENTIONS, *MATRICES)
 CONFIRMATORY = ("H1", "H2", "H3", "H4", "H5", "H6")  # corrected together
 FIXED = "23143bc"  # the commit that wrote the rows of docs/predicates.md
 LEVEL = 0.05  # of p-values, above which a verdict is withheld
