@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.evidence import recipes
-from pipeline.show import matrix
+from pipeline.show import matrix, matrix_claims
 from pipeline.study import suite
 
 SCORES = {"hopper_medium_bc_s0": 10.0, "hopper_medium_bc_s2": 13.0, "d4rl_hopper_medium_dt_s1": -0.25}
@@ -43,3 +43,31 @@ def test_every_published_score_belongs_to_a_log_and_a_method_of_the_matrix():
 def test_the_table_is_one_of_markdown_whose_columns_stand_below_one_another():
     first, rule, *rows = matrix.table(recipes.d4rl_suite()).splitlines()
     assert len(rows) == 15 and {len(line) for line in (first, rule, *rows)} == {len(first)} and rule.startswith("| :--")
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept", "verdict"),
+    [
+        ((5.0, 1.0, 9.0), (4.0, 1.0, 7.0), "holds"),
+        ((5.0, 1.0, 9.0), (4.0, -1.0, 9.0), "not decided"),  # the control failed
+        ((5.0, 1.0, 9.0), (1.9, 1.0, 3.0), "not decided"),  # it is not above the margin
+        ((0.0, -1.0, 1.0), (4.0, 1.0, 7.0), "does not hold"),
+        ((-5.0, -9.0, -1.0), (4.0, 1.0, 7.0), "does not hold"),
+        ((3.0, -1.0, 7.0), (4.0, 1.0, 7.0), "not decided"),
+    ],
+)
+def test_that_asking_pays_is_decided_where_keeping_the_best_tenth_does(asked, kept, verdict):
+    def gain(ends: tuple[float, float, float]) -> dict:
+        return dict(zip(("mean", "low", "high"), ends, strict=True))
+
+    results = {"matrix": {"suite": {"values": {"gains": {"throttled": {"dt": gain(asked), "bc10": gain(kept)}}}}}}
+    asking, keeping = matrix_claims.MATRICES
+    values = asking.read(results)
+    assert [value.n for value in values.values()] == [9, 9]
+    assert asking.judge(values, asking.margin) == verdict
+    assert keeping.judge(keeping.read(results), keeping.margin) == ("holds" if kept == (4.0, 1.0, 7.0) else keeping_says(kept))
+
+
+def keeping_says(kept: tuple[float, float, float]) -> str:
+    """The control's own verdict, by hand."""
+    return {(4.0, -1.0, 9.0): "not decided", (1.9, 1.0, 3.0): "not decided"}[kept]
