@@ -46,17 +46,18 @@ def test_the_table_is_one_of_markdown_whose_columns_stand_below_one_another():
 
 
 @pytest.mark.parametrize(
-    ("asked", "kept", "verdict"),
+    ("asked", "kept", "verdict", "control"),
     [
-        ((5.0, 1.0, 9.0), (4.0, 1.0, 7.0), "holds"),
-        ((5.0, 1.0, 9.0), (4.0, -1.0, 9.0), "not decided"),  # the control failed
-        ((5.0, 1.0, 9.0), (1.9, 1.0, 3.0), "not decided"),  # it is not above the margin
-        ((0.0, -1.0, 1.0), (4.0, 1.0, 7.0), "does not hold"),
-        ((-5.0, -9.0, -1.0), (4.0, 1.0, 7.0), "does not hold"),
-        ((3.0, -1.0, 7.0), (4.0, 1.0, 7.0), "not decided"),
+        ((5.0, 1.0, 9.0), (4.0, 1.0, 7.0), "holds", "holds"),
+        ((5.0, 1.0, 9.0), (4.0, -1.0, 9.0), "not decided", "not decided"),
+        ((5.0, 1.0, 9.0), (1.9, 1.0, 3.0), "not decided", "not decided"),  # it is not above the margin
+        ((0.0, -1.0, 1.0), (4.0, 1.0, 7.0), "does not hold", "holds"),
+        ((-5.0, -9.0, -1.0), (4.0, 1.0, 7.0), "does not hold", "holds"),
+        ((3.0, -1.0, 7.0), (4.0, 1.0, 7.0), "not decided", "holds"),
+        ((3.0, -1.0, 7.0), (0.0, -1.0, 1.0), "not decided", "does not hold"),
     ],
 )
-def test_that_asking_pays_is_decided_where_keeping_the_best_tenth_does(asked, kept, verdict):
+def test_that_asking_pays_is_decided_where_keeping_the_best_tenth_does(asked, kept, verdict, control):
     def gain(ends: tuple[float, float, float]) -> dict:
         return dict(zip(("mean", "low", "high"), ends, strict=True))
 
@@ -65,9 +66,4 @@ def test_that_asking_pays_is_decided_where_keeping_the_best_tenth_does(asked, ke
     values = asking.read(results)
     assert [value.n for value in values.values()] == [9, 9]
     assert asking.judge(values, asking.margin) == verdict
-    assert keeping.judge(keeping.read(results), keeping.margin) == ("holds" if kept == (4.0, 1.0, 7.0) else keeping_says(kept))
-
-
-def keeping_says(kept: tuple[float, float, float]) -> str:
-    """The control's own verdict, by hand."""
-    return {(4.0, -1.0, 9.0): "not decided", (1.9, 1.0, 3.0): "not decided"}[kept]
+    assert keeping.judge(keeping.read(results), keeping.margin) == control
