@@ -1,6 +1,6 @@
 """The field's matrix, worlds by logs by methods by seeds: one run each that trains a model and plays it.
 
-`SMALL` is a matrix on this project's own logs, shortened so that each run takes a minute; its evidence is in git. `D4RL` is the
+`SMALL` is a matrix on this project's own logs, shortened so that each run takes at most a minute; its evidence is in git. `D4RL` is the
 gym suite that papers report, with published settings, on datasets that are downloaded: nobody has run it here.
 """
 
@@ -65,9 +65,9 @@ class SuiteRun(Run):
 
     def seconds(self, find: Find) -> float:
         """About how long it takes on one core: training, then acting."""
-        update = {"dt": 0.025, "tt": 0.35, "td3_bc": 0.006}.get(self.method, 0.002)
-        step = {"dt": 0.006, "tt": 0.4}.get(self.method, 0.0015)
-        return update * self.training.updates + 1000 * step
+        update = {"dt": 0.05, "tt": 0.35, "td3_bc": 0.012}.get(self.method, 0.006)
+        step = {"dt": 0.01, "tt": 0.4}.get(self.method, 0.002)
+        return update * self.training.updates + 1000 * step * self.episodes / self.shard_episodes
 
 
 # the recorders of the two other worlds, stopped after some ten minutes; logs are narrow, or have returns from low to high
@@ -105,12 +105,14 @@ def entries(name: str, data: str, environment: str, methods: dict[str, Training]
 
 
 _brief = {"held_out_episodes": 10, "interval_updates": 250}
-_cloning = BehaviorCloningTraining("", "", updates=2000, **_brief)
-BRIEF = {  # trainings of about a minute
+_cloning = BehaviorCloningTraining("", "", updates=1000, **_brief)
+BRIEF = {  # trainings of at most a minute
     "bc": _cloning,
     "bc10": replace(_cloning, best_fraction=0.1),
-    "td3_bc": TD3BCTraining("", "", updates=5000, held_out_episodes=10, interval_updates=500),
-    "dt": DecisionTransformerTraining("", "", updates=1500, warmup_updates=100, hidden_size=64, layers=2, **_brief),
+    "td3_bc": TD3BCTraining("", "", updates=2000, held_out_episodes=10, interval_updates=500),
+    "dt": DecisionTransformerTraining(
+        "", "", updates=750, warmup_updates=50, context_length=10, hidden_size=64, layers=2, **_brief
+    ),
 }
 SMALL = tuple(
     run
