@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import PipelineError, files
-from pipeline.show import attention_claims, claims, predicates, registered_values, score_claims, tabulate
+from pipeline.show import attention_claims, claims, matrix_claims, predicates, registered_values, score_claims, tabulate
 from pipeline.show.predicates import FAILS, HOLDS, IN_PART, OPEN, Interval
 
 CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
@@ -69,6 +69,11 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"guessing": about(4.6), "held-out loss of the value token": about(4.5)},
         {"guessing": about(4.6), "held-out loss of the value token": about(3)},
     ),
+    "matrix-asking-pays": (
+        {matrix_claims.ASKING: about(7, 1), matrix_claims.KEEPING: about(9, 1)},
+        {matrix_claims.ASKING: about(0, 1), matrix_claims.KEEPING: about(9, 1)},
+    ),
+    "matrix-best-tenth-pays": ({matrix_claims.KEEPING: about(9, 1)}, {matrix_claims.KEEPING: about(0, 1)}),
     # attention on returns in every layer; an untrained network's, which is uniform
     "dt-attention-returns": (
         dict.fromkeys(LAYERS, about(0.6, 0.02)) | {"uniform": about(0.357)},
