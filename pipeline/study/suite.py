@@ -1,7 +1,7 @@
 """The field's matrix, worlds by logs by methods by seeds: one run each that trains a model and plays it.
 
-`SMALL` is a matrix on this project's own logs, shortened so that each run takes at most a minute; its evidence is in git. `D4RL` is the
-gym suite that papers report, with published settings, on datasets that are downloaded: nobody has run it here.
+`SMALL` is a matrix on this project's own logs, shortened so that each run takes at most a minute; its evidence is in git. `d4rl`
+is the gym suite that papers report, with published settings, on datasets that are downloaded: nobody has run it here.
 """
 
 from __future__ import annotations
