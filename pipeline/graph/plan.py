@@ -58,7 +58,9 @@ def trained_evidence_problems() -> list[str]:
 
 def trained_by_other_code() -> list[tuple[str, str]]:
     """Trainings whose evidence is sound but was made by other code, or other versions, than today's; each with what changed."""
-    trained = (*recipes.TRAINED.values(), *recipes.STUDIES.values())
+    alone = (recipe for recipe in recipes.STUDIES.values() if recipe.kind != "suite")
+    of_methods = {recipe.run.method: recipe for recipe in recipes.SUITE.values()}  # all runs of one share its code
+    trained = (*recipes.TRAINED.values(), *alone, *of_methods.values())
     reasons = ((f"{recipe.kind}/{recipe.name}", fingerprints.stale(recipe)) for recipe in trained)
     return [(name, reason) for name, reason in reasons if reason and reason.startswith("changed: ")]
 

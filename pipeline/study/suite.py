@@ -1,6 +1,6 @@
 """The field's matrix, worlds by logs by methods by seeds: one run each that trains a model and plays it.
 
-`SMALL` is a matrix on this project's own logs, shortened so that each run takes at most a minute; its evidence is in git. `d4rl`
+`SMALL` is a matrix on this project's own logs, shortened so that a run takes a minute at most; its evidence is in git. `d4rl`
 is the gym suite that papers report, with published settings, on datasets that are downloaded: nobody has run it here.
 """
 
