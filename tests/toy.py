@@ -185,6 +185,7 @@ def build(folder: Path, behavior: bool = True) -> Toy:
         ("worlds/world", EPISODES),
         ("study/runs", RUNS),
         ("study/studies", STUDIES),
+        ("study/suite", "\nBEHAVIORS = LOGS = SMALL = COMPARISONS = FIGURES = ()\n"),
         ("show/claims", "\nCLAIMS = ()\n"),
     ):
         with open(folder / "pipeline" / f"{name}.py", "a", encoding="utf-8") as file:

@@ -162,7 +162,8 @@ def batch_system(asked: Asked):
     import distributed
 
     system, most, job = read_queue(asked.queue)
-    if not asked.tls and not asked.without_tls:
+    security = distributed.Security(**asked.tls)  # or of dask's own settings
+    if not (encrypted := bool(security.tls_ca_file)) and not asked.without_tls:
         raise PipelineError(
             "jobs run on other machines, and whoever reaches the scheduler can run programs on them: name certificates by "
             "--tls-ca-file, --tls-cert and --tls-key (docs/cluster.md), or say --without-tls where that network is trusted"
@@ -172,8 +173,7 @@ def batch_system(asked: Asked):
         raise PipelineError(f"{submit} of {system} is not found on this machine")
     options = {"scheduler_options": {"dashboard_address": "127.0.0.1:0"}, **job}
     try:
-        secure = {"security": distributed.Security(**asked.tls, require_encryption=True), "protocol": "tls://"}
-        cluster = kind(**options, **(secure if asked.tls else {}))
+        cluster = kind(**options, **({"security": security, "protocol": "tls://"} if encrypted else {}))
     except (OSError, TypeError, ValueError) as error:
         raise PipelineError(f"{asked.queue}: {' '.join(str(error).split())}") from None
     cluster.adapt(maximum_jobs=most)

@@ -35,6 +35,7 @@ COPIED = ("pipeline", "figures", "wheel", "assets")  # all that finds the projec
 LINKED = ("checkpoints", "results", "data")  # file by file, so that one can be another
 LEFT = ("build", "_site")  # and what is hidden
 BOUND = 2 * 2**30  # bytes of received files that are kept
+MACHINE = "machine.json"  # beside unfinished work: who began it
 POLL = 0.2  # seconds between two looks at what training keeps
 MAKERS: dict[str, Maker] = {}  # of this process's workers, by dask's name for each
 LOCK = threading.Lock()
@@ -185,10 +186,30 @@ def make(asked: dict) -> dict:
         machine = machines.of(asked["made"]).get("machine", {})
         files.write_json(into / name, play(recipe, asked["part"]))
         return {"files": {name: str(into / name)}, "machine": machine, "unfinished": False}
-    files.write_text(command.lock_of(recipe, into), records.fingerprint(recipe, into))  # what unfinished work was begun from
+    if "seconds" in asked:
+        go_on(recipe, into, machines.of(asked["made"]).get("machine", {}))
     command.make_one(recipe, into, {"shards": 1} if asked["part"] == pieces.FIRST else {})
     names = (pieces.evidence(recipe), *recipe.outputs, *pieces.beside(recipe))
     return {"files": {name: str(into / name) for name in names}, "machine": {}, "unfinished": False}
+
+
+def go_on(recipe: Recipe, into: Path, machine: dict) -> None:
+    """Have a verb take unfinished work for its own, unless another machine than this would have gone on otherwise.
+
+    Args:
+        recipe: what is made.
+        into: the folder below which it is written.
+        machine: this one (see `evidence.machines`), which is kept beside the work that it begins.
+
+    Raises:
+        PipelineError: work was begun on a machine that rounds otherwise.
+    """
+    files.write_text(command.lock_of(recipe, into), records.fingerprint(recipe, into))  # what work was begun from
+    place = recipe.work(into) / MACHINE
+    if not place.exists():
+        files.write_json(place, machine)
+    elif any(json.loads(place.read_text(encoding="utf-8")).get(key) != machine[key] for key in machine if key != "processor"):
+        raise PipelineError(f"{pieces.result(recipe)} was begun on a machine that rounds otherwise than this worker's")
 
 
 def unfinished(asked: dict) -> dict:

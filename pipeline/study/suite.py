@@ -127,6 +127,7 @@ MATRIX = Matrix(
     tuple(BRIEF),
     trainings=3,
 )
+COMPARISONS = (MATRIX,)
 FIGURES = (Figure("suite_profiles", ("matrix/suite",)),)
 
 PUBLISHED = {  # trainings as long as published, or as this project's own where the published ones outgrow a machine

@@ -339,6 +339,15 @@ def test_unfinished_work_is_written_nowhere_else(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_unfinished_work_goes_on_where_numbers_are_rounded_alike_alone(tmp_path):
+    workers.go_on(ENTRY, tmp_path, HERE)
+    assert pieces.progress(ENTRY, tmp_path).keys() == {f"work/suite/{ENTRY.work(tmp_path).name}/machine.json"}
+    assert command.lock_of(ENTRY, tmp_path).read_text() == records.fingerprint(ENTRY, tmp_path), "so that a verb keeps it"
+    workers.go_on(ENTRY, tmp_path, {**HERE, "processor": "another"})
+    with pytest.raises(PipelineError, match="suite/hopper_medium_bc_s0 was begun on a machine that rounds otherwise"):
+        workers.go_on(ENTRY, tmp_path, {**HERE, "arithmetic": "other"})
+
+
 def toy_make(steps: int):
     """What makes a piece in as many steps, keeping the number of each, and goes on with what was kept."""
 
