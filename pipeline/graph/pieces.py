@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,10 +212,14 @@ def reads(recipe: Recipe, into: Path) -> dict[str, Path]:
 
 
 def progress(recipe: Recipe, into: Path) -> dict[str, Path]:
-    """The files of unfinished work on what is made in slices, by name below `build/`, or below `into`; of others, none."""
+    """The files of unfinished work on what is made in slices, by name below `build/`, or below `into`; of others, none.
+
+    They may come and go while it is asked.
+    """
     base, places = workshop(recipe, into), recipe.progress(into) if recipe.kind in SLICED else []
-    found = (path for place in places for path in (place.rglob("*") if place.is_dir() else [place]))
-    return {path.relative_to(base).as_posix(): path for path in found if path.is_file() and not path.name.startswith(".")}
+    below = (Path(folder, name) for place in places for folder, _, names in os.walk(place) for name in names)
+    found = (path for path in (*places, *below) if path.is_file() and not path.name.startswith("."))
+    return {path.relative_to(base).as_posix(): path for path in found}
 
 
 def workshop(recipe: Recipe, into: Path) -> Path:

@@ -189,6 +189,11 @@ def make(asked: dict) -> dict:
     if "seconds" in asked:
         go_on(recipe, into, machines.of(asked["made"]).get("machine", {}))
     command.make_one(recipe, into, {"shards": 1} if asked["part"] == pieces.FIRST else {})
+    return whole(recipe, into)
+
+
+def whole(recipe: Recipe, into: Path) -> dict:
+    """Where the files of a result that was made lie."""
     names = (pieces.evidence(recipe), *recipe.outputs, *pieces.beside(recipe))
     return {"files": {name: str(into / name) for name in names}, "machine": {}, "unfinished": False}
 
@@ -212,9 +217,12 @@ def go_on(recipe: Recipe, into: Path, machine: dict) -> None:
         raise PipelineError(f"{pieces.result(recipe)} was begun on a machine that rounds otherwise than this worker's")
 
 
-def unfinished(asked: dict) -> dict:
-    """Where the files of a piece's unfinished work lie."""
-    kept = pieces.progress(command.resolve(asked["result"]), Path(asked["into"]))
+def left(asked: dict) -> dict:
+    """Where the files of unfinished work lie that a killed process left, or of the result, if that was whole by then."""
+    recipe, into = command.resolve(asked["result"]), Path(asked["into"])
+    if fingerprints.stale(recipe, into) is None:
+        return whole(recipe, into)
+    kept = pieces.progress(recipe, into)
     return {"files": {name: str(path) for name, path in kept.items()}, "machine": {}, "unfinished": True}
 
 
@@ -269,7 +277,7 @@ def forked(asked: dict, other: int) -> dict:
         text = file.read()
     ended = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     if sliced and not text:
-        return unfinished(asked)
+        return left(asked)
     return json.loads(text) if text else {"refused": f"the process that made {asked['result']} ended with {ended}"}
 
 
@@ -280,7 +288,7 @@ def slice_ended(asked: dict, answers: IO) -> bool:
     while not select.select([answers], [], [], POLL)[0]:
         if time.monotonic() >= until:
             now = {name: fingerprints.mark(path) for name, path in pieces.progress(recipe, into).items()}
-            if now and before not in (None, now):
+            if before is not None and any(mark and mark != before.get(name) for name, mark in now.items()):
                 return True
             before = now
     return False

@@ -348,6 +348,16 @@ def test_unfinished_work_goes_on_where_numbers_are_rounded_alike_alone(tmp_path)
         workers.go_on(ENTRY, tmp_path, {**HERE, "arithmetic": "other"})
 
 
+def test_a_result_that_was_whole_when_its_process_was_killed_is_taken_and_else_its_unfinished_work(tmp_path):
+    asked = {"result": pieces.result(ENTRY), "into": str(tmp_path)}
+    files.write_text(ENTRY.work(tmp_path) / "progress.safetensors", "half")
+    found = workers.left(asked)
+    assert found["unfinished"] and list(found["files"]) == [f"work/suite/{ENTRY.work(tmp_path).name}/progress.safetensors"]
+    files.write_bytes(ENTRY.path(tmp_path), current(ENTRY, tmp_path)[pieces.evidence(ENTRY)])
+    found = workers.left(asked)
+    assert not found["unfinished"] and found["files"] == {pieces.evidence(ENTRY): str(ENTRY.path(tmp_path))}
+
+
 def toy_make(steps: int):
     """What makes a piece in as many steps, keeping the number of each, and goes on with what was kept."""
 
