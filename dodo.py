@@ -211,7 +211,7 @@ def task_train():
 
 
 def task_suite():
-    """The matrix: recorders, their logs, and on each log trainings of several methods, each played (half an hour; resumable)."""
+    """The matrix: recorders, logs, and on each log trainings of several methods, each played (half an hour; resumable)."""
     yield from group(recipes.SUITE_BEHAVIORS)
     yield from group(recipes.SUITE_LOGS, lambda recipe: [f"suite:{recipe.run.behaviour}"] * made_by_suite(recipe))
     yield from group(recipes.SUITE, lambda recipe: [f"suite:{recipe.run.data}"])

@@ -180,6 +180,20 @@ def batch_system(asked: Asked):
     return cluster
 
 
+def check_gpus(asked: Asked, present: dict[str, dict]) -> None:
+    """See that, where what is trained is to go to GPUs alone, one of the workers that are there has one.
+
+    Args:
+        asked: whether it is.
+        present: what dask knows of the workers that are there, by address; of a batch system's there may be none yet.
+
+    Raises:
+        PipelineError: none has, so that trainings would wait for ever.
+    """
+    if asked.gpus and present and not any("GPU" in each.get("resources", {}) for each in present.values()):
+        raise PipelineError("no worker that is there has said --resources GPU=1, and --gpus leaves trainings to those alone")
+
+
 @contextlib.contextmanager
 def connected(asked: Asked) -> Iterator:
     """A client of the scheduler, or of workers of this machine's own, which end with it.
@@ -200,6 +214,7 @@ def connected(asked: Asked) -> Iterator:
         if asked.scheduler is None:
             count, host = asked.workers or os.cpu_count() or 1, "127.0.0.1"
             options = {"n_workers": count, "threads_per_worker": 1, "memory_limit": None, "silence_logs": logging.CRITICAL}
+            options |= {"resources": {"GPU": 1}} if asked.gpus else {}  # all share those of this machine
             cluster = distributed.LocalCluster(host=host, dashboard_address=f"{host}:0", **options)
             yield stack.enter_context(distributed.Client(stack.enter_context(cluster)))
             return

@@ -212,6 +212,8 @@ def main(asked: cluster.Asked, only: Iterable[str], into: Path, every: bool, pla
     every = every or into == files.ROOT
     if asked.scheduler:
         cluster.checked(asked.scheduler, asked.without_tls)
+    if asked.queue:
+        cluster.read_queue(asked.queue)
     found = (recipe for pattern in only for recipe in pieces.match(pattern))
     wanted = sorted(pieces.choose(found, into), key=lambda recipe: -recipe.seconds)  # the longest first
     work = Work(pieces.plan(wanted, into, every), into, every)
@@ -220,6 +222,7 @@ def main(asked: cluster.Asked, only: Iterable[str], into: Path, every: bool, pla
         return
     try:
         with contextlib.closing(work), cluster.connected(asked) as client, tqdm(total=len(work.plan), unit="piece") as bar:
+            cluster.check_gpus(asked, client.scheduler_info()["workers"])
             tqdm.write(f"{len(client.nthreads())} workers now; watch them at {client.dashboard_link}")
             tasks = cluster.Tasks(client, asked.gpus)
             drive(work, tasks.submit, tasks.receive, lambda: bar.update(len(work.done) + len(work.failed) - bar.n))

@@ -573,6 +573,15 @@ def test_a_batch_systems_file_that_cannot_be_used_is_one_sentence(tmp_path, text
         cluster.read_queue(tmp_path / "queue.toml")
 
 
+def test_trainings_wait_for_no_gpu_that_nobody_has():
+    asked, plain, fast = cluster.Asked(gpus=True), {"resources": {}}, {"resources": {"GPU": 1.0}}
+    cluster.check_gpus(asked, {})
+    cluster.check_gpus(asked, {"tcp://a": plain, "tcp://b": fast})
+    cluster.check_gpus(cluster.Asked(), {"tcp://a": plain})
+    with pytest.raises(PipelineError, match="no worker that is there has said --resources GPU=1"):
+        cluster.check_gpus(asked, {"tcp://a": plain})
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of dask's own cluster, where it was not begun
 @pytest.mark.skipif(importlib.util.find_spec("dask_jobqueue") is None, reason=WITHOUT)
 def test_jobs_on_other_machines_want_certificates_a_batch_system_and_options_that_it_has(tmp_path, monkeypatch):
