@@ -207,7 +207,9 @@ def reads(recipe: Recipe, into: Path) -> dict[str, Path]:
         names |= dict.fromkeys(f"data/{data}.hdf5" for data in recipes.datasets(recipe.run))
     for name in names:
         if not (base / name).is_file():
-            raise PipelineError(f"{result(recipe)} reads {base / name}, which is missing")
+            log = name.startswith("data/") and Path(name).stem
+            cure = f": `python -m pipeline make datasets/{log}` makes it" if log else ""
+            raise PipelineError(f"{result(recipe)} reads {base / name}, which is missing{cure}")
     return {name: base / name for name in names}
 
 
