@@ -371,7 +371,7 @@ def toy_make(steps: int):
     return make
 
 
-@pytest.mark.parametrize(("steps", "seconds", "sliced"), [(10**6, 0, True), (1, 0, False), (2, 3600, False)])
+@pytest.mark.parametrize(("steps", "seconds", "sliced"), [(50, 0, True), (1, 0, False), (2, 3600, False)])
 def test_a_slice_ends_when_progress_is_kept_after_its_time_and_otherwise_with_the_work(
     tmp_path, monkeypatch, steps, seconds, sliced
 ):
