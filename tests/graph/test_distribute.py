@@ -105,11 +105,16 @@ def test_results_are_asked_for_by_name_or_by_a_pattern():
         pieces.match("suite/none_*")
 
 
-def test_what_plays_a_checkpoint_comes_after_its_training_where_both_are_asked_for():
+def test_what_plays_a_checkpoint_comes_after_its_training_where_both_are_asked_for(monkeypatch):
     played = recipes.EVALUATIONS["local_bc_halfcheetah_s0"]
     known = {pieces.result(recipe): recipe for recipe in (TRAINING, played)}
     assert pieces.stands_on(played, files.ROOT, known) == [TRAINING]
     assert pieces.stands_on(played, Path("/elsewhere"), known) == [], "which reads the one that is here"
+    monkeypatch.setattr(pieces, "holds", lambda recipe, into, every: False)
+    assert list(pieces.plan([played], files.ROOT, True)) == [pieces.result(played)], "no training is begun by what plays it"
+    both = pieces.plan([played, TRAINING], files.ROOT, True)
+    assert list(both) == [pieces.result(TRAINING), pieces.result(played)]
+    assert both[pieces.result(played)].after == (pieces.result(TRAINING),)
 
 
 @pytest.mark.parametrize(
