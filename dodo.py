@@ -116,8 +116,9 @@ def attempt(function, *arguments):
 
 def holds(recipe: Recipe):
     """Whether evidence holds; of a dataset, too, that it lies there, where a training is to learn from it: it is not in git."""
-    if not is_kept(recipe) or recipe.kind != "datasets":
-        return is_kept(recipe)
+    kept = is_kept(recipe)
+    if not kept or recipe.kind != "datasets":
+        return kept
     every = (*recipes.TRAINED.values(), *recipes.SUITE.values())
     learners = (learner for learner in every if recipe.name in recipes.datasets(learner.run))
     return all(map(is_kept, learners)) or (files.ROOT / "data" / f"{recipe.name}.hdf5").exists()
