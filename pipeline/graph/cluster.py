@@ -1,6 +1,7 @@
 """A dask cluster, as `distribute` knows it: where it is, who may connect, and pieces as its tasks.
 
-Of the pipeline, this module and `pipeline.graph.workers` alone know of dask, which is imported where it is needed.
+Of the pipeline, this module, `pipeline.graph.jobs` and `pipeline.graph.workers` alone know of dask, which is imported where it
+is needed.
 """
 
 from __future__ import annotations
@@ -11,20 +12,25 @@ import logging
 import os
 import shlex
 import shutil
+import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints
-from pipeline.graph import workers
+from pipeline.graph import jobs, workers
 
 QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}  # dask-jobqueue's
 JOBS = 10  # of a batch system at most, where its file does not say
 MARGIN = 0.9  # of a job's walltime, after which its workers take no more pieces and end
+STAGGER = 30  # seconds at most, sooner or later, so that not all end at once; never more than a third of what is left
 DEATHS = 20  # of workers while a piece is theirs, after which it is given up: one that is killed counts against all it had
 PATIENCE = 30  # seconds for a scheduler to answer
+LOOK = 5.0  # seconds between two looks at whether workers are there
+LOGS = files.ROOT / "build" / "jobs"  # where jobs' own messages lie, unless their file says otherwise
+ROLES = ("client", "scheduler", "worker")  # in which dask takes certificates
 SETTINGS = {
     "distributed.scheduler.allowed-failures": DEATHS,
     "distributed.admin.large-graph-warning-threshold": "1GB",  # files that a worker lacks travel with the piece
@@ -52,12 +58,23 @@ class Asked:
 class Tasks:
     """Pieces as tasks of a cluster: `submit` and `receive` of `drive`."""
 
-    def __init__(self, client, gpus: bool = False):
+    def __init__(self, client, gpus: bool = False, known: jobs.Jobs | None = None, tell: Callable[[str], object] = print):
+        """Take a client.
+
+        Args:
+            client: dask's.
+            gpus: whether what is trained goes to workers alone that have said so.
+            known: of a batch system's jobs, where one starts the workers.
+            tell: how a sentence is said while pieces are waited for.
+        """
         from distributed import as_completed
 
-        self.client, self.gpus, self.completed = client, gpus, as_completed(loop=client.loop)
+        self.client, self.gpus, self.known, self.tell = client, gpus, known, tell
+        self.completed = as_completed(loop=client.loop)
         self.names: dict = {}  # of pieces, by future
         self.count = 0
+        self.there = self.looked = time.monotonic()  # when a worker was there, when that was looked for
+        self.told: str | None = None
 
     def submit(self, name: str, asked: dict, given: dict[str, bytes]) -> None:
         """Have a worker answer; its task's name is the piece's with its fingerprint, so that two clients share it."""
@@ -72,8 +89,14 @@ class Tasks:
         """The next piece that has come back.
 
         Raises:
-            PipelineError: the scheduler is gone.
+            PipelineError: the scheduler is gone, or no worker will come.
         """
+        while not self.completed.has_ready():
+            with self.completed.thread_condition:
+                self.completed.thread_condition.wait(timeout=0.1)
+            if time.monotonic() >= self.looked + LOOK:
+                with contextlib.suppress(OSError):  # a scheduler that is gone has its futures say so
+                    self.look(self.client.scheduler_info()["workers"], time.monotonic())
         future = next(self.completed)
         name = self.names.pop(future)
         if future.status == "finished":
@@ -82,6 +105,28 @@ class Tasks:
             raise PipelineError("the scheduler is gone; what is finished is kept, and the same command goes on from there")
         error = future.exception()
         return name, {"refused": said(error), "worker": getattr(getattr(error, "last_worker", None), "address", "its worker")}
+
+    def look(self, present: dict[str, dict], now: float) -> None:
+        """Say once why nothing comes, where no worker is there that could make it.
+
+        Args:
+            present: what dask knows of the workers that are there.
+            now: seconds of a clock.
+
+        Raises:
+            PipelineError: none will come.
+        """
+        self.looked, lack = now, "no worker is there"
+        if self.gpus and present and not any(each.get("resources", {}).get("GPU") for each in present.values()):
+            present, lack = {}, "no worker that is there has said --resources GPU=1"
+        elif present:
+            self.there = now
+        told = lack if not self.known and now - self.there >= jobs.PATIENCE else None
+        if self.known and not present:
+            told = self.known.told(now - self.there)
+        if told and told != self.told:
+            self.tell(f"{told} (waiting goes on; docs/cluster.md says how workers are started)")
+        self.told = told
 
 
 def said(error: BaseException) -> str:
@@ -131,10 +176,12 @@ def read_queue(path: Path) -> tuple[str, int, dict]:
     if told or not isinstance(job, dict) or type(most) is not int or most < 1:
         raise PipelineError(f"{path} is to hold system, jobs (a count) and [job], and nothing else")
     extra = list(job.get("worker_extra_args", []))
-    if "walltime" in job and "--lifetime" not in extra:
-        extra += ["--lifetime", f"{MARGIN * walltime(job['walltime'], system):.0f}s", "--lifetime-stagger", "30s"]
+    if "walltime" in job and not any(word.split("=")[0] == "--lifetime" for word in extra):
+        seconds = walltime(job["walltime"], system)
+        stagger = min(STAGGER, (1 - MARGIN) * seconds / 3)
+        extra += ["--lifetime", f"{MARGIN * seconds:.0f}s", "--lifetime-stagger", f"{stagger:.0f}s"]
     begun = [*job.get("job_script_prologue", []), f"cd {shlex.quote(str(files.ROOT))}"]
-    return system, most, {**job, "worker_extra_args": extra, "job_script_prologue": begun}
+    return system, most, {"log_directory": str(LOGS), **job, "worker_extra_args": extra, "job_script_prologue": begun}
 
 
 def walltime(text: str, system: str) -> int:
@@ -152,32 +199,63 @@ def walltime(text: str, system: str) -> int:
     return ((24 * int(days) + hours) * 60 + minutes) * 60 + seconds
 
 
-def batch_system(asked: Asked):
-    """Dask's cluster of a batch system, whose jobs come and go with the work; its scheduler runs here.
+def certificates(tls: dict[str, str]):
+    """Dask's `Security` of the certificates that are named, or that its settings name, for the client and, since they are
+    started from here, for the scheduler and the workers; None where it would not be complete.
+
+    Raises:
+        PipelineError: a file is missing.
+    """
+    import distributed
+
+    every = {name.replace("client", role): path for role in ROLES for name, path in tls.items()}
+    security = distributed.Security(**every, require_encryption=True)
+    held = [security.get_tls_config_for_role(role)[part] for role in ROLES for part in ("ca_file", "cert", "key")]
+    for path in held:
+        if path and not Path(path).is_file():
+            raise PipelineError(f"there is no file {path}, which is to hold a certificate or its key")
+    return security if all(held) else None
+
+
+def batch_system(asked: Asked) -> tuple:
+    """Dask's cluster of a batch system, whose jobs come and go with the work, and what is known of them; it schedules here.
 
     Raises:
         PipelineError: the file cannot be used, the network would not be encrypted, or the batch system is not there.
     """
-    import dask_jobqueue
-    import distributed
-
+    try:
+        import dask_jobqueue
+    except ImportError:
+        raise PipelineError("the extra `cluster` is not installed: pip install dask-jobqueue") from None
     system, most, job = read_queue(asked.queue)
-    security = distributed.Security(**asked.tls)  # or of dask's own settings
-    if not (encrypted := bool(security.tls_ca_file)) and not asked.without_tls:
+    security = certificates(asked.tls)
+    if not security and not asked.without_tls:
         raise PipelineError(
             "jobs run on other machines, and whoever reaches the scheduler can run programs on them: name certificates by "
             "--tls-ca-file, --tls-cert and --tls-key (docs/cluster.md), or say --without-tls where that network is trusted"
         )
+    if asked.gpus and not any("GPU" in word for word in job["worker_extra_args"]):
+        raise PipelineError(f'--gpus wants worker_extra_args = ["--resources", "GPU=1"] in [job] of {asked.queue}')
     kind = getattr(dask_jobqueue, QUEUES[system])
     if shutil.which(submit := kind.job_cls.submit_command.split()[0]) is None:
         raise PipelineError(f"{submit} of {system} is not found on this machine")
-    options = {"scheduler_options": {"dashboard_address": "127.0.0.1:0"}, **job}
+    known = jobs.Jobs(system, job["log_directory"])
+    secure = {"security": security, "protocol": "tls://"} if security else {}
+    seen = {"dashboard_address": "127.0.0.1:0", **job.pop("scheduler_options", {})}
     try:
-        cluster = kind(**options, **({"security": security, "protocol": "tls://"} if encrypted else {}))
-    except (OSError, TypeError, ValueError) as error:
-        raise PipelineError(f"{asked.queue}: {' '.join(str(error).split())}") from None
-    cluster.adapt(maximum_jobs=most)
-    return cluster
+        cluster = kind(job_cls=jobs.watched(kind.job_cls, known), scheduler_options=seen, **job, **secure)
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise PipelineError(f"{asked.queue}: {' '.join(str(cause(error)).split())}") from None
+    adaptive = jobs.policy(known, cluster._dummy_job.worker_processes)
+    cluster.adapt(Adaptive=adaptive, maximum_jobs=most, wait_count=jobs.IDLE)
+    return cluster, known
+
+
+def cause(error: BaseException) -> BaseException:
+    """The error that another one came of."""
+    while below := error.__cause__ or error.__context__:
+        error = below
+    return error
 
 
 def check_gpus(asked: Asked, present: dict[str, dict]) -> None:
@@ -195,8 +273,8 @@ def check_gpus(asked: Asked, present: dict[str, dict]) -> None:
 
 
 @contextlib.contextmanager
-def connected(asked: Asked) -> Iterator:
-    """A client of the scheduler, or of workers of this machine's own, which end with it.
+def connected(asked: Asked) -> Iterator[Tasks]:
+    """Tasks of the scheduler, or of workers of this machine's own or of a batch system, which end with it.
 
     Raises:
         PipelineError: dask is not installed, or the scheduler cannot be reached.
@@ -209,14 +287,16 @@ def connected(asked: Asked) -> Iterator:
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it would log at length is said in a sentence
     with dask.config.set(SETTINGS), contextlib.ExitStack() as stack:
         if asked.queue:
-            yield stack.enter_context(distributed.Client(stack.enter_context(batch_system(asked))))
+            stack.enter_context(dask.config.set({"distributed.dashboard.link": "http://127.0.0.1:{port}/status"}))
+            cluster, known = batch_system(asked)
+            yield Tasks(stack.enter_context(distributed.Client(stack.enter_context(cluster))), asked.gpus, known)
             return
         if asked.scheduler is None:
             count, host = asked.workers or os.cpu_count() or 1, "127.0.0.1"
             options = {"n_workers": count, "threads_per_worker": 1, "memory_limit": None, "silence_logs": logging.CRITICAL}
             options |= {"resources": {"GPU": 1}} if asked.gpus else {}  # all share those of this machine
             cluster = distributed.LocalCluster(host=host, dashboard_address=f"{host}:0", **options)
-            yield stack.enter_context(distributed.Client(stack.enter_context(cluster)))
+            yield Tasks(stack.enter_context(distributed.Client(stack.enter_context(cluster))), asked.gpus)
             return
         address, secure = checked(asked.scheduler, asked.without_tls), asked.scheduler.startswith("tls://")
         try:
@@ -224,4 +304,4 @@ def connected(asked: Asked) -> Iterator:
             client = distributed.Client(address, security=security, timeout=PATIENCE)
         except (OSError, ValueError, TypeError) as error:
             raise PipelineError(f"the scheduler at {address} cannot be reached ({error})") from None
-        yield stack.enter_context(client)
+        yield Tasks(stack.enter_context(client), asked.gpus)

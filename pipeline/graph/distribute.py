@@ -221,10 +221,10 @@ def main(asked: cluster.Asked, only: Iterable[str], into: Path, every: bool, pla
     if planned or not work.plan:
         return
     try:
-        with contextlib.closing(work), cluster.connected(asked) as client, tqdm(total=len(work.plan), unit="piece") as bar:
-            cluster.check_gpus(asked, client.scheduler_info()["workers"])
-            tqdm.write(f"{len(client.nthreads())} workers now; watch them at {client.dashboard_link}")
-            tasks = cluster.Tasks(client, asked.gpus)
+        with contextlib.closing(work), cluster.connected(asked) as tasks, tqdm(total=len(work.plan), unit="piece") as bar:
+            cluster.check_gpus(asked, tasks.client.scheduler_info()["workers"])
+            tqdm.write(f"{len(tasks.client.nthreads())} workers now; watch them at {tasks.client.dashboard_link}")
+            tasks.tell = tqdm.write
             drive(work, tasks.submit, tasks.receive, lambda: bar.update(len(work.done) + len(work.failed) - bar.n))
     except KeyboardInterrupt:
         command.end_interrupted()

@@ -18,7 +18,7 @@ import pytest
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, machines, recipes, records
 from pipeline.evidence.records import Recipe
-from pipeline.graph import answers, cluster, command, distribute, pieces, workers
+from pipeline.graph import answers, cluster, command, distribute, jobs, pieces, workers
 from pipeline.graph.pieces import Piece
 from pipeline.statistics import summaries
 from tests import toy as toys
@@ -520,10 +520,14 @@ def test_what_is_to_be_made_is_told_beforehand(tmp_path):
     assert distribute.announced(work, 9) == told
 
 
-def test_two_modules_alone_know_of_dask():
+def test_three_modules_alone_know_of_dask():
     pattern = re.compile(r"^\s+(?:import|from) (?:dask|dask_jobqueue|distributed)\b", re.MULTILINE)
     paths = (files.ROOT / "pipeline").rglob("*.py")
-    assert {path.name for path in paths if pattern.search(path.read_text(encoding="utf-8"))} == {"cluster.py", "workers.py"}
+    assert {path.name for path in paths if pattern.search(path.read_text(encoding="utf-8"))} == {
+        "cluster.py",
+        "jobs.py",
+        "workers.py",
+    }
 
 
 SLURM = """
@@ -548,9 +552,13 @@ def test_a_batch_systems_file_says_what_a_job_is_and_its_workers_end_before_it_i
     lifetime = ["--lifetime", "6480s", "--lifetime-stagger", "30s"]
     assert job["worker_extra_args"] == ["--resources", "GPU=1", *lifetime], "nine tenths of two hours"
     assert job["job_script_prologue"] == ["module load python", f"cd {files.ROOT}"]
-    files.write_text(tmp_path / "own.toml", SLURM.replace('"GPU=1"', '"GPU=1", "--lifetime", "50m"').replace("jobs = 3", ""))
+    assert job["log_directory"] == str(files.ROOT / "build/jobs"), "which git ignores, and not where the command was given"
+    files.write_text(tmp_path / "own.toml", SLURM.replace('"GPU=1"', '"GPU=1", "--lifetime=50m"').replace("jobs = 3", ""))
     _, most, job = cluster.read_queue(tmp_path / "own.toml")
-    assert (most, job["worker_extra_args"]) == (10, ["--resources", "GPU=1", "--lifetime", "50m"])
+    assert (most, job["worker_extra_args"]) == (10, ["--resources", "GPU=1", "--lifetime=50m"])
+    files.write_text(tmp_path / "short.toml", SLURM.replace("02:00:00", "00:01:00"))
+    short = cluster.read_queue(tmp_path / "short.toml")[2]["worker_extra_args"]
+    assert short[2:] == ["--lifetime", "54s", "--lifetime-stagger", "2s"], "and none after the walltime"
 
 
 @pytest.mark.parametrize(
@@ -590,19 +598,116 @@ def test_trainings_wait_for_no_gpu_that_nobody_has():
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of dask's own cluster, where it was not begun
 @pytest.mark.skipif(importlib.util.find_spec("dask_jobqueue") is None, reason=WITHOUT)
 def test_jobs_on_other_machines_want_certificates_a_batch_system_and_options_that_it_has(tmp_path, monkeypatch):
-    files.write_text(tmp_path / "slurm.toml", SLURM)
+    files.write_text(tmp_path / "slurm.toml", SLURM.replace('["--resources", "GPU=1"]', "[]"))
     asked = cluster.Asked(queue=tmp_path / "slurm.toml")
     trusting = replace(asked, without_tls=True)
-    with pytest.raises(PipelineError, match="name certificates by --tls-ca-file"), cluster.connected(asked):
-        pass
+
+    def refused(asked: cluster.Asked, reason: str) -> None:
+        with pytest.raises(PipelineError, match=reason), cluster.connected(asked):
+            pass
+
+    refused(asked, "name certificates by --tls-ca-file")
+    refused(replace(asked, tls={"tls_ca_file": __file__}), "name certificates by --tls-ca-file, --tls-cert and --tls-key")
+    refused(replace(asked, tls={"tls_ca_file": str(tmp_path / "none.pem")}), "there is no file .*none.pem")
+    refused(
+        replace(trusting, gpus=True), r'--gpus wants worker_extra_args = \["--resources", "GPU=1"\] in \[job\] of .*slurm.toml'
+    )
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(PipelineError, match="sbatch of slurm is not found"), cluster.connected(trusting):
-        pass
+    refused(trusting, "sbatch of slurm is not found")
     files.write_text(tmp_path / "sbatch", "")
     (tmp_path / "sbatch").chmod(0o755)
     files.write_text(tmp_path / "slurm.toml", SLURM + 'color = "red"\n')
-    with pytest.raises(PipelineError, match="slurm.toml: .*color"), cluster.connected(trusting):
-        pass
+    refused(trusting, "slurm.toml: .*unexpected keyword argument 'color'$")
+
+
+def test_of_errors_that_came_of_each_other_the_first_is_told():
+    first = OSError(98, "Address already in use")
+    second, third = RuntimeError("Scheduler failed to start."), ValueError("cannot get address of non-running Server")
+    second.__cause__, third.__context__ = first, second
+    assert cluster.cause(third) is first and cluster.cause(first) is first
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason=WITHOUT)
+def test_certificates_of_the_client_serve_the_scheduler_and_the_workers_that_are_started_from_here(tmp_path):
+    for name in ("ca", "cert", "key"):
+        files.write_text(tmp_path / name, "")
+    ca, cert, key = (str(tmp_path / name) for name in ("ca", "cert", "key"))
+    security = cluster.certificates({"tls_ca_file": ca, "tls_client_cert": cert, "tls_client_key": key})
+    for role in ("client", "scheduler", "worker"):
+        assert security.get_tls_config_for_role(role) == {"ca_file": ca, "cert": cert, "key": key, "ciphers": None}
+    assert cluster.certificates({"tls_ca_file": ca, "tls_client_cert": cert}) is None
+
+
+def test_a_job_is_replaced_when_its_workers_have_gone_when_it_was_refused_and_when_it_ended_in_the_queue():
+    known = jobs.Jobs("slurm", "build/jobs")
+    assert known.lost({"a": "1", "b": "2"}, [], None, 0) == [] and known.waiting == {"a": "1", "b": "2"}
+    assert known.lost({"a": "1", "b": "2"}, ["a"], {"1", "2"}, 10) == []
+    assert known.lost({"a": "1", "b": "2"}, [], {"2"}, 10 + jobs.GONE - 1) == [], "a worker may be begun again in its job"
+    assert known.lost({"a": "1", "b": "2"}, [], None, 10 + jobs.GONE) == ["a"]
+    assert known.lost({"a": "3", "b": "2"}, [], {"3"}, 30) == ["b"] and known.ended == 1, (
+        "one that nobody has seen yet is not asked for"
+    )
+    assert known.lost({"a": "3", "b": None}, ["a"], {"3"}, 40) == [] and known.ended == 0
+    assert known.lost({"a": "3", "b": None}, ["a"], {"3"}, 39 + jobs.AGAIN) == []
+    assert known.lost({"a": "3", "b": None}, ["a"], {"3"}, 40 + jobs.AGAIN) == ["b"]
+    assert known.lost({}, [], set(), 200) == [] and known.waiting == known.without == {}, "and what was cancelled is forgotten"
+
+
+def test_where_no_job_begins_it_is_said_and_where_none_will_the_command_ends():
+    known = jobs.Jobs("slurm", "build/jobs")
+    assert known.told(0) is None
+    known.lost({"a": "9", "b": "10"}, [], None, 0)
+    assert known.told(jobs.PATIENCE) == "no worker is there; jobs that wait in slurm's queue: 9, 10"
+    for index in range(jobs.FUTILE):
+        known.lost({"a": str(index)}, [], None, 0)
+        known.lost({"a": str(index)}, [], set(), 0)
+    with pytest.raises(PipelineError, match="3 jobs of slurm ended before a worker came; why, build/jobs may say"):
+        known.told(0)
+    known = jobs.Jobs("pbs", "build/jobs")
+    known.lost({"a": "1.host"}, [], None, 0)
+    told = "no worker is there; jobs that wait in pbs's queue, or have ended, which build/jobs would tell: 1.host"
+    assert known.told(jobs.PATIENCE) == told
+
+
+REFUSAL = """Command exited with non-zero exit code.
+stderr:
+sbatch: error: invalid partition specified: none
+sbatch: error: Batch job submission failed: Invalid partition name specified
+
+"""
+
+
+def test_a_batch_system_that_takes_no_job_is_told_at_once_and_one_that_does_not_any_more_is_asked_again():
+    known = jobs.Jobs("slurm", "build/jobs")
+    known.refuse(RuntimeError(REFUSAL))
+    with pytest.raises(PipelineError, match="slurm takes no job: sbatch: error: .* Invalid partition name specified$"):
+        known.told(0)
+    known.taken = 1
+    assert known.told(0) is None and known.told(jobs.PATIENCE).startswith(
+        "no worker is there, and slurm takes no job now, which"
+    )
+
+
+def test_jobs_are_wanted_and_ended_whole():
+    assert [jobs.whole(count, 4) for count in (0, 1, 4, 5)] == [0, 4, 4, 8] and jobs.whole(5, 1) == 5
+    assert jobs.job_of("SLURMCluster-3-1", 2) == "SLURMCluster-3" and jobs.job_of("SLURMCluster-3", 1) == "SLURMCluster-3"
+    working = [("a-0", False), ("a-1", True), ("b-0", False), ("b-1", False), ("c-0", False), ("c-1", False)]
+    assert jobs.idle(working, 2, 2) == ["b-0", "b-1", "c-0", "c-1"], "and not what is at work"
+    assert jobs.idle(working, 4, 2) == ["b-0", "b-1"] and jobs.idle(working, 5, 2) == jobs.idle(working, 6, 2) == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason=WITHOUT)
+def test_that_no_worker_is_there_that_could_make_a_piece_is_said_once(monkeypatch):
+    monkeypatch.setattr("distributed.as_completed", lambda loop: None)
+    said = []
+    tasks = cluster.Tasks(type("Client", (), {"loop": None}), gpus=True, tell=said.append)
+    tasks.there, last = 0, jobs.PATIENCE
+    tasks.look({"tcp://worker": {"resources": {"GPU": 1}}}, 1)
+    for now in (last, last + 1, last + 5):
+        tasks.look({"tcp://worker": {"resources": {}}}, now)
+    tasks.look({}, last + 10)
+    where = "(waiting goes on; docs/cluster.md says how workers are started)"
+    assert said == [f"no worker that is there has said --resources GPU=1 {where}", f"no worker is there {where}"]
 
 
 def test_without_the_extra_it_is_named(monkeypatch):
