@@ -30,17 +30,19 @@ from pipeline import PipelineError, files
 from pipeline.graph import command
 from tests import toy as toys
 
+MEMBERS = tuple(f"evaluations/local_bc_halfcheetah_s{seed}" for seed in range(5))
 RESULTS = (
     "pictures/RL",
     "evaluations/local_random_halfcheetah",
     "pictures/dt_tokens",
     "evaluations/local_behaviour_halfcheetah_mode",
     "pictures/methods",
+    *MEMBERS,
+    "pooled/local_bc_halfcheetah",
     "evaluations/local_bc10_halfcheetah_s0",
-    "pooled/local_bc_halfcheetah",  # and the five evaluations that it pools
-    "evaluations/local_bc10_halfcheetah_s1",
     "rollouts/local_random_halfcheetah",
     "pictures/stitching",
+    "evaluations/local_bc10_halfcheetah_s1",
 )
 TRAINING = "training/local_dt_halfcheetah"  # in a toy of the project
 UPDATES = ("updates=15, warmup_updates=2, interval_updates=5", "updates=150, warmup_updates=2, interval_updates=5")
