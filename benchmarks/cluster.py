@@ -120,7 +120,7 @@ def one_by_one(into: Path, here: Loopback, at_once: int = 2) -> Ended:
         make = [sys.executable, "-m", "pipeline", "make", "--into", str(into)]
         words = ["xargs", f"-P{at_once}", "-n1", *make]
         options = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "text": True}
-        process = subprocess.Popen(words, cwd=files.ROOT, env=variables(), start_new_session=True, **options)
+        process = subprocess.Popen(words, cwd=files.ROOT, env=variables(), process_group=0, **options)
         here.started.append(process)
         process.stdin.write("\n".join(names))
         process.stdin.close()
@@ -254,7 +254,7 @@ def main() -> None:
         "maker": lambda: maker(told.rounds),
         "overhead": lambda: overhead(told.into, told.turns),
         "kills": lambda: kills(told.into, told.every, told.seed),
-        "refusals": lambda: refusals.main(told.only),
+        "refusals": lambda: refusals.main(told.only, told.into),
     }
     verbs[told.what]()
 

@@ -129,7 +129,7 @@ class Loopback:
         temporary = self.folder / "tmp"
         temporary.mkdir(exist_ok=True)
         with open(log, "wb") as file:
-            options = {"stdout": file, "stderr": subprocess.STDOUT, "start_new_session": True}
+            options = {"stdout": file, "stderr": subprocess.STDOUT, "process_group": 0}
             environment = variables(TMPDIR=str(temporary), **more)
             process = subprocess.Popen([sys.executable, "-m", *words], cwd=root, env=environment, **options)
         self.started.append(process)
@@ -209,6 +209,7 @@ def wait_until(true, process: subprocess.Popen, patience: float = 600) -> None:
 def loopback() -> Iterator[Loopback]:
     """A folder for a cluster; what was started in it ends with the block."""
     adopt_orphans()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the block is left in order
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         cluster = Loopback(Path(folder))
         try:
