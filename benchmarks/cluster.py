@@ -32,9 +32,7 @@ import psutil
 from benchmarks import machine, median, refusals, scale
 from benchmarks.loopback import Ended, Loopback, checkout, end, held, loopback, plain, sums, unfinished, used, variables
 from pipeline import files
-from pipeline.evidence import fingerprints
-from pipeline.graph import command, pieces, workers
-from pipeline.graph.pieces import Piece
+from pipeline.graph import command, workers
 
 CLONED = [*(f"bc_halfcheetah_s{seed}" for seed in range(5)), *(f"bc10_halfcheetah_s{seed}" for seed in range(5))]
 EVALUATED = ("random_halfcheetah", "behaviour_halfcheetah", "behaviour_halfcheetah_mode", *CLONED)
@@ -87,13 +85,6 @@ def append(root: Path, text: str) -> None:
         file.write(text)
 
 
-def asked(name: str) -> dict:
-    """What a worker is told of a result made whole."""
-    recipe = command.resolve(name)
-    read = {each: fingerprints.file_sum(path) for each, path in pieces.reads(recipe, files.ROOT).items()}
-    return pieces.asked(Piece(recipe), fingerprints.depends(recipe, files.ROOT), read)
-
-
 def maker(rounds: int) -> None:
     """Print what a worker's process takes for its first piece, and for pieces that do nothing, in turns."""
     names = ("solved/local_random_go_to_local_s7n5", "evaluations/local_bc_halfcheetah_s0", "rollouts/local_tt_halfcheetah_k32")
@@ -103,11 +94,11 @@ def maker(rounds: int) -> None:
         append(made.copy, NOTHING)
         print(f"copying the checkout: {1000 * (time.perf_counter() - began):.0f} ms")
         began = time.perf_counter()
-        made.answer(asked(names[0]), {})
+        made.answer(scale.asked_of(names[0], here.folder), {})
         print(f"loading libraries, and the first piece: {time.perf_counter() - began:.1f} s")
         seconds: dict[str, tuple] = {name: ([], []) for name in names}
         for name in list(names) * (rounds + 1):
-            scale.timed(seconds[name], made.answer, asked(name), {})
+            scale.timed(seconds[name], made.answer, scale.asked_of(name, here.folder), {})
         made.close()
     for name, (wall, _) in seconds.items():
         print(f"{name}, made in no time: {median(wall[1:])} of wall, of {rounds}")

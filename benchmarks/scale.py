@@ -41,7 +41,7 @@ QUIET = {  # what many workers in one process would spend on looking at themselv
 
 async def answered(asked: dict, given: dict[str, bytes]) -> dict:
     """A piece of no work: it sleeps for as long as it is told to."""
-    await asyncio.sleep(asked["seconds"])
+    await asyncio.sleep(asked["sleep"])
     return {"found": {}, "machine": {}}
 
 
@@ -81,13 +81,17 @@ class Idle(distribute.Work):
         self.done.add(name)
 
 
+def asked_of(name: str, into: Path = files.ROOT) -> dict:
+    """What a worker is told of a result made whole, below a folder."""
+    recipe = command.resolve(name)
+    begun = replace(recipe, begun=fingerprints.depends(recipe, into))
+    return distribute.Work({name: Piece(recipe)}, into, True, begun={name: begun}).asked(name)
+
+
 def idle(count: int, seconds: float) -> Idle:
     """So many pieces of that length, each asked for in as many bytes as a real one."""
-    recipe = command.resolve(EVALUATION)
-    depends = fingerprints.depends(recipe, files.ROOT)
-    read = {name: fingerprints.file_sum(path) for name, path in pieces.reads(recipe, files.ROOT).items()}
-    asked = {**pieces.asked(Piece(recipe), depends, read), "seconds": seconds}
-    plan = {f"{EVALUATION}, {time.time_ns()}, {index}": Piece(recipe) for index in range(count)}
+    piece, asked = Piece(command.resolve(EVALUATION)), {**asked_of(EVALUATION), "sleep": seconds}
+    plan = {f"{EVALUATION}, {time.time_ns()}, {index}": piece for index in range(count)}
     return Idle(plan, files.ROOT, True, asked=asked)
 
 
