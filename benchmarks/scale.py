@@ -128,6 +128,13 @@ def processor(process: int) -> float:
     return sum(psutil.Process(process).cpu_times()[:2])
 
 
+def at_rest(process: int, seconds: float = 20) -> float:
+    """Processor time that a process uses in a second in which nothing is asked of it."""
+    used, began = processor(process), time.perf_counter()
+    time.sleep(seconds)
+    return (processor(process) - used) / (time.perf_counter() - began)
+
+
 def measure(here: Loopback, address: str, scheduler: int, hosts: int, told: tuple) -> dict[str, float]:
     """`drive` in a process of its own, and what the scheduler's and the workers' process used meanwhile.
 
@@ -154,9 +161,8 @@ def scale(counts: list[int], many: list[int], lengths: list[float], loop: str) -
             hosts = here.start("benchmarks.scale", "host", address, str(count), str(here.folder / "tmp"))
             wait_until(lambda hosts=hosts, here=here: "ready" in here.said(hosts), hosts, 900)
             took = f"{time.perf_counter() - began:.0f} s, {processor(hosts.pid):.0f} s of processor time"
-            print(
-                f"{count} workers came up in {took}; scheduler {processor(scheduler.pid):.0f} s, {peak(scheduler.pid):.0f} MB"
-            )
+            used = f"scheduler {processor(scheduler.pid):.0f} s, {peak(scheduler.pid):.0f} MB"
+            print(f"{count} workers came up in {took}; {used}, at rest {at_rest(scheduler.pid):.1%} of a core", flush=True)
             for told in itertools.product(many, lengths):
                 found = measure(here, address, scheduler.pid, hosts.pid, (*told, loop))
                 print(line(found, count, *told), flush=True)
