@@ -34,6 +34,8 @@ from pipeline.graph.pieces import Piece
 EVALUATION = "evaluations/local_bc_halfcheetah_s0"
 QUIET = {  # what many workers in one process would spend on looking at themselves
     "distributed.admin.system-monitor.interval": "60s",
+    "distributed.admin.tick.interval": "60s",
+    "distributed.admin.tick.limit": "1h",
     "distributed.worker.profile.enabled": False,
     "distributed.worker.memory.terminate": False,
 }
