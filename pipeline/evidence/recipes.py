@@ -89,7 +89,7 @@ STUDY_TRAININGS = named(studies.TRAININGS)
 LOGGED_RETURNS = named(studies.LOGGED_RETURNS)
 LISTENERS = named(studies.LISTENERS)
 SWAPPED_RETURNS = named(studies.SWAPPED_RETURNS)
-SEARCHES = named(studies.SEARCHES)
+SEARCHES = named(studies.UNPLAYED)
 # hours, or made from a dataset that is not in git; made by their verbs, one at a time, alone
 STUDIES = {
     **LONG_BEHAVIORS,
@@ -109,7 +109,7 @@ COMPARISONS = named((*runs.COMPARISONS, *studies.COMPARISONS, *suite.COMPARISONS
 ATTENTIONS = named((*runs.ATTENTIONS, *runs.HUB_ATTENTIONS))
 ATTENTION_BY_TRAINING = named(studies.ATTENTION_BY_TRAINING)
 HIDDEN_KEYS = named(studies.HIDDEN_KEYS)
-LATENCIES = named((*runs.LATENCIES, *runs.HUB_LATENCIES))
+LATENCIES = named((*runs.LATENCIES, *studies.LATENCIES, *runs.HUB_LATENCIES))
 ROLLOUTS = named((*runs.ROLLOUTS, *studies.ROLLOUTS, *runs.HUB_ROLLOUTS))
 IMAGINATIONS = named((*runs.IMAGINATIONS, *runs.HUB_IMAGINATIONS))
 DEMONSTRATIONS = named(runs.DEMONSTRATIONS)

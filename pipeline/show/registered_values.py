@@ -139,6 +139,19 @@ def beside_chance(judge: Callable[[Interval, float], str]) -> Callable[[Values, 
     return judged
 
 
+def revised_as_well(values: Values, margin: float) -> str:
+    """Whether plans that are revised do as well as a beam, where as many that are only drawn do not: else any would do."""
+    revised, drawn = values.values()
+    found = alike(revised, margin)
+    return OPEN if found == HOLDS and alike(drawn, margin) == HOLDS else found
+
+
+def likeliest_as_none(values: Values, margin: float) -> str:
+    """Whether the likeliest of many plans does as well as no search, where the best of them by score gains."""
+    likeliest, best = values.values()
+    return alike(likeliest, margin) if above(best, margin) == HOLDS else OPEN
+
+
 def deaf(values: Values, margin: float) -> str:
     """Whether a model that plays better than at random does not do as it is asked."""
     first, control = values.values()

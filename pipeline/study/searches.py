@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.study.measurements import PlannedEvaluation
+from pipeline.study.measurements import PlannedEvaluation, PlannedLatency
 from pipeline.study.run import Find
+
+SECONDS = 0.007  # of one core for a plan of five transitions, where episodes are planned for together
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,29 @@ class RevisedEvaluation(PlannedEvaluation):
 
     def seconds(self, find: Find) -> float:
         """About how long it takes on one core."""
-        return 1000 * self.episodes * 0.007 * self.plans()
+        return 1000 * self.episodes * SECONDS * self.plans()
 
     def asked(self) -> str:
         """How is searched, in words."""
         return (
             f", the best of {self.beams} plans by {self.ranked}" if not self.sweeps else f", a plan swept {self.sweeps} times"
         )
+
+
+@dataclass(frozen=True)
+class RevisedLatency(PlannedLatency):
+    """The time that such a search takes for an action of one episode alone."""
+
+    beams: int = 1
+    expansion: int = 1
+    sweeps: int = 0
+    ranked: str = "score"  # or likelihood
+
+    @property
+    def policy(self) -> str:
+        """The module of the policy that acts."""
+        return "pipeline.methods.trajectory_transformer.revised"
+
+    def seconds(self, find: Find) -> float:
+        """About how long it takes on one core."""
+        return 8 + 110 * (0.03 + SECONDS * self.beams * (1 + self.sweeps * self.horizon))

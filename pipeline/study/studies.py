@@ -32,7 +32,7 @@ from pipeline.study.interventions import (
     Listener,
     SwappedReturns,
 )
-from pipeline.study.searches import RevisedEvaluation
+from pipeline.study.searches import RevisedEvaluation, RevisedLatency
 from pipeline.study.trainings import LoggedReturns
 
 LONG = LongBehavior("local_sac_halfcheetah_long")
@@ -158,11 +158,12 @@ SCORED = tuple(
 _revised = RevisedEvaluation(
     "", checkpoint=runs.TRAJECTORY_TRANSFORMER.name, episodes=20, shard_episodes=4, first_seed=_searched.first_seed
 )
-SEARCHES = (  # hours: not played yet
+SEARCHES = (
     *(replace(_revised, name=f"local_tt_halfcheetah_shooting_{plans}", beams=plans) for plans in (6, 11, 41)),
     *(replace(_revised, name=f"local_tt_halfcheetah_revised_{sweeps}", sweeps=sweeps) for sweeps in (1, 2, 8)),
     replace(_revised, name="local_tt_halfcheetah_likeliest_11", beams=11, ranked="likelihood"),
 )
+UNPLAYED = tuple(run for run in SEARCHES if run.sweeps == 8 or run.beams == 6)  # hours; what row P2 still lacks
 _planned = {run.name: run for run in runs.PLANNED_EVALUATIONS}
 UNSEARCHED, ONE_BEAM = (  # the model's likeliest actions; and the better of two drawn, at each of five transitions ahead
     replace(
@@ -184,6 +185,16 @@ EVALUATIONS = (
     *SCORED,
     UNSEARCHED,
     ONE_BEAM,
+    *(run for run in SEARCHES if run not in UNPLAYED),
+)
+_timed = {"method": "trajectory_transformer", "checkpoint": runs.TRAJECTORY_TRANSFORMER.name}
+_timed_whole = {**_timed, "method": RevisedEvaluation.method}  # plans that are drawn whole
+LATENCIES = (  # of the searches that are held against one another, all on one machine
+    runs.PlannedLatency("local_tt_halfcheetah_unsearched", **_timed, beams=1, horizon=1),
+    runs.PlannedLatency("local_tt_halfcheetah_scored_full", **_timed, beams=8),
+    RevisedLatency("local_tt_halfcheetah_shooting_11", **_timed_whole, beams=11),
+    RevisedLatency("local_tt_halfcheetah_likeliest_11", **_timed_whole, beams=11, ranked="likelihood"),
+    *(RevisedLatency(f"local_tt_halfcheetah_revised_{sweeps}", **_timed_whole, sweeps=sweeps) for sweeps in (1, 2)),
 )
 # LEAP on one level, told the goal, on grids that no other run has
 _leap = next(run for run in runs.PUBLISHED_SOLVINGS if run.level == "go_to_local_s8n7")
@@ -226,6 +237,18 @@ COMPARISONS = (
     *(
         Effect(f"local_tt_random_over_{other}", "local_tt_halfcheetah_scored_random", f"local_tt_halfcheetah_{other}")
         for other in ("unsearched", "one_beam")
+    ),
+    *(
+        Effect(
+            f"local_tt_{name.partition('_')[0]}_over_{beside.rpartition('_')[2]}",
+            *(f"local_tt_halfcheetah_{each}" for each in (name, beside)),
+        )
+        for name, beside in (
+            ("revised_2", "scored_full"),
+            ("shooting_11", "scored_full"),
+            ("likeliest_11", "unsearched"),
+            ("shooting_11", "unsearched"),
+        )
     ),
     Effect("local_shuffled_over_random", "local_dt_halfcheetah_shuffled_q99", CHANCE.name),
     *(
@@ -273,6 +296,10 @@ FIGURES = (
         ),
     ),
     runs.Figure("tt_hidden_keys", tuple(f"hidden_keys/{run.name}" for run in HIDDEN_KEYS)),
+    runs.Figure(
+        "tt_searches",
+        tuple(f"{kind}/{run.name}" for run in LATENCIES for kind in ("evaluations", "latency")),
+    ),
     runs.Figure("tt_scored", tuple(f"evaluations/{run.name}" for run in (*SCORED, UNSEARCHED, ONE_BEAM))),
     runs.Figure("leap_drafts", tuple(f"solved/{run.name}" for run in (*DRAFTED, DRAWN))),
 )

@@ -162,6 +162,14 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"rewards alone, less ranked at random": about(1.5, 0.6)} | BY_CHANCE,
         {"rewards alone, less ranked at random": about(-1.5, 0.6)} | BY_CHANCE,
     ),
+    "tt-revising-as-a-beam": (
+        {"two sweeps, less a beam of eight": about(0.0, 0.4), "best of eleven drawn, less a beam of eight": about(-1.5, 0.6)},
+        {"two sweeps, less a beam of eight": about(-1.2, 0.6), "best of eleven drawn, less a beam of eight": about(0.0, 0.4)},
+    ),
+    "tt-likeliest-as-none": (
+        {"likeliest of eleven, less no search": about(0.0, 0.4), "best of eleven by score, less no search": about(1.8, 0.6)},
+        {"likeliest of eleven, less no search": about(-2.1, 0.6), "best of eleven by score, less no search": about(1.8, 0.6)},
+    ),
     "dt-obeys-narrow": (
         {"slope": about(0.9, 0.1), "ideal listener": about(0.9, 0.1)},
         {"slope": about(0.0, 0.03), "ideal listener": about(0.9, 0.1)},
@@ -248,6 +256,7 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
             for control in registered_values.UNCHOSEN
             for better in (about(1.5, 0.6), about(0.2, 0.3))
         ),
+        ("tt-likeliest-as-none", "best of eleven by score, less no search", about(0.4, 0.3)),  # no search would gain
         ("dt-obeys-narrow", "ideal listener", about(0.3, 0.1)),  # nor could anyone else
         ("dt-attention-returns-trainings", "layer 3, untrained", about(0.3, 0.1)),  # it looks so before it learns
         ("tt-stripes-carry", "others hidden, median of ten", about(0.25, 0.1)),  # hiding anything costs as much
@@ -262,6 +271,13 @@ def test_a_registered_claim_is_not_decided_where_its_control_fails(name, control
     for evidence in MADE_UP[name]:
         assert claim.judge({**evidence, control: value}, claim.margin) == OPEN
     assert control in claim.controls
+
+
+def test_that_revising_does_as_well_is_not_decided_where_drawing_as_many_plans_does():
+    claim, (evidence, refuting) = CLAIMS["tt-revising-as-a-beam"], MADE_UP["tt-revising-as-a-beam"]
+    drawn = {claim.controls[0]: about(0.1, 0.3)}
+    assert claim.judge({**evidence, **drawn}, claim.margin) == OPEN, "any eleven plans would do"
+    assert claim.judge({**refuting, **drawn}, claim.margin) == FAILS, "but these do not"
 
 
 def test_a_perceptron_that_obeys_by_less_than_the_transformer_does_not_obey_as_well():
