@@ -33,13 +33,13 @@ def move(folder: Path) -> None:
     (folder / "pipeline" / "search").mkdir()
     (folder / "pipeline" / "search" / "__init__.py").write_text('"""Search."""\n')
     (folder / "pipeline" / "methods/trajectory_transformer/planning.py").rename(folder / "pipeline" / "search" / "beams.py")
-    path = folder / "pipeline" / "methods" / "trajectory_transformer" / "policy.py"
-    text = path.read_text(encoding="utf-8")
-    text = text.replace("import discretization, planning\n", "import discretization\n")
-    text = text.replace("from pipeline.methods.trajectory_transformer.planning", "from pipeline.search.beams")
-    both = "from pipeline.search.beams import Plans, Search\n"
-    text = text.replace(both, f"from pipeline.search import beams\n{both}")
-    path.write_text(text.replace("planning.", "beams."), encoding="utf-8")
+    for path in (folder / "pipeline" / "methods" / "trajectory_transformer").glob("*.py"):
+        text = path.read_text(encoding="utf-8").replace("planning.", "beams.")
+        text = text.replace("import discretization, planning\n", "import discretization\nfrom pipeline.search import beams\n")
+        text = text.replace(
+            "from pipeline.methods.trajectory_transformer import planning\n", "from pipeline.search import beams\n"
+        )
+        path.write_text(text.replace("from pipeline.methods.trajectory_transformer.planning", "from pipeline.search.beams"))
 
 
 HARMLESS = (

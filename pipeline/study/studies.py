@@ -192,7 +192,7 @@ _timed_whole = {**_timed, "method": RevisedEvaluation.method}  # plans that are 
 LATENCIES = (  # of the searches that are held against one another, all on one machine
     runs.PlannedLatency("local_tt_halfcheetah_unsearched", **_timed, beams=1, horizon=1),
     runs.PlannedLatency("local_tt_halfcheetah_scored_full", **_timed, beams=8),
-    RevisedLatency("local_tt_halfcheetah_shooting_11", **_timed_whole, beams=11),
+    *(RevisedLatency(f"local_tt_halfcheetah_shooting_{plans}", **_timed_whole, beams=plans) for plans in (11, 41)),
     RevisedLatency("local_tt_halfcheetah_likeliest_11", **_timed_whole, beams=11, ranked="likelihood"),
     *(RevisedLatency(f"local_tt_halfcheetah_revised_{sweeps}", **_timed_whole, sweeps=sweeps) for sweeps in (1, 2)),
 )
@@ -248,6 +248,8 @@ COMPARISONS = (
             ("shooting_11", "scored_full"),
             ("likeliest_11", "unsearched"),
             ("shooting_11", "unsearched"),
+            ("revised_2", "revised_1"),
+            ("shooting_41", "shooting_11"),
         )
     ),
     Effect("local_shuffled_over_random", "local_dt_halfcheetah_shuffled_q99", CHANCE.name),
