@@ -12,6 +12,7 @@ import logging
 import os
 import shlex
 import shutil
+import signal
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -223,10 +224,12 @@ def batch_system(asked: Asked) -> tuple:
     Raises:
         PipelineError: the file cannot be used, the network would not be encrypted, or the batch system is not there.
     """
+    interrupted = signal.getsignal(signal.SIGINT)
     try:
         import dask_jobqueue
     except ImportError:
         raise PipelineError("the extra `cluster` is not installed: pip install dask-jobqueue") from None
+    signal.signal(signal.SIGINT, interrupted)  # dask-jobqueue's would end this process as if all were made
     system, most, job = read_queue(asked.queue)
     security = certificates(asked.tls)
     if not security and not asked.without_tls:

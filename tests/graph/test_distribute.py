@@ -620,6 +620,17 @@ def test_jobs_on_other_machines_want_certificates_a_batch_system_and_options_tha
     refused(trusting, "slurm.toml: .*unexpected keyword argument 'color'$")
 
 
+@pytest.mark.skipif(importlib.util.find_spec("dask_jobqueue") is None, reason=WITHOUT)
+def test_an_interrupt_means_what_it_did_before_a_batch_system_was_asked(tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "dask_jobqueue"]:
+        monkeypatch.delitem(sys.modules, name)
+    files.write_text(tmp_path / "slurm.toml", SLURM)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(PipelineError, match="name certificates"):
+        cluster.batch_system(cluster.Asked(queue=tmp_path / "slurm.toml"))
+    assert signal.getsignal(signal.SIGINT) is before and "dask_jobqueue.runner" in sys.modules
+
+
 def test_of_errors_that_came_of_each_other_the_first_is_told():
     first = OSError(98, "Address already in use")
     second, third = RuntimeError("Scheduler failed to start."), ValueError("cannot get address of non-running Server")
