@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import re
+import signal
 import sys
 import time
 from dataclasses import replace
