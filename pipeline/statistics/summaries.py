@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from pipeline.evidence import arrays, records
+from pipeline.evidence import arrays, fingerprints, records
 from pipeline.evidence.records import Recipe
 from pipeline.statistics import aggregates, verdicts
 from pipeline.statistics.intervals import interval, t_interval
@@ -316,7 +316,8 @@ def derived(recipe: Recipe, values: dict, root: Path) -> dict | None:
     Args:
         recipe: which evidence.
         values: what was played, with or without what follows from it; of what is made from other evidence, nothing.
-        root: the folder whose `results/` other evidence and arrays are read from.
+        root: the folder whose `results/` it lies in, with its arrays; other evidence is read as its fingerprint is taken
+            (`fingerprints.source_of_inputs`).
 
     Returns:
         The values as they are written, rounded; None for kinds of evidence of which nothing is derived.
@@ -325,7 +326,8 @@ def derived(recipe: Recipe, values: dict, root: Path) -> dict | None:
         EvidenceError: other evidence, or the arrays beside this, cannot be read.
         LookupError, TypeError, ValueError: what was played is not as it should be.
     """
-    read = lambda kind, name: records.read(Path(root) / "results" / kind / f"{name}.json")  # noqa: E731
+    base = Path(fingerprints.source_of_inputs(recipe, root))
+    read = lambda kind, name: records.read(base / "results" / kind / f"{name}.json")  # noqa: E731
     run, kind = recipe.run, recipe.kind
     if kind == "evaluations":
         found = summarize_returns(run, values["returns"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline import files
-from pipeline.evidence import recipes
+from pipeline.evidence import recipes, records
 from pipeline.evidence.records import Recipe
 from pipeline.statistics.summaries import (
     compare,
@@ -418,3 +418,8 @@ def test_a_matrix_tells_every_trainings_score_what_all_logs_of_a_kind_come_to_an
     gain = found["gains"]["wide"]["dt"]
     assert (gain["mean"], gain["smallest"], gain["verdict"]) == (3.0, 2.0, "holds") and 0.0 < gain["low"] < gain["high"]
     assert compare(replace(run, smallest=4.0), read)["gains"]["wide"]["dt"]["verdict"] == "undecided"
+
+
+def test_a_matrix_follows_from_the_projects_own_runs_wherever_it_is_written(tmp_path):
+    recipe = recipes.COMPARISONS["suite"]
+    assert not list(tmp_path.iterdir()) and derived(recipe, {}, tmp_path) == records.read(recipe.path())["values"]
