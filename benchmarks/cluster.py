@@ -36,12 +36,11 @@ from pipeline.graph import command, workers
 
 CLONED = [*(f"bc_halfcheetah_s{seed}" for seed in range(5)), *(f"bc10_halfcheetah_s{seed}" for seed in range(5))]
 EVALUATED = ("random_halfcheetah", "behaviour_halfcheetah", "behaviour_halfcheetah_mode", *CLONED)
-GRIDS = ("go_to_local_s7n5", "go_to_local_s8n7", "go_to_obj_maze_s4_open", "pickup_loc", "go_to_obj_maze_s4r2_closed")
 STEPS = (  # forty results: those that stand on nothing, then on them, then on these
     [
         *(f"evaluations/local_{name}" for name in EVALUATED),
         *(f"evaluations/local_td3bc_halfcheetah_s{seed}" for seed in range(3)),
-        *(f"solved/local_{policy}_{grid}" for policy in ("random", "cloning") for grid in GRIDS),
+        *(f"solved/local_{policy}_{grid}" for policy in ("random", "cloning") for grid in refusals.GRIDS),
         *(f"rollouts/local_{name}_halfcheetah" for name in ("random", "behaviour")),
         *(f"rollouts/local_dt_halfcheetah_{target}" for target in (1200, 2400, 3600, 4800, 9000, 12000)),
         "rollouts/local_td3bc_halfcheetah_s0",

@@ -61,8 +61,16 @@ def replace(path: Path, old: str, new: str) -> None:
 
 def sums(folder: Path) -> dict[str, str]:
     """SHA-256 of the results and pictures below a folder, by name."""
-    found = (path for name in ("results", "images") for path in (folder / name).rglob("*.*"))
+    found = (path for name in ("results", "images") for path in (folder / name).rglob("*.*") if ".part" not in path.name)
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def certificate(folder: Path, name: str) -> list[str]:
+    """A certificate as docs/cluster.md makes one, as options."""
+    key, pem = folder / f"{name}.key", folder / f"{name}.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "30", "-subj", "/CN=cluster"]
+    subprocess.run([*words, "-keyout", key, "-out", pem], check=True, capture_output=True)
+    return ["--tls-ca-file", str(pem), "--tls-cert", str(pem), "--tls-key", str(key)]
 
 
 def held(into: Path) -> list[str]:

@@ -19,7 +19,19 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.loopback import Ended, Loopback, checkout, end, held, loopback, replace, sums, unfinished, wait_until
+from benchmarks.loopback import (
+    Ended,
+    Loopback,
+    certificate,
+    checkout,
+    end,
+    held,
+    loopback,
+    replace,
+    sums,
+    unfinished,
+    wait_until,
+)
 from pipeline import files
 
 GRIDS = ("go_to_local_s7n5", "go_to_local_s8n7", "go_to_obj_maze_s4_open", "pickup_loc", "go_to_obj_maze_s4r2_closed")
@@ -244,17 +256,9 @@ def killed_maker(here: Loopback) -> None:
     tell("the same command", here.ask(into, SOLVED, address), into, SOLVED)
 
 
-def certificate(here: Loopback, name: str) -> list[str]:
-    """A certificate as docs/cluster.md makes one, as options."""
-    key, pem = here.folder / f"{name}.key", here.folder / f"{name}.pem"
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "30", "-subj", "/CN=cluster"]
-    subprocess.run([*words, "-keyout", key, "-out", pem], check=True, capture_output=True)
-    return ["--tls-ca-file", str(pem), "--tls-cert", str(pem), "--tls-key", str(key)]
-
-
 def encrypted(here: Loopback) -> None:
     """Clients and workers with the cluster's certificate, without any, and with one of their own."""
-    own, others, root = certificate(here, "cluster"), certificate(here, "other"), right()
+    own, others, root = certificate(here.folder, "cluster"), certificate(here.folder, "other"), right()
     _, address = here.scheduler("--protocol", "tls", *own)
     plain = address.replace("tls://", "tcp://")
     for done, where, told in (("none", address, []), ("another", address, others), ("none, by tcp", plain, [])):

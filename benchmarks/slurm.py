@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.loopback import certificate, sums
 from pipeline import PipelineError, files
 from pipeline.graph import command
 from tests import toy as toys
@@ -98,8 +99,8 @@ job_script_prologue = ["{prologue}"]
 class Drill:
     """A Slurm at work.
 
-    folder: of the daemons' files, certificates and logs. kept: of what was made alone. names: results to be made. walltime:
-    of jobs that are to end by it. environment: in which Slurm's programs find it.
+    folder: of the daemons' files and logs. kept: of what was made alone. names: results to be made. walltime: of jobs that
+    are to end by it. environment: in which Slurm's programs find it. tls: certificates, as options.
     """
 
     folder: Path
@@ -107,6 +108,7 @@ class Drill:
     names: tuple[str, ...]
     walltime: str
     environment: dict[str, str]
+    tls: list[str]
 
     def ask(self, *words: str) -> str:
         """What a program of Slurm's prints."""
@@ -125,8 +127,7 @@ class Drill:
 
     def words(self, queue: Path, into: Path | None, names: tuple[str, ...], secure: bool = True) -> list[str]:
         """The command that is drilled."""
-        pem, key = (str(self.folder / f"cluster.{kind}") for kind in ("pem", "key"))
-        tls = ["--tls-ca-file", pem, "--tls-cert", pem, "--tls-key", key] if secure else []
+        tls = self.tls if secure else []
         only = [word for name in names for word in ("--only", name)]
         place = ["--into", str(into)] if into else []
         return [sys.executable, "-m", "pipeline", "distribute", "--cluster", str(queue), *tls, *place, *only]
@@ -184,12 +185,6 @@ def run(
     return Outcome(process.returncode, lines[-1] if lines else "", time.monotonic() - begun, seen, most, drill.queue())
 
 
-def written(folder: Path) -> dict[str, bytes]:
-    """Results and pictures below a folder."""
-    found = (path for name in ("results", "images") for path in (folder / name).rglob("*.*"))
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found if path.is_file()}
-
-
 def alone(drill: Drill) -> Path:
     """Where `make` has made each result by itself."""
     folder = drill.kept / "alone"
@@ -200,7 +195,7 @@ def alone(drill: Drill) -> Path:
 
 def compared(drill: Drill, into: Path, outcome: Outcome) -> str:
     """How what was made compares with what was made alone, of the files that both have, and how long it took."""
-    wanted, found = written(drill.kept / "alone"), written(into)
+    wanted, found = sums(drill.kept / "alone"), sums(into)
     same = sum(wanted.get(name) == content for name, content in found.items())
     asked = sum(f"results/{name}.json" in found for name in drill.names)
     ended = "" if outcome.code == 0 else f"exit code {outcome.code} ({outcome.said}); "
@@ -230,7 +225,7 @@ def cancelled(drill: Drill) -> str:
 
     def cancel(queue: dict[str, str], process: subprocess.Popen) -> None:
         running = sorted(job for job, state in queue.items() if state == "RUNNING")
-        if not gone and running and written(into):
+        if not gone and running and sums(into):
             gone.append(running[0])
             drill.ask("scancel", running[0])
 
@@ -290,13 +285,13 @@ def interrupted(drill: Drill) -> str:
     sent: list[float] = []
 
     def interrupt(queue: dict[str, str], process: subprocess.Popen) -> None:
-        if not sent and written(into):
+        if not sent and sums(into):
             sent.append(time.monotonic())
             process.send_signal(signal.SIGINT)
 
     words = drill.words(drill.write_queue("interrupted"), into, drill.names)
     outcome = run(drill, words, meanwhile=interrupt)
-    ended, made = time.monotonic() - sent[0], len(written(into))
+    ended, made = time.monotonic() - sent[0], len(sums(into))
     first = f"exit code {outcome.code} after {ended:.0f} s, queue empty {drill.empty():.0f} s later, {made} files there"
     return f"{first}; again: {compared(drill, into, run(drill, words))}"
 
@@ -392,10 +387,8 @@ def main() -> None:
         if shutil.which(name) is None:
             raise PipelineError(f"{name} is not installed: apt-get install slurmctld slurmd slurm-client munge openssl")
     with tempfile.TemporaryDirectory() as place, slurm(folder := Path(place)) as environment:
-        drill = Drill(folder, (told.folder or folder / "kept").resolve(), RESULTS[: told.results], told.walltime, environment)
-        pem = ["-keyout", str(folder / "cluster.key"), "-out", str(folder / "cluster.pem")]
-        words = ["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "30", "-subj", "/CN=cluster", *pem]
-        subprocess.run(words, check=True, capture_output=True)
+        kept, names = (told.folder or folder / "kept").resolve(), RESULTS[: told.results]
+        drill = Drill(folder, kept, names, told.walltime, environment, certificate(folder, "cluster"))
         if set(told.drills or DRILLS) - {"slices", "refused"}:
             alone(drill)
         try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from figures import style
+from pipeline.worlds.world import HALFCHEETAH
 
-PERIOD = 50  # milliseconds between two actions of the cheetah
 SEARCHES = {  # evaluation and latency: label, where it stands from its point, in points, and which side of it is there
     "unsearched": ("no search", (0, 22), "center"),
     "scored_full": ("beam of 8", (-4, 36), "left"),
@@ -28,8 +28,9 @@ def draw(figure: Figure, data: dict) -> None:
         axes.errorbar(timed["median_ms"], means, yerr=reach, color=color, marker="o", ms=5.5, capsize=3, lw=1.6)
         options = {"textcoords": "offset points", "ha": side, "va": "center", "color": color, "fontsize": style.SMALL}
         axes.annotate(label, (timed["median_ms"], means[0]), place, **options)
-    axes.axvline(PERIOD, color=style.GREY, lw=1, ls=(0, (5, 3)))
-    axes.text(PERIOD * 0.96, 4350, "20 Hz", ha="right", color=style.GREY, fontsize=style.SMALL)
+    period = 1000 / HALFCHEETAH.control_rate
+    axes.axvline(period, color=style.GREY, lw=1, ls=(0, (5, 3)))
+    axes.text(period * 0.96, 4350, f"{HALFCHEETAH.control_rate} Hz", ha="right", color=style.GREY, fontsize=style.SMALL)
     axes.set(
         xscale="log", xlim=(5, 800), ylim=(4300, 5400), xlabel="milliseconds an action, one core", ylabel="return in 1000 steps"
     )

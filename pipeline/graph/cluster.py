@@ -31,6 +31,7 @@ DEATHS = 20  # of workers while a piece is theirs, after which it is given up: o
 PATIENCE = 30  # seconds for a scheduler to answer
 LOOK = 5.0  # seconds between two looks at whether workers are there
 LOGS = files.ROOT / "build" / "jobs"  # where jobs' own messages lie, unless their file says otherwise
+WITHOUT_GPUS = "no worker that is there has said --resources GPU=1"
 ROLES = ("client", "scheduler", "worker")  # in which dask takes certificates
 SETTINGS = {
     "distributed.scheduler.allowed-failures": DEATHS,
@@ -118,8 +119,8 @@ class Tasks:
             PipelineError: none will come.
         """
         self.looked, lack = now, "no worker is there"
-        if self.gpus and present and not any(each.get("resources", {}).get("GPU") for each in present.values()):
-            present, lack = {}, "no worker that is there has said --resources GPU=1"
+        if self.gpus and lack_gpus(present):
+            present, lack = {}, WITHOUT_GPUS
         elif present:
             self.there = now
         told = lack if not self.known and now - self.there >= jobs.PATIENCE else None
@@ -271,8 +272,13 @@ def check_gpus(asked: Asked, present: dict[str, dict]) -> None:
     Raises:
         PipelineError: none has, so that trainings would wait for ever.
     """
-    if asked.gpus and present and not any("GPU" in each.get("resources", {}) for each in present.values()):
-        raise PipelineError("no worker that is there has said --resources GPU=1, and --gpus leaves trainings to those alone")
+    if asked.gpus and lack_gpus(present):
+        raise PipelineError(f"{WITHOUT_GPUS}, and --gpus leaves trainings to those alone")
+
+
+def lack_gpus(present: dict[str, dict]) -> bool:
+    """Whether workers are there, and none that has a GPU."""
+    return bool(present) and not any(each.get("resources", {}).get("GPU") for each in present.values())
 
 
 @contextlib.contextmanager

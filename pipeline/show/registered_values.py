@@ -146,10 +146,14 @@ def revised_as_well(values: Values, margin: float) -> str:
     return OPEN if found == HOLDS and alike(drawn, margin) == HOLDS else found
 
 
-def likeliest_as_none(values: Values, margin: float) -> str:
-    """Whether the likeliest of many plans does as well as no search, where the best of them by score gains."""
-    likeliest, best = values.values()
-    return alike(likeliest, margin) if above(best, margin) == HOLDS else OPEN
+def beside_gain(judge: Callable[[Interval, float], str], bar: float | None = None) -> Callable[[Values, float], str]:
+    """Judge the first value, where the control, which is the second, gains more than a bar; without one, than the margin."""
+
+    def judged(values: Values, margin: float) -> str:
+        first, control = values.values()
+        return judge(first, margin) if above(control, margin if bar is None else bar) == HOLDS else OPEN
+
+    return judged
 
 
 def deaf(values: Values, margin: float) -> str:
@@ -179,12 +183,6 @@ def as_well(values: Values, margin: float) -> str:
     return alike(difference, margin) if obeys(perceptron) == HOLDS else obeys(perceptron)
 
 
-def spent(values: Values, margin: float) -> str:
-    """Whether more sweeps change nothing, where the first one gains more than twenty points."""
-    more, first = values.values()
-    return alike(more, margin) if above(first, FIRST_SWEEP) == HOLDS else OPEN
-
-
 def none_matters(values: Values, margin: float, controls: tuple[str, ...]) -> str:
     """Whether all values but the controls lie within the margin; one beyond it is enough to refute that. Of controls, none
     may: where nothing differs to begin with, there is nothing to make up for.
@@ -193,9 +191,3 @@ def none_matters(values: Values, margin: float, controls: tuple[str, ...]) -> st
         return OPEN
     found = [alike(value, margin) for name, value in values.items() if name not in controls]
     return FAILS if FAILS in found else HOLDS if all(verdict == HOLDS for verdict in found) else OPEN
-
-
-def gains_beside(values: Values, margin: float) -> str:
-    """Whether a difference lies above the margin, where the one from the control does."""
-    first, control = values.values()
-    return above(first, margin) if above(control, margin) == HOLDS else OPEN

@@ -30,6 +30,7 @@ POLICIES = {  # where those are that runs call otherwise than their method's fol
     "return_conditioned": "return_conditioned_cloning.policy",
     "stable_baselines_file": "policy_files.stable_baselines",
     "torchscript_file": "policy_files.torchscript",
+    "trajectory_transformer_revised": "trajectory_transformer.revised",
     "trajectory_transformer_scored": "trajectory_transformer.policy",
 }
 WRITER = "pipeline.graph.making"  # writes what a verb found

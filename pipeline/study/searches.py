@@ -5,29 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.study.measurements import PlannedEvaluation, PlannedLatency
-from pipeline.study.run import Find
+from pipeline.study.run import Find, Run
 
 SECONDS = 0.007  # of one core for a plan of five transitions, where episodes are planned for together
 
 
 @dataclass(frozen=True)
-class RevisedEvaluation(PlannedEvaluation):
-    """Episodes planned without a beam: so many plans as it says beams are drawn, each perhaps revised, and the best taken."""
+class Revised(Run):
+    """A search without a beam: so many plans as it says beams are drawn, each perhaps revised, and the best taken."""
 
-    method: str = "trajectory_transformer_revised"
     beams: int = 1
     expansion: int = 1
     sweeps: int = 0
     ranked: str = "score"  # or likelihood
 
-    @property
-    def policy(self) -> str:
-        """The module of the policy that acts."""
-        return "pipeline.methods.trajectory_transformer.revised"
-
     def plans(self) -> int:
         """How many plans are imagined for an action."""
         return self.beams * (1 + self.sweeps * self.horizon)
+
+
+@dataclass(frozen=True)
+class RevisedEvaluation(Revised, PlannedEvaluation):
+    """Episodes whose every action is searched for so."""
+
+    method: str = "trajectory_transformer_revised"
 
     def seconds(self, find: Find) -> float:
         """About how long it takes on one core."""
@@ -41,19 +42,9 @@ class RevisedEvaluation(PlannedEvaluation):
 
 
 @dataclass(frozen=True)
-class RevisedLatency(PlannedLatency):
+class RevisedLatency(Revised, PlannedLatency):
     """The time that such a search takes for an action of one episode alone."""
-
-    beams: int = 1
-    expansion: int = 1
-    sweeps: int = 0
-    ranked: str = "score"  # or likelihood
-
-    @property
-    def policy(self) -> str:
-        """The module of the policy that acts."""
-        return "pipeline.methods.trajectory_transformer.revised"
 
     def seconds(self, find: Find) -> float:
         """About how long it takes on one core."""
-        return 8 + 110 * (0.03 + SECONDS * self.beams * (1 + self.sweeps * self.horizon))
+        return 8 + 110 * (0.03 + SECONDS * self.plans())
