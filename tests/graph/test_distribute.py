@@ -715,8 +715,11 @@ def test_that_no_worker_is_there_that_could_make_a_piece_is_said_once(monkeypatc
     tasks = cluster.Tasks(type("Client", (), {"loop": None}), gpus=True, tell=said.append)
     tasks.there, last = 0, jobs.PATIENCE
     tasks.look({"tcp://worker": {"resources": {"GPU": 1}}}, 1)
-    for now in (last, last + 1, last + 5):
-        tasks.look({"tcp://worker": {"resources": {}}}, now)
+    tasks.look({"tcp://worker": {"resources": {}}}, last)
+    assert not said, "it is a second too early"
+    tasks.look({"tcp://worker": {"resources": {}}}, last + 1)
+    assert len(said) == 1
+    tasks.look({"tcp://worker": {"resources": {}}}, last + 5)
     tasks.look({}, last + 10)
     where = "(waiting goes on; docs/cluster.md says how workers are started)"
     assert said == [f"no worker that is there has said --resources GPU=1 {where}", f"no worker is there {where}"]
