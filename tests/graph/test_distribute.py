@@ -372,6 +372,7 @@ def toy_make(steps: int):
         for step in range(int(place.read_text()) if place.exists() else 0, steps):
             files.write_text(place, str(step + 1))
             time.sleep(2 * workers.POLL)
+        time.sleep(3 * workers.POLL)  # looked at meanwhile, and nothing is new
         return {"files": {}, "machine": {}, "unfinished": False}
 
     return make
@@ -384,6 +385,7 @@ def test_a_slice_ends_when_progress_is_kept_after_its_time_and_otherwise_with_th
     monkeypatch.setattr(workers, "make", toy_make(steps))
     monkeypatch.setattr(pieces, "progress", lambda recipe, into: {path.name: path for path in into.glob("work/kept")})
     asked = {"result": pieces.result(ENTRY), "into": str(tmp_path), "seconds": seconds}
+    files.write_text(tmp_path / "work/kept", "1")  # of the slice before, so that it matters not when it is first looked at
     with open(os.devnull, encoding="utf-8") as other:
         answer = workers.forked(asked, other.fileno())
     wanted = {"kept": str(tmp_path / "work/kept")} if sliced else {}

@@ -262,3 +262,11 @@ def test_losses_are_measured_again_once_weights_are_rounded(monkeypatch, measure
     ((_, _, values, facts, write, about),) = told
     assert values == {"loss": 1.0, **stored} and write is float16.write_halved and about == {"device": float16.device()}
     assert facts == {"Data": "here", "Trained on": float16.device(), "Weights": "trained in float32, kept in float16"}
+
+
+def test_a_search_that_revises_costs_its_draft_and_a_plan_for_each_transition_of_a_sweep():
+    search = next(run for run in studies.SEARCHES if run.sweeps == 2)
+    timed = next(run for run in studies.LATENCIES if getattr(run, "sweeps", 0) == 2)
+    assert search.plans() == timed.plans() == 11  # 1 + 2 sweeps of 5 transitions
+    assert search.seconds(None) == pytest.approx(1540)  # 20 episodes of 1000 steps, 11 plans of 7 ms each
+    assert timed.seconds(None) == pytest.approx(8 + 110 * 0.107)
