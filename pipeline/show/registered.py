@@ -47,6 +47,7 @@ from pipeline.show.registered_values import (
     surety,
     surety_of_none,
     told_other_returns,
+    unless_gain,
 )
 
 REGISTERED = (
@@ -201,8 +202,8 @@ REGISTERED = (
         "A search that revises one plan does as well as a beam that reads as many tokens",
         "score",
         lambda t: {
-            "two sweeps, less a beam of eight": compared(t, "local_tt_revised_over_full", "difference"),
-            "best of eleven drawn, less a beam of eight": compared(t, "local_tt_shooting_over_full", "difference"),
+            "two sweeps, less a beam of eight": compared(t, "local_tt_revised_2_over_scored_full", "difference"),
+            "best of eleven drawn, less a beam of eight": compared(t, "local_tt_shooting_11_over_scored_full", "difference"),
         },
         "difference within half a point; does not hold where it lies beyond; not decided where eleven plans drawn whole do as "
         "well, too",
@@ -210,15 +211,30 @@ REGISTERED = (
         SCORE,
         ("best of eleven drawn, less a beam of eight",),
         "P1",
-        surety("local_tt_revised_over_full", "no effect"),
+        surety("local_tt_revised_2_over_scored_full", "no effect"),
+    ),
+    Claim(
+        "tt-sweeps-pay",
+        "In a search that revises, more sweeps pay",
+        "score",
+        lambda t: {
+            "eight sweeps less one": compared(t, "local_tt_revised_8_over_revised_1", "difference"),
+            "best of 41 plans less best of 6": compared(t, "local_tt_shooting_41_over_shooting_6", "difference"),
+        },
+        "difference above 0, its mean above half a point; not decided where as many plans drawn whole gain as well",
+        unless_gain(above),
+        SCORE,
+        ("best of 41 plans less best of 6",),
+        "P2",
+        surety("local_tt_revised_8_over_revised_1", "holds"),
     ),
     Claim(
         "tt-likeliest-as-none",
         "The likeliest of eleven plans does as well as no search",
         "score",
         lambda t: {
-            "likeliest of eleven, less no search": compared(t, "local_tt_likeliest_over_unsearched", "difference"),
-            "best of eleven by score, less no search": compared(t, "local_tt_shooting_over_unsearched", "difference"),
+            "likeliest of eleven, less no search": compared(t, "local_tt_likeliest_11_over_unsearched", "difference"),
+            "best of eleven by score, less no search": compared(t, "local_tt_shooting_11_over_unsearched", "difference"),
         },
         "difference within half a point; does not hold where it lies beyond; not decided unless the best of eleven by score "
         "gains more than half a point",
@@ -226,7 +242,7 @@ REGISTERED = (
         SCORE,
         ("best of eleven by score, less no search",),
         "P3",
-        surety("local_tt_likeliest_over_unsearched", "no effect"),
+        surety("local_tt_likeliest_11_over_unsearched", "no effect"),
     ),
     Claim(
         "leap-one-sweep",

@@ -146,6 +146,16 @@ def revised_as_well(values: Values, margin: float) -> str:
     return OPEN if found == HOLDS and alike(drawn, margin) == HOLDS else found
 
 
+def unless_gain(judge: Callable[[Interval, float], str]) -> Callable[[Values, float], str]:
+    """Judge the first value, where the control, which is the second, does not gain as well."""
+
+    def judged(values: Values, margin: float) -> str:
+        first, control = values.values()
+        return OPEN if above(control, margin) == HOLDS else judge(first, margin)
+
+    return judged
+
+
 def beside_gain(judge: Callable[[Interval, float], str], bar: float | None = None) -> Callable[[Values, float], str]:
     """Judge the first value, where the control, which is the second, gains more than a bar; without one, than the margin."""
 

@@ -163,7 +163,6 @@ SEARCHES = (
     *(replace(_revised, name=f"local_tt_halfcheetah_revised_{sweeps}", sweeps=sweeps) for sweeps in (1, 2, 8)),
     replace(_revised, name="local_tt_halfcheetah_likeliest_11", beams=11, ranked="likelihood"),
 )
-UNPLAYED = tuple(run for run in SEARCHES if run.sweeps == 8 or run.beams == 6)  # hours; what row P2 still lacks
 _planned = {run.name: run for run in runs.PLANNED_EVALUATIONS}
 UNSEARCHED, ONE_BEAM = (  # the model's likeliest actions; and the better of two drawn, at each of five transitions ahead
     replace(
@@ -185,16 +184,16 @@ EVALUATIONS = (
     *SCORED,
     UNSEARCHED,
     ONE_BEAM,
-    *(run for run in SEARCHES if run not in UNPLAYED),
+    *SEARCHES,
 )
 _timed = {"method": "trajectory_transformer", "checkpoint": runs.TRAJECTORY_TRANSFORMER.name}
 _timed_whole = {**_timed, "method": RevisedEvaluation.method}  # plans that are drawn whole
 LATENCIES = (  # of the searches that are held against one another, all on one machine
     runs.PlannedLatency("local_tt_halfcheetah_unsearched", **_timed, beams=1, horizon=1),
     runs.PlannedLatency("local_tt_halfcheetah_scored_full", **_timed, beams=8),
-    *(RevisedLatency(f"local_tt_halfcheetah_shooting_{plans}", **_timed_whole, beams=plans) for plans in (11, 41)),
+    *(RevisedLatency(f"local_tt_halfcheetah_shooting_{plans}", **_timed_whole, beams=plans) for plans in (6, 11, 41)),
     RevisedLatency("local_tt_halfcheetah_likeliest_11", **_timed_whole, beams=11, ranked="likelihood"),
-    *(RevisedLatency(f"local_tt_halfcheetah_revised_{sweeps}", **_timed_whole, sweeps=sweeps) for sweeps in (1, 2)),
+    *(RevisedLatency(f"local_tt_halfcheetah_revised_{sweeps}", **_timed_whole, sweeps=sweeps) for sweeps in (1, 2, 8)),
 )
 # LEAP on one level, told the goal, on grids that no other run has
 _leap = next(run for run in runs.PUBLISHED_SOLVINGS if run.level == "go_to_local_s8n7")
@@ -239,17 +238,14 @@ COMPARISONS = (
         for other in ("unsearched", "one_beam")
     ),
     *(
-        Effect(
-            f"local_tt_{name.partition('_')[0]}_over_{beside.rpartition('_')[2]}",
-            *(f"local_tt_halfcheetah_{each}" for each in (name, beside)),
-        )
-        for name, beside in (
+        Effect(f"local_tt_{one}_over_{other}", f"local_tt_halfcheetah_{one}", f"local_tt_halfcheetah_{other}")
+        for one, other in (
             ("revised_2", "scored_full"),
             ("shooting_11", "scored_full"),
+            ("revised_8", "revised_1"),
+            ("shooting_41", "shooting_6"),
             ("likeliest_11", "unsearched"),
             ("shooting_11", "unsearched"),
-            ("revised_2", "revised_1"),
-            ("shooting_41", "shooting_11"),
         )
     ),
     Effect("local_shuffled_over_random", "local_dt_halfcheetah_shuffled_q99", CHANCE.name),

@@ -166,6 +166,10 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"two sweeps, less a beam of eight": about(0.0, 0.4), "best of eleven drawn, less a beam of eight": about(-1.5, 0.6)},
         {"two sweeps, less a beam of eight": about(-1.2, 0.6), "best of eleven drawn, less a beam of eight": about(0.0, 0.4)},
     ),
+    "tt-sweeps-pay": (
+        {"eight sweeps less one": about(1.5, 0.6), "best of 41 plans less best of 6": about(0.2, 0.6)},
+        {"eight sweeps less one": about(0.0, 0.4), "best of 41 plans less best of 6": about(0.2, 0.6)},
+    ),
     "tt-likeliest-as-none": (
         {"likeliest of eleven, less no search": about(0.0, 0.4), "best of eleven by score, less no search": about(1.8, 0.6)},
         {"likeliest of eleven, less no search": about(-2.1, 0.6), "best of eleven by score, less no search": about(1.8, 0.6)},
@@ -256,6 +260,7 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
             for control in registered_values.UNCHOSEN
             for better in (about(1.5, 0.6), about(0.2, 0.3))
         ),
+        ("tt-sweeps-pay", "best of 41 plans less best of 6", about(1.5, 0.6)),  # any more plans would do
         ("tt-likeliest-as-none", "best of eleven by score, less no search", about(0.4, 0.3)),  # no search would gain
         ("dt-obeys-narrow", "ideal listener", about(0.3, 0.1)),  # nor could anyone else
         ("dt-attention-returns-trainings", "layer 3, untrained", about(0.3, 0.1)),  # it looks so before it learns
