@@ -189,7 +189,8 @@ def victims(client: subprocess.Popen) -> list[psutil.Process]:
     """The workers that a client, if it has not ended, started of its own."""
     if client.poll() is not None:
         return []
-    return [each for each in psutil.Process(client.pid).children() if "spawn_main" in " ".join(each.cmdline())]
+    words = ((each, " ".join(each.cmdline())) for each in psutil.Process(client.pid).children())
+    return [each for each, line in words if line.startswith("dask worker") or "spawn_main" in line]
 
 
 def kills(into: Path, every: float, seed: int) -> None:

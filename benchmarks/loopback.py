@@ -145,8 +145,9 @@ class Loopback:
         return process
 
     def said(self, process: subprocess.Popen) -> str:
-        """What a process has printed so far."""
-        return self.logs[process.pid].read_text(encoding="utf-8", errors="replace")
+        """What a process has printed so far; nothing of one without a log."""
+        log = self.logs.get(process.pid)
+        return log.read_text(encoding="utf-8", errors="replace") if log else ""
 
     def scheduler(self, *words: str, port: int = 0, root: Path = files.ROOT) -> tuple[subprocess.Popen, str]:
         """A scheduler as docs/cluster.md starts it, and its address."""

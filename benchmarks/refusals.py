@@ -230,7 +230,9 @@ def killed_client(here: Loopback) -> None:
 
 
 def makers(hosts: subprocess.Popen) -> list[psutil.Process]:
-    """The processes of a worker that make pieces: one that waits, then the one that is forked from it while a piece is made."""
+    """The processes of a worker that make pieces: the one that others are forked from, and, while a piece is made, the one that
+    makes it and the one that waits for the next.
+    """
     with contextlib.suppress(psutil.NoSuchProcess):
         below = psutil.Process(hosts.pid).children(recursive=True)
         return sorted(
@@ -245,12 +247,12 @@ def killed_maker(here: Loopback) -> None:
     _, address = here.scheduler()
     hosts = here.workers(address, 1, root=right())
     for done, which in (
-        ("the process that makes a piece is killed", -1),
+        ("the process that makes a piece is killed", 1),
         ("the same command; the process before it is killed", 0),
     ):
         began = time.perf_counter()
         client = here.client(into, SOLVED, address)
-        wait_until(lambda: len(makers(hosts)) == 2, client, 200)
+        wait_until(lambda: len(makers(hosts)) == 3, client, 200)
         makers(hosts)[which].kill()
         tell(done, here.ended(client, began), into, SOLVED)
     tell("the same command", here.ask(into, SOLVED, address), into, SOLVED)

@@ -28,7 +28,7 @@ from benchmarks.loopback import HERE, Loopback, forget_peak, loopback, peak, wai
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, records
 from pipeline.evidence.records import Recipe
-from pipeline.graph import cluster, command, distribute, pieces, workers
+from pipeline.graph import cluster, command, distribute, pieces
 from pipeline.graph.pieces import Piece
 
 EVALUATION = "evaluations/local_bc_halfcheetah_s0"
@@ -111,7 +111,7 @@ LOOPS = {"drive": distribute.drive, "plain": drive_without_looking}
 def drive(address: str, count: str, seconds: str, loop: str) -> None:
     """Have a scheduler's workers answer so many pieces; prints seconds and MB of this process, which has done nothing else."""
     work, submitted = idle(int(count), float(seconds)), []
-    with patch.object(workers, "answer", answered), cluster.connected(cluster.Asked(address)) as client:
+    with patch.object(cluster, "answering", lambda: answered), cluster.connected(cluster.Asked(address)) as client:
         tasks = cluster.Tasks(client)
 
         def receive() -> tuple[str, dict]:

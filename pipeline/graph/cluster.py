@@ -83,7 +83,7 @@ class Tasks:
         self.count += bool(given)
         key = f"piece-{name}-{fingerprints.values_digest(asked)[:16]}" + (f"-{os.getpid()}-{self.count}" if given else "")
         needs = {"resources": {"GPU": 1}} if self.gpus and "seconds" in asked else {}
-        future = self.client.submit(workers.answer, asked, given, key=key, pure=False, **needs)
+        future = self.client.submit(answering(), asked, given, key=key, pure=False, **needs)
         self.names[future] = name
         self.completed.add(future)
 
@@ -129,6 +129,17 @@ class Tasks:
         if told and told != self.told:
             self.tell(f"{told} (waiting goes on; docs/cluster.md says how workers are started)")
         self.told = told
+
+
+def answering() -> Callable[[dict, dict[str, bytes]], dict]:
+    """`workers.answer`, which a worker imports when it is called: one that was started elsewhere says so, and does not end."""
+
+    def answer(asked: dict, given: dict[str, bytes]) -> dict:
+        from pipeline.graph import workers
+
+        return workers.answer(asked, given)
+
+    return answer
 
 
 def said(error: BaseException) -> str:

@@ -2,8 +2,8 @@
 
 A worker is a checkout at the same commit, which it never writes to. It makes a copy of it in its own folder: code copied,
 evidence and checkpoints by links. In the copy a process is at work that has loaded the libraries; for each piece it first looks
-whether its own fingerprint is the one it is told, then forks a process that makes the piece, begun as if it were alone. So
-loading is paid once, and no piece knows of those before it. What is trained is stopped when, after about a minute, it has kept
+whether its own fingerprint is the one it is told, then has a process that was forked from it make the piece, begun as if it
+were alone. So loading is paid once, and no piece knows of those before it; the fork for the next is made while one is at work. What is trained is stopped when, after about a minute, it has kept
 its progress, which is given back. Files that the checkout lacks, or has with other bytes, are asked
 for by their sha256, checked on arrival, and kept, the latest 2 GiB of them.
 
@@ -24,7 +24,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, machines, records
@@ -246,39 +246,80 @@ def sentence(error: BaseException) -> str:
     return said if isinstance(error, PipelineError) else f"{type(error).__name__}: {said[:300]}"
 
 
-def become(asked: dict, answers: int) -> None:
+class Forked(NamedTuple):
+    """A process forked from this one that waits for a piece: its id, where it is told what is asked, and where it answers."""
+
+    process: int
+    asked: IO
+    answers: IO
+
+
+def fork(other: int) -> Forked:
+    """Fork a process that makes one piece when it is told which, without the file of descriptor `other`."""
+    (telling, told), (reading, writing) = reversed(os.pipe()), os.pipe()
+    process = os.fork()
+    if not process:
+        for left in (other, telling, reading):
+            os.close(left)
+        become(told, writing)
+    os.close(told)
+    os.close(writing)
+    return Forked(process, open(telling, "w", encoding="utf-8"), open(reading, encoding="utf-8"))
+
+
+def become(told: int, answers: int) -> None:
     """Make a piece in this process, just forked, write what `make` returns or the sentence that refuses it, and end."""
     os.environ[command.PARENT] = str(os.getppid())
     command.end_with_parent()
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
+    with open(told, encoding="utf-8") as file:
+        line = file.readline()
+    if not line:
+        os._exit(0)
     try:
-        told = make(asked)
+        found = make(json.loads(line))
     except BaseException as error:
-        told = {"refused": sentence(error)}
+        found = {"refused": sentence(error)}
     with os.fdopen(answers, "w", encoding="utf-8") as file:
-        json.dump(told, file)
+        json.dump(found, file)
     os._exit(0)
 
 
-def forked(asked: dict, other: int) -> dict:
-    """`make`, in a process forked from this one, without the file of descriptor `other`; or the end of a slice of it."""
-    reading, writing = os.pipe()
-    process = os.fork()
-    if not process:
-        os.close(other)
-        become(asked, writing)
-    os.close(writing)
-    with open(reading, encoding="utf-8") as file:
-        sliced = "seconds" in asked and slice_ended(asked, file)
-        if sliced:
-            os.kill(process, signal.SIGKILL)
-        text = file.read()
-    ended = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    if sliced and not text:
-        return left(asked)
-    return json.loads(text) if text else {"refused": f"the process that made {asked['result']} ended with {ended}"}
+class Forks:
+    """Makes pieces in processes forked from this one, each before it is needed: a piece waits for no fork, and no end of one."""
+
+    def __init__(self, other: int):
+        """Fork the first, and all, without the file of descriptor `other`."""
+        self.other, self.waits, self.ended = other, fork(other), list[int]()
+
+    def make(self, asked: dict) -> dict:
+        """What `make` returns, or the sentence that refuses the piece, or `left` at the end of a slice."""
+        if os.waitpid(self.waits.process, os.WNOHANG)[0]:  # it was killed while it waited
+            self.waits = fork(self.other)
+        works = self.waits
+        with contextlib.suppress(BrokenPipeError), works.asked:
+            works.asked.write(json.dumps(asked) + "\n")
+        self.waits = fork(self.other)
+        while self.ended:
+            os.waitpid(self.ended.pop(), 0)
+        with works.answers as file:
+            sliced = "seconds" in asked and slice_ended(asked, file)
+            if sliced:
+                os.kill(works.process, signal.SIGKILL)
+            text = file.read()
+        if text:
+            self.ended.append(works.process)
+            return json.loads(text)
+        ended = os.waitstatus_to_exitcode(os.waitpid(works.process, 0)[1])
+        return left(asked) if sliced else {"refused": f"the process that made {asked['result']} ended with {ended}"}
+
+    def close(self) -> None:
+        """Have the one that waits end, since nobody will ask it."""
+        self.waits.asked.close()
+        self.waits.answers.close()
+        os.waitpid(self.waits.process, 0)
 
 
 def slice_ended(asked: dict, answers: IO) -> bool:
@@ -300,10 +341,11 @@ def serve() -> None:
     with open(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)  # whatever else is printed is no answer
         load_libraries()
+        forks = Forks(answers.fileno())
         for line in sys.stdin:
             asked = json.loads(line)
             refused = differs(asked, Path(asked["into"]))
-            print(json.dumps({"refused": refused} if refused else forked(asked, answers.fileno())), file=answers, flush=True)
+            print(json.dumps({"refused": refused} if refused else forks.make(asked)), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -386,8 +387,8 @@ def test_a_slice_ends_when_progress_is_kept_after_its_time_and_otherwise_with_th
     monkeypatch.setattr(pieces, "progress", lambda recipe, into: {path.name: path for path in into.glob("work/kept")})
     asked = {"result": pieces.result(ENTRY), "into": str(tmp_path), "seconds": seconds}
     files.write_text(tmp_path / "work/kept", "1")  # of the slice before, so that it matters not when it is first looked at
-    with open(os.devnull, encoding="utf-8") as other:
-        answer = workers.forked(asked, other.fileno())
+    with open(os.devnull, encoding="utf-8") as other, contextlib.closing(workers.Forks(other.fileno())) as forks:
+        answer = forks.make(asked)
     wanted = {"kept": str(tmp_path / "work/kept")} if sliced else {}
     assert answer == {"files": wanted, "machine": {}, "unfinished": sliced}
     assert (int((tmp_path / "work/kept").read_text()) >= 2) if sliced else True, "so that each slice comes further"
