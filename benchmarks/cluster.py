@@ -4,12 +4,14 @@
     python -m benchmarks.cluster client
     python -m benchmarks.cluster maker
     python -m benchmarks.cluster overhead
+    python -m benchmarks.cluster first --part 8
     python -m benchmarks.cluster kills --every 10
     python -m benchmarks.cluster refusals
 
 `scale` has pieces that sleep answered by many workers in one process, `client` has real ones answered at once, without dask
 (`benchmarks.scale`). `maker` asks one worker's process for pieces that do nothing. `overhead` makes forty short results by
-`distribute`, on two workers, and by `make` in a process each, two at a time. `kills` makes them while workers are killed again
+`distribute`, on two workers, and by `make` in a process each, two at a time. `first` makes first shards of all that is measured,
+or of every eighth result, in both ways. `kills` makes the forty while workers are killed again
 and again. `refusals` breaks a cluster in every way that docs/cluster.md speaks of (`benchmarks.refusals`).
 
 Workers run in clones of the last commit; what is compared is kept below --into, where the same command does not make it again.
@@ -25,6 +27,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -32,7 +35,8 @@ import psutil
 from benchmarks import machine, median, refusals, scale
 from benchmarks.loopback import Ended, Loopback, checkout, end, held, loopback, plain, sums, unfinished, used, variables
 from pipeline import files
-from pipeline.graph import command, workers
+from pipeline.graph import command, pieces, workers
+from pipeline.graph.pieces import Piece
 
 CLONED = [*(f"bc_halfcheetah_s{seed}" for seed in range(5)), *(f"bc10_halfcheetah_s{seed}" for seed in range(5))]
 EVALUATED = ("random_halfcheetah", "behaviour_halfcheetah", "behaviour_halfcheetah_mode", *CLONED)
@@ -103,18 +107,25 @@ def maker(rounds: int) -> None:
         print(f"{name}, made in no time: {median(wall[1:])} of wall, of {rounds}")
 
 
-def one_by_one(into: Path, here: Loopback, at_once: int = 2) -> Ended:
-    """Make the forty results by `make`, a process each, so many at a time."""
+def one_by_one(into: Path, here: Loopback, steps: Iterable[list[str]] = STEPS, at_once: int = 2) -> Ended:
+    """Make results by `make`, a process each, so many at a time.
+
+    Args:
+        into: the folder that they are written below.
+        here: where processes are started.
+        steps: names of results, perhaps with options; each list stands on those before it.
+        at_once: how many processes.
+    """
     began, processor, code = time.perf_counter(), 0.0, 0
-    for names in STEPS:
+    for names in steps:
         make = [sys.executable, "-m", "pipeline", "make", "--into", str(into)]
-        words = ["xargs", f"-P{at_once}", "-n1", *make]
+        words = ["xargs", f"-P{at_once}", "-L1", *make]
         options = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "text": True}
         process = subprocess.Popen(words, cwd=files.ROOT, env=variables(), process_group=0, **options)
         here.started.append(process)
         process.stdin.write("\n".join(names))
         process.stdin.close()
-        ended = here.ended(process, time.perf_counter(), 900)
+        ended = here.ended(process, time.perf_counter(), 4 * 3600)
         processor, code = processor + ended.processor, code or ended.code
     return Ended(code, "", time.perf_counter() - began, processor)
 
@@ -145,6 +156,42 @@ def overhead(into: Path, rounds: int) -> None:
             together = [sums(into / way.__name__) for way in (on_workers, on_its_own, in_a_process_each)]
             same = len(together[2]) if together[0] == together[1] == together[2] else "NOT "
             print(f"turn {turn + 1}: {same} files with the same bytes by all three ways")
+
+
+def chosen(part: int, into: Path) -> dict[str, Piece]:
+    """First shards of every so-manieth result, by kind and cost, of what is not timed; and what follows from these alone."""
+    plan = pieces.plan(pieces.choose([], into), into, False)
+    played = [name for name, piece in plan.items() if not piece.timed and piece.recipe.kind not in pieces.BELOW]
+    found = sorted(played, key=lambda name: (plan[name].recipe.kind, plan[name].seconds, name))[part // 2 :: part]
+    for name, piece in plan.items():
+        if piece.recipe.kind in pieces.BELOW and set(piece.after) <= set(found):
+            found.append(name)
+    return {name: piece for name, piece in plan.items() if name in found}
+
+
+def in_steps(plan: dict[str, Piece]) -> list[list[str]]:
+    """The words of `make` for pieces, those that stand on others after them."""
+    depth: dict[str, int] = {}
+    for name, piece in plan.items():
+        depth[name] = 1 + max((depth[each] for each in piece.after), default=-1)
+    words = {name: name + (" --shards 1" if piece.part == pieces.FIRST else "") for name, piece in plan.items()}
+    return [[words[name] for name in plan if depth[name] == step] for step in range(max(depth.values()) + 1)]
+
+
+def first(into: Path, part: int) -> None:
+    """Print what first shards take by `distribute`, on two workers of its own, and by `make` in a process each."""
+    for way in ("pieces", "processes"):
+        files.remove(into / way)
+    plan = chosen(part, into / "pieces")
+    about = sum(piece.seconds for piece in plan.values()) / 60
+    print(f"{len(plan)} results, about {about:.0f} minutes of one core", flush=True)
+    with loopback() as here:
+        ended = here.ask(into / "pieces", plan, "--workers", "2", patience=4 * 3600)
+        report("distribute, two workers of its own", ended, ended.processor + here.orphans()[0])
+        alone = one_by_one(into / "processes", here, in_steps(plan))
+        report("make, a process each, two at a time", alone, alone.processor)
+    both = sums(into / "pieces"), sums(into / "processes")
+    print(f"{ended.seconds / alone.seconds:.2f} of the wall time; {len(both[1])} files, {'the same' if both[0] == both[1] else 'NOT the same'}")
 
 
 def in_a_process_each(into: Path, here: Loopback) -> None:
@@ -222,7 +269,7 @@ def kills(into: Path, every: float, seed: int) -> None:
 def main() -> None:
     """Time or measure one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("scale", "client", "maker", "overhead", "kills", "refusals"))
+    parser.add_argument("what", choices=("scale", "client", "maker", "overhead", "first", "kills", "refusals"))
     parser.add_argument("--workers", type=int, nargs="+", default=[100, 1000], help="scale: how many")
     parser.add_argument("--pieces", type=int, nargs="+", default=[1000, 5000], help="scale and client: how many")
     parser.add_argument("--lengths", type=float, nargs="+", default=[0, 0.01, 0.1], help="scale: seconds that a piece takes")
@@ -231,11 +278,12 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=7, help="maker: pieces of each that are timed")
     parser.add_argument("--turns", type=int, default=1, help="overhead: how often each way is taken")
+    parser.add_argument("--part", type=int, default=8, help="first: every so-manieth result")
     parser.add_argument("--every", type=float, default=10, help="kills: seconds between two")
     parser.add_argument("--seed", type=int, default=0, help="kills: which worker, drawn from it")
     parser.add_argument("--only", nargs="*", default=[], help="refusals: of these cases alone, by their functions' names")
     parser.add_argument(
-        "--into", type=Path, default=files.ROOT / "build" / "cluster", help="overhead and kills: where results are kept"
+        "--into", type=Path, default=files.ROOT / "build" / "cluster", help="overhead, first and kills: where results are kept"
     )
     told = parser.parse_args()
     print(machine(), flush=True)
@@ -244,6 +292,7 @@ def main() -> None:
         "client": lambda: scale.client(told.pieces),
         "maker": lambda: maker(told.rounds),
         "overhead": lambda: overhead(told.into, told.turns),
+        "first": lambda: first(told.into, told.part),
         "kills": lambda: kills(told.into, told.every, told.seed),
         "refusals": lambda: refusals.main(told.only, told.into),
     }

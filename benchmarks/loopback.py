@@ -87,8 +87,8 @@ def held(into: Path) -> list[str]:
 
 def unfinished(into: Path) -> list[str]:
     """Files below a folder that are no results: of work begun, and temporaries."""
-    found = (path for path in into.rglob("*") if path.is_file() and ("work" in path.parts or ".part" in path.name))
-    return sorted(path.relative_to(into).as_posix() for path in found)
+    found = [path.relative_to(into) for path in into.rglob("*") if path.is_file()]
+    return sorted(path.as_posix() for path in found if "work" in path.parts or ".part" in path.name)
 
 
 def adopt_orphans() -> None:
