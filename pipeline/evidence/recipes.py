@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pipeline import PipelineError
 from pipeline.evidence.records import Recipe
-from pipeline.study import runs, studies, suite
+from pipeline.study import runs, studies, suite, twists
 from pipeline.study.run import Run
 from pipeline.study.run import contexts_file as contexts_file
 
@@ -75,10 +75,12 @@ HERE = named([replace(runs.MEDIUM, name=f"{runs.MEDIUM.name}_here", contexts_nam
 SUITE_BEHAVIORS = named(suite.BEHAVIORS)
 SUITE_LOGS = named(suite.LOGS)
 SUITE = named(suite.SMALL)
+TWISTED_LOGS = named(twists.COLLECTIONS)
 COLLECTIONS = {
     **RECORDINGS,
     **STUDY_RECORDINGS,
     **SUITE_LOGS,
+    **TWISTED_LOGS,
     **DATASETS,
     **HERE,
 }  # what trainings learn from, whoever collected it
@@ -100,6 +102,7 @@ STUDIES = {
     **SUITE_BEHAVIORS,
     **SUITE_LOGS,
     **SUITE,
+    **TWISTED_LOGS,
 }
 EVALUATIONS = named((*runs.EVALUATIONS, *studies.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(runs.POOLS)
