@@ -223,6 +223,12 @@ def made_by_suite(recipe: Recipe):
     return recipe.run.behaviour in recipes.SUITE_BEHAVIORS
 
 
+def task_twists():
+    """Stitching and luck: two logs, and what is trained on them and played (an hour; resumable)."""
+    yield from group(recipes.TWISTED_LOGS)
+    yield from group(recipes.TWISTS, lambda recipe: [f"twists:{recipe.run.data}"] * (recipe.run.data in recipes.TWISTED_LOGS))
+
+
 def task_fetch():
     """With `source=hub`: published checkpoints, and the dataset that one of them needs, at what `hub.lock` records."""
     yield from group(recipes.NEEDED, lambda recipe: ["plan"])

@@ -37,8 +37,9 @@ MOST = 2  # renewals of a piece of evidence; then it is made again
 NEVER_RENEWED = {  # why not, by kind
     **dict.fromkeys(("latency", "memory"), "what is measured on a machine is never renewed"),
     "suite": "it is trained and played again in a minute",
+    **dict.fromkeys(("stitching", "luck"), "it is trained and played again in minutes"),
     "wheel": "it is played in node, where no statement is watched: make it again",
-    **dict.fromkeys(("pictures", "pooled", "compared", "matrix", "fetched"), "it is made again in seconds"),
+    **dict.fromkeys(("pictures", "pooled", "compared", "matrix", "effects", "fetched"), "it is made again in seconds"),
 }
 
 

@@ -22,6 +22,7 @@ from pipeline.statistics.intervals import interval, t_interval
 from pipeline.statistics.proportions import wilson
 from pipeline.study import runs, studies
 from pipeline.study.comparisons import Matrix
+from pipeline.study.twists import BeyondBest, WatchedEffect
 from pipeline.worlds.world import World, find_world
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from pipeline.study.comparisons import Comparison
     from pipeline.study.measurements import Evaluation, Solving
+    from pipeline.study.twists import WatchedRun
 
 Read = Callable[[str, str], dict]  # evidence by kind and name
 
@@ -235,6 +237,8 @@ def compare(run: Comparison, read: Read) -> dict:
         return judged(scores_of[0] - scores_of[1], run.smallest)
     if isinstance(run, Matrix):
         return matrix(run, read)
+    if isinstance(run, WatchedEffect):
+        return watched_more(run, read)
     if isinstance(run, studies.SolvedEffect):
         one, other = (read("solved", name)["values"] for name in (run.one, run.other))
         return solved_more(one, other, run.smallest)
@@ -256,6 +260,35 @@ def compare(run: Comparison, read: Read) -> dict:
         }
     one, other = (scores(read("pooled", name), read) for name in (run.one, run.other))
     return {"seeds": [len(one), len(other)], "score": difference(one, other)}
+
+
+def watched(run: WatchedRun, values: dict) -> dict:
+    """Every ask's episodes, with what follows from them: the seeds, and by ask the mean and 95 % t-interval of each quantity
+    that is kept by episode; of one that is a share, Wilson's.
+    """
+
+    def told(kept: dict) -> dict:
+        whole = {name: each for name, each in kept.items() if isinstance(each, list)}
+        means = {
+            f"{name}_mean": wilson(sum(each), len(each)) if name == "gambled" else interval(each) for name, each in whole.items()
+        }
+        return {"asked": kept["asked"], **whole, **means}
+
+    asks = [told(each) for each in values["asks"]]
+    count = len(asks[0]["returns"])
+    return {"episodes": count, "seeds": [run.first_seed + episode for episode in range(count)], "asks": asks}
+
+
+def watched_more(run: WatchedEffect, read: Read) -> dict:
+    """`judged` of a difference seed by seed between two asks, of one run or two; or of one ask and its log's best episode."""
+    one = read(run.of, run.one)
+    got = np.asarray(one["values"]["asks"][run.ask][run.quantity], dtype=np.float64)
+    if isinstance(run, BeyondBest):
+        against = read("datasets", run.other)["values"]["return_max"]
+    else:
+        against = np.asarray(read(run.of, run.other)["values"]["asks"][run.other_ask][run.quantity], dtype=np.float64)
+    score = find_world(one["run"]["environment"]).normalized_score
+    return judged(score(got) - score(against) if run.quantity == "returns" else got - against, run.smallest)
 
 
 def matrix(run: Matrix, read: Read) -> dict:
@@ -338,7 +371,7 @@ def derived(recipe: Recipe, values: dict, root: Path) -> dict | None:
     elif kind == "pooled":
         members = [read("evaluations", name) for name in run.members]
         found = pool([each["values"] for each in members], find_world(members[0]["run"]["environment"]))
-    elif kind in ("compared", "matrix"):
+    elif kind in ("compared", "matrix", "effects"):
         found = compare(run, read)
     elif kind == "rollouts":
         found = rolled_out(arrays.read(recipe, root))
@@ -346,6 +379,8 @@ def derived(recipe: Recipe, values: dict, root: Path) -> dict | None:
         found = trained(values)
     elif kind == "suite":
         found = {**values, **summarize_returns(run, values["returns"])}
+    elif kind in ("stitching", "luck"):
+        found = {**values, **watched(run, values)}
     else:
         return None
     return records.plain({**found, **({"sha256": values["sha256"]} if "sha256" in values else {})})

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pipeline.study import halfcheetah
-from pipeline.study.run import ENVIRONMENT
+from pipeline.study.comparisons import Comparison
+from pipeline.study.run import ENVIRONMENT, Find, results
 from pipeline.study.suite import SuiteRun
 from pipeline.study.trainings import Collection, Training
 
@@ -54,7 +55,7 @@ class WatchedRun(SuiteRun):
     first_seed: int = 200
     asks: tuple[float | None, ...] = (None,)  # undiscounted returns
 
-    def seconds(self, find) -> float:
+    def seconds(self, find: Find) -> float:
         """About how long it takes on one core."""
         update = {"dt": 0.33, "td3_bc": 0.007}.get(self.method, 0.003)
         return 10 + update * self.training.updates + (60 if self.method == "dt" else 10) * len(self.asks)
@@ -74,6 +75,89 @@ class LuckRun(WatchedRun):
     kind: ClassVar[str] = "luck"
 
 
+@dataclass(frozen=True)
+class WatchedEffect(Comparison):
+    """How much more of a quantity one ask brings than another in episodes of the same seeds, of one run or of two.
+
+    one, other: runs of the kind `of`. ask, other_ask: which of their asks. quantity: what is kept by episode; returns are
+    compared as scores. smallest: the smallest effect of interest.
+    """
+
+    kind: ClassVar[str] = "effects"
+    of: ClassVar[str] = "stitching"
+    evaluations: ClassVar[tuple[str, ...]] = ()  # of checkpoints: none
+
+    one: str
+    other: str
+    ask: int = 0
+    other_ask: int = 0
+    quantity: str = "returns"
+    smallest: float = 0.5
+
+    def about(self, find: Find) -> str:
+        """One line for `doit list --all`."""
+        return f"difference of {self.quantity.replace('_', ' ')}, {self.one} less {self.other}"
+
+
+@dataclass(frozen=True)
+class LuckEffect(WatchedEffect):
+    """The same, of runs that may gamble."""
+
+    of: ClassVar[str] = "luck"
+
+
+@dataclass(frozen=True)
+class BeyondBest(WatchedEffect):
+    """How far a run's scores lie above that of the best episode of the log, `other`."""
+
+    def inputs(self, find: Find) -> tuple[str, ...]:
+        """The run, and what is known of the log."""
+        return (*results(self.of, self.one), *results("datasets", self.other))
+
+
 HALVES = HalvesCollection("local_halfcheetah_halves", halfcheetah.BEHAVIOR.name)
 LUCK = LuckCollection("local_halfcheetah_luck", halfcheetah.BEHAVIOR.name)
 COLLECTIONS = (HALVES, LUCK)
+THROTTLED = "suite_halfcheetah_throttled"  # of the matrix: where asking for more may begin better
+METHODS = {  # as long as their namesakes of the post
+    "dt": halfcheetah.SHORT_DECISION_TRANSFORMER,
+    "bc": halfcheetah.BEHAVIOR_CLONING,
+    "bc10": halfcheetah.BEST_TENTH_CLONING,
+    "td3_bc": halfcheetah.TD3_BC,
+}
+NAMES = {"dt": "dt", "bc": "bc", "bc10": "bc10", "td3_bc": "td3bc"}  # in the names of runs
+MEDIAN, BEST, TWO_GOOD = range(3)  # asks on halves
+LOST, SAFE, WON = range(3)  # asks on luck
+ASKS = {  # points of return; a check holds them against the logs' evidence
+    HALVES.name: (0.0, 0.0, 0.0),
+    LUCK.name: (0.0, 0.0, 0.0),
+    THROTTLED: (1358.9, 4677.4),  # at 50 and 99 %
+}
+
+
+def watched(kind: type[WatchedRun], log: str, method: str) -> WatchedRun:
+    """A method on a log, asked for the log's returns if it can be."""
+    name = f"local_{NAMES[method]}_{log.partition('_')[2]}"
+    asks = ASKS[log] if method == "dt" else (None,)
+    return kind(name, replace(METHODS[method], name=name, data=log), method=method, asks=asks)
+
+
+STITCHING = (
+    *(watched(StitchingRun, HALVES.name, method) for method in ("dt", "td3_bc", "bc")),
+    watched(StitchingRun, THROTTLED, "dt"),
+)
+LUCKY = tuple(watched(LuckRun, LUCK.name, method) for method in ("dt", "td3_bc", "bc", "bc10"))
+_halves, _throttled, _luck = STITCHING[0].name, STITCHING[-1].name, LUCKY[0].name
+_share = {"quantity": "gambled", "smallest": 0.2}
+_begun = {"quantity": "first_half", "smallest": 62.0}  # half a point of score
+EFFECTS = (
+    BeyondBest("halves_asked", _halves, HALVES.name, TWO_GOOD),
+    *(BeyondBest(f"halves_{NAMES[run.method]}", run.name, HALVES.name) for run in STITCHING[1:3]),
+    WatchedEffect("halves_begun", _halves, _halves, MEDIAN, TWO_GOOD, **_begun),
+    WatchedEffect("throttled_begun", _throttled, _throttled, 0, 1, **_begun),
+    LuckEffect("luck_won", _luck, _luck, WON, SAFE, **_share),
+    LuckEffect("luck_lost", _luck, _luck, LOST, SAFE, **_share),
+    LuckEffect("luck_earned", _luck, _luck, SAFE, WON),
+    LuckEffect("luck_values", "local_bc_halfcheetah_luck", "local_td3bc_halfcheetah_luck", **_share),
+    LuckEffect("luck_best_tenth", "local_bc10_halfcheetah_luck", "local_bc_halfcheetah_luck", **_share),
+)
