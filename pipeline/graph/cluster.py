@@ -36,6 +36,11 @@ ROLES = ("client", "scheduler", "worker")  # in which dask takes certificates
 SETTINGS = {
     "distributed.scheduler.allowed-failures": DEATHS,
     "distributed.admin.large-graph-warning-threshold": "1GB",  # files that a worker lacks travel with the piece
+    # by default a worker looks at itself fifty times a second, which costs the pieces beside it a twentieth of their core
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.limit": "1h",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.worker.profile.enabled": False,
 }
 
 

@@ -115,10 +115,10 @@ def test_a_run_trains_and_is_played_for_every_ask_and_its_values_follow_from_its
     whole = log(generator.uniform(-1, 1, size=(10, 12, 6)).astype(np.float32))
     whole.observations[:] = generator.normal(size=whole.observations.shape)
     monkeypatch.setattr(train_and_watch, "whole_dataset", lambda run: whole)
-    run = kind("toy", TINY, episodes=3, shard_episodes=2, asks=(5.0, 50.0))
+    run = kind("toy", TINY, episodes=3, shard_episodes=2, asks=(5.0, 500_000.0))
     recipe = recipes.recipe_of(run)
     values = train_and_watch.make(recipe, tmp_path).values
-    assert [each["asked"] for each in values["asks"]] == [5.0, 50.0] and values["seeds"] == [200, 201, 202]
+    assert [each["asked"] for each in values["asks"]] == [5.0, 500_000.0] and values["seeds"] == [200, 201, 202]
     assert values["episodes"] == 3 and len(values["weights_sha256"]) == 64 and values["updates"] == 4
     assert values["asks"][0]["returns"] != values["asks"][1]["returns"], "each ask is played"
     assert summaries.derived(recipe, values, tmp_path) == values

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import PipelineError, files
-from pipeline.show import attention_claims, claims, matrix_claims, predicates, registered_values, score_claims, tabulate
+from pipeline.show import attention_claims, claims, matrix_claims, predicates, registered_values, score_claims, tabulate, twist_claims
 from pipeline.show.predicates import FAILS, HOLDS, IN_PART, OPEN, Interval
 
 CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
@@ -72,6 +72,35 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
     "matrix-asking-pays": (
         {matrix_claims.ASKING: about(7, 1), matrix_claims.KEEPING: about(9, 1)},
         {matrix_claims.ASKING: about(0, 1), matrix_claims.KEEPING: about(9, 1)},
+    ),
+    # rows on stitching and luck: each with a control that lets it be decided
+    "dt-stitches": (
+        {"asked": about(5, 1), twist_claims.STITCHES: about(9, 1)},
+        {"asked": about(-5, 1), twist_claims.STITCHES: about(9, 1)},
+    ),
+    "dt-begins-worse": (
+        {"first half": about(400, 50), twist_claims.BEGINS_BETTER: about(-900, 50)},
+        {"first half": about(-400, 50), twist_claims.BEGINS_BETTER: about(-900, 50)},
+    ),
+    "bc-stitches": (
+        {"cloning": about(5, 1), twist_claims.STITCHES: about(9, 1)},
+        {"cloning": about(0, 0.3), twist_claims.STITCHES: about(9, 1)},
+    ),
+    "dt-gambles": (
+        {"more": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
+        {"more": about(0.0, 0.1), twist_claims.SAFE: about(0.02, 0.02)},
+    ),
+    "dt-gambling-costs": (
+        {"less": about(5, 2), "more that gamble": about(0.9, 0.05)},
+        {"less": about(-5, 2), "more that gamble": about(0.9, 0.05)},
+    ),
+    "dt-gambles-for-less": (
+        {"more": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
+        {"more": about(-0.1, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
+    ),
+    "values-leave-luck-alone": (
+        {"less": about(0.5, 0.1), twist_claims.TENTH: about(0.4, 0.1)},
+        {"less": about(0.0, 0.1), twist_claims.TENTH: about(0.4, 0.1)},
     ),
     "matrix-best-tenth-pays": ({matrix_claims.KEEPING: about(9, 1)}, {matrix_claims.KEEPING: about(0, 1)}),
     # attention on returns in every layer; an untrained network's, which is uniform
@@ -269,6 +298,11 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
         ("leap-one-sweep", "one sweep less none", about(0.2, 0.05)),  # the first sweep does not do enough to be told
         ("leap-draft-idle", "all masks less left to right, 0 sweeps", NOTHING),  # drafts are alike to begin with
         ("leap-beats-chance", "LEAP less uniform actions", about(0.04, 0.03)),
+        *((name, twist_claims.STITCHES, about(-4, 1)) for name in ("dt-stitches", "bc-stitches")),  # nobody does on this log
+        ("dt-begins-worse", twist_claims.BEGINS_BETTER, about(10, 5)),  # what is asked for never matters by then
+        *((name, twist_claims.SAFE, about(0.6, 0.2)) for name in ("dt-gambles", "dt-gambles-for-less")),  # it always gambles
+        ("dt-gambling-costs", "more that gamble", about(0.1, 0.15)),
+        ("values-leave-luck-alone", twist_claims.TENTH, about(-0.4, 0.1)),  # keeping the winners leaves it alone as well
     ],
 )
 def test_a_registered_claim_is_not_decided_where_its_control_fails(name, control, value):
@@ -394,12 +428,14 @@ def test_the_rows_of_registered_claims_are_as_they_were_when_they_were_fixed():
     known = {claim.row for claim in claims.CLAIMS if claim.row}
     rows = {row: [line for line in today if re.match(rf"\| \**{row}\** \|", line)] for row in known}
     assert len(rows) >= 8 and all(len(lines) == 1 for lines in rows.values()), rows
-    then = subprocess.run(
-        ["git", "show", f"{claims.FIXED}:docs/predicates.md"], cwd=files.ROOT, capture_output=True, text=True, check=False
-    )
-    if then.returncode:
-        pytest.skip("the history of the repository is not here")
-    assert {line for lines in rows.values() for line in lines} <= set(then.stdout.splitlines())
+    for commit in {claims.FIXED, *claims.FIXED_LATER.values()}:
+        then = subprocess.run(
+            ["git", "show", f"{commit}:docs/predicates.md"], cwd=files.ROOT, capture_output=True, text=True, check=False
+        )
+        if then.returncode:
+            pytest.skip("the history of the repository is not here")
+        fixed = [lines[0] for row, lines in rows.items() if claims.FIXED_LATER.get(row, claims.FIXED) == commit]
+        assert fixed and set(fixed) <= set(then.stdout.splitlines())
 
 
 def test_a_p_value_is_written_with_three_decimals_from_a_thousandth_up():
