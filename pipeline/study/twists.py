@@ -137,7 +137,7 @@ ASKS = {  # points of return; a check holds them against the logs' evidence
 
 def watched(kind: type[WatchedRun], log: str, method: str) -> WatchedRun:
     """A method on a log, asked for the log's returns if it can be."""
-    name = f"local_{NAMES[method]}_{log.partition('_')[2]}"
+    name = f"local_{NAMES[method]}_{log.removeprefix('local_')}"
     asks = ASKS[log] if method == "dt" else (None,)
     return kind(name, replace(METHODS[method], name=name, data=log), method=method, asks=asks)
 
