@@ -10,9 +10,9 @@
 
 `scale` has pieces that sleep answered by many workers in one process, `client` has real ones answered at once, without dask
 (`benchmarks.scale`). `maker` asks one worker's process for pieces that do nothing. `overhead` makes forty short results by
-`distribute`, on two workers, and by `make` in a process each, two at a time. `first` makes first shards of all that is measured,
-or of every eighth result, in both ways. `kills` makes the forty while workers are killed again
-and again. `refusals` breaks a cluster in every way that docs/cluster.md speaks of (`benchmarks.refusals`).
+`distribute`, on two workers, and by `make` in a process each, two at a time. `first` makes the first shard of every eighth result,
+or of all, in both ways. `kills` makes the forty while workers are killed again and again. `refusals` breaks a cluster in every way
+that docs/cluster.md speaks of (`benchmarks.refusals`).
 
 Workers run in clones of the last commit; what is compared is kept below --into, where the same command does not make it again.
 """
@@ -190,8 +190,9 @@ def first(into: Path, part: int) -> None:
         report("distribute, two workers of its own", ended, ended.processor + here.orphans()[0])
         alone = one_by_one(into / "processes", here, in_steps(plan))
         report("make, a process each, two at a time", alone, alone.processor)
-    both = sums(into / "pieces"), sums(into / "processes")
-    print(f"{ended.seconds / alone.seconds:.2f} of the wall time; {len(both[1])} files, {'the same' if both[0] == both[1] else 'NOT the same'}")
+    together, apart = sums(into / "pieces"), sums(into / "processes")
+    same = "the same" if together == apart else "NOT the same"
+    print(f"{ended.seconds / alone.seconds:.2f} of the wall time; {len(apart)} files, {same}")
 
 
 def in_a_process_each(into: Path, here: Loopback) -> None:

@@ -209,7 +209,8 @@ def killed_scheduler(here: Loopback) -> None:
     end(scheduler)
     tell("the scheduler killed after two results", here.ended(client, began), into, SOLVED)
     here.scheduler(port=int(address.rpartition(":")[2]))
-    time.sleep(5)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        hosts.wait(60)
     alive = hosts.poll() is None
     if not alive:
         here.workers(address, 1, root=root)

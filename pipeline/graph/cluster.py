@@ -15,7 +15,7 @@ import shutil
 import signal
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,7 @@ DEATHS = 20  # of workers while a piece is theirs, after which it is given up: o
 PATIENCE = 30  # seconds for a scheduler to answer
 LOOK = 5.0  # seconds between two looks at whether workers are there
 LOGS = files.ROOT / "build" / "jobs"  # where jobs' own messages lie, unless their file says otherwise
+OUTSIDE = "it, or the scheduler, was not started in a checkout of this commit"
 WITHOUT_GPUS = "no worker that is there has said --resources GPU=1"
 ROLES = ("client", "scheduler", "worker")  # in which dask takes certificates
 SETTINGS = {
@@ -79,15 +80,28 @@ class Tasks:
         self.client, self.gpus, self.known, self.tell = client, gpus, known, tell
         self.completed = as_completed(loop=client.loop)
         self.names: dict = {}  # of pieces, by future
+        self.asked: dict[str, tuple] = {}  # and what is asked, with the files given
+        self.refused: dict[str, set[str]] = {}  # by piece, the workers that cannot make it
+        self.unfit: set[str] = set()  # all of these
         self.count = 0
         self.there = self.looked = time.monotonic()  # when a worker was there, when that was looked for
         self.told: str | None = None
 
-    def submit(self, name: str, asked: dict, given: dict[str, bytes]) -> None:
-        """Have a worker answer; its task's name is the piece's with its fingerprint, so that two clients share it."""
-        self.count += bool(given)
-        key = f"piece-{name}-{fingerprints.values_digest(asked)[:16]}" + (f"-{os.getpid()}-{self.count}" if given else "")
+    def submit(self, name: str, asked: dict, given: dict[str, bytes], among: Sequence[str] = ()) -> None:
+        """Have a worker answer; its task's name is the piece's with its fingerprint, so that two clients share it.
+
+        Args:
+            name: the piece's.
+            asked: what is asked of the worker.
+            given: files that workers lacked.
+            among: addresses of workers, one of which it is to be; by default all.
+        """
+        self.asked[name] = asked, given
+        self.count += bool(given or among)
+        key = f"piece-{name}-{fingerprints.values_digest(asked)[:16]}"
+        key += f"-{os.getpid()}-{self.count}" if given or among else ""
         needs = {"resources": {"GPU": 1}} if self.gpus and "seconds" in asked else {}
+        needs |= {"workers": list(among)} if among else {}
         future = self.client.submit(answering(), asked, given, key=key, pure=False, **needs)
         self.names[future] = name
         self.completed.add(future)
@@ -107,11 +121,23 @@ class Tasks:
         future = next(self.completed)
         name = self.names.pop(future)
         if future.status == "finished":
-            return name, future.result()
+            answer = future.result()
+            return self.receive() if answer.get("unfit") and self.ask_another(name, answer) else (name, answer)
         if future.status != "error":
             raise PipelineError("the scheduler is gone; what is finished is kept, and the same command goes on from there")
         error = future.exception()
         return name, {"refused": said(error), "worker": getattr(getattr(error, "last_worker", None), "address", "its worker")}
+
+    def ask_another(self, name: str, answer: dict) -> bool:
+        """Ask another worker for a piece that one cannot make; whether one is there that has not refused it yet."""
+        self.refused.setdefault(name, set()).add(answer["worker"])
+        others = sorted(set(self.client.scheduler_info()["workers"]) - self.refused[name])
+        if others:
+            self.submit(name, *self.asked[name], among=others)
+            if answer["worker"] not in self.unfit:
+                self.tell(f"{answer['worker']}: {answer['refused']} (another worker is asked)")
+                self.unfit.add(answer["worker"])
+        return bool(others)
 
     def look(self, present: dict[str, dict], now: float) -> None:
         """Say once why nothing comes, where no worker is there that could make it.
@@ -138,10 +164,15 @@ class Tasks:
 
 def answering() -> Callable[[dict, dict[str, bytes]], dict]:
     """`workers.answer`, which a worker imports when it is called: one that was started elsewhere says so, and does not end."""
+    outside = OUTSIDE
 
     def answer(asked: dict, given: dict[str, bytes]) -> dict:
-        from pipeline.graph import workers
+        try:
+            from pipeline.graph import workers
+        except ImportError:
+            from distributed import get_worker
 
+            return {"refused": outside, "unfit": True, "worker": get_worker().address}
         return workers.answer(asked, given)
 
     return answer
@@ -150,7 +181,7 @@ def answering() -> Callable[[dict, dict[str, bytes]], dict]:
 def said(error: BaseException) -> str:
     """Why dask had no answer."""
     if isinstance(error, ImportError | AttributeError) or "deserialization" in str(error):
-        return "it, or the scheduler, was not started in a checkout of this commit"
+        return OUTSIDE
     if type(error).__name__ == "KilledWorker":
         return f"workers ended {DEATHS + 1} times while this was theirs"
     return workers.sentence(error)

@@ -3,9 +3,9 @@
 A worker is a checkout at the same commit, which it never writes to. It makes a copy of it in its own folder: code copied,
 evidence and checkpoints by links. In the copy a process is at work that has loaded the libraries; for each piece it first looks
 whether its own fingerprint is the one it is told, then has a process that was forked from it make the piece, begun as if it
-were alone. So loading is paid once, and no piece knows of those before it; the fork for the next is made while one is at work. What is trained is stopped when, after about a minute, it has kept
-its progress, which is given back. Files that the checkout lacks, or has with other bytes, are asked
-for by their sha256, checked on arrival, and kept, the latest 2 GiB of them.
+were alone. So loading is paid once, and no piece knows of those before it; the fork for the next is made while one is at work.
+What is trained is stopped when, after about a minute, it has kept its progress, which is given back. Files that the checkout
+lacks, or has with other bytes, are asked for by their sha256, checked on arrival, and kept, the latest 2 GiB of them.
 
 dask is not imported here but where a worker is asked for its folder.
 """
@@ -49,8 +49,9 @@ def answer(asked: dict, given: dict[str, bytes]) -> dict:
         given: bytes of files that workers lacked, by sha256.
 
     Returns:
-        `lacks`, the sha256 of files that are to be given; or `refused`, a sentence; or `progress`, bytes of the files of
-        unfinished work by name; or `found`, files' bytes by name, and of a shard the `machine` that played it.
+        `lacks`, the sha256 of files that are to be given; or `refused`, a sentence, and `unfit`, whether another worker may do
+        better; or `progress`, bytes of the files of unfinished work by name; or `found`, files' bytes by name, and of a shard
+        the `machine` that played it.
     """
     from distributed import get_worker
 
@@ -61,7 +62,16 @@ def answer(asked: dict, given: dict[str, bytes]) -> dict:
                 MAKERS[worker.id] = Maker(Path(worker.local_directory) / "pieces")
             return {**MAKERS[worker.id].answer(asked, given), "worker": worker.address}
         except (PipelineError, OSError) as error:
-            return {"refused": sentence(error), "worker": worker.address}
+            return {**refusal(error), "worker": worker.address}
+
+
+class UnfitError(PipelineError):
+    """This worker cannot make a piece that another might."""
+
+
+def refusal(error: BaseException) -> dict:
+    """The answer that an error is, see `answer`: what a worker's checkout or disk lacks, another's need not."""
+    return {"refused": sentence(error), "unfit": isinstance(error, OSError | UnfitError)}
 
 
 def copy_checkout(root: Path, folder: Path) -> None:
@@ -90,7 +100,7 @@ class Maker:
         """See `answer` above.
 
         Raises:
-            PipelineError: the piece is refused, or failed.
+            PipelineError: the piece is refused, or failed; UnfitError where another worker may do better.
         """
         files.remove(self.into)
         for digest, content in given.items():
@@ -107,7 +117,7 @@ class Maker:
             return {"lacks": sorted(lacking)}
         told = self.say({**asked, "into": str(self.copy if asked["here"] else self.into)})
         if "refused" in told:
-            raise PipelineError(told["refused"])
+            raise (UnfitError if told["unfit"] else PipelineError)(told["refused"])
         found = {name: Path(path).read_bytes() for name, path in told["files"].items()}
         files.remove(self.into)
         return {"progress": found} if told["unfinished"] else {"found": found, "machine": told["machine"]}
@@ -240,6 +250,8 @@ def sentence(error: BaseException) -> str:
     """What an error says, as the command line would say it."""
     if isinstance(error, SystemExit):
         return str(error.code).removeprefix("error: ")
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        return f"this checkout cannot be copied: {error.args[0][0][2]}"  # the first of many files
     if isinstance(error, OSError):
         return f"{error.filename or 'the system'}: {error.strerror or error}"
     said = " ".join(str(error).split())
@@ -281,7 +293,7 @@ def become(told: int, answers: int) -> None:
     try:
         found = make(json.loads(line))
     except BaseException as error:
-        found = {"refused": sentence(error)}
+        found = refusal(error)
     with os.fdopen(answers, "w", encoding="utf-8") as file:
         json.dump(found, file)
     os.nice(19)  # to give back its memory, for which nobody waits
@@ -289,7 +301,7 @@ def become(told: int, answers: int) -> None:
 
 
 class Forks:
-    """Makes pieces in processes forked from this one, each before it is needed: a piece waits for no fork, and no end of one."""
+    """Makes pieces in processes forked from this one, each before it is needed, so that a piece waits for no fork."""
 
     def __init__(self, other: int):
         """Fork the first, and all, without the file of descriptor `other`."""
@@ -313,7 +325,8 @@ class Forks:
             self.ended.append(works.process)
             return json.loads(text)
         ended = os.waitstatus_to_exitcode(os.waitpid(works.process, 0)[1])
-        return left(asked) if sliced else {"refused": f"the process that made {asked['result']} ended with {ended}"}
+        told = f"the process that made {asked['result']} ended with {ended}"
+        return left(asked) if sliced else {"refused": told, "unfit": False}
 
     def close(self) -> None:
         """Have the one that waits end, since nobody will ask it."""
@@ -345,7 +358,8 @@ def serve() -> None:
         for line in sys.stdin:
             asked = json.loads(line)
             refused = differs(asked, Path(asked["into"]))
-            print(json.dumps({"refused": refused} if refused else forks.make(asked)), file=answers, flush=True)
+            told = {"refused": refused, "unfit": True} if refused else forks.make(asked)
+            print(json.dumps(told), file=answers, flush=True)
 
 
 if __name__ == "__main__":

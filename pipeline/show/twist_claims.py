@@ -74,6 +74,7 @@ def earns_less(values: Values, margin: float) -> str:
 
 
 _best = "the log's best episode"
+_more = "share of episodes that gamble, difference above 0, its mean above 20 points; does not hold within 20 points"
 _beside = "not decided unless TD3+BC, on the same log, lies above its best episode as well"
 
 TWISTS = (
@@ -93,7 +94,10 @@ TWISTS = (
         "dt-begins-worse",
         "Asked for more, it begins worse",
         "return",
-        lambda t: {"the log's median less two good halves": effect(t, "halves_begun"), BEGINS_BETTER: effect(t, "throttled_begun")},
+        lambda t: {
+            "the log's median less two good halves": effect(t, "halves_begun"),
+            BEGINS_BETTER: effect(t, "throttled_begun"),
+        },
         "return of the first half, asked for less, less that asked for more: above 0, its mean above 62 points; not decided "
         "unless on a log that covers returns asking for more begins better",
         begins_worse,
@@ -119,8 +123,7 @@ TWISTS = (
         "Asked for what luck alone gives, a Decision Transformer gambles",
         "solved",
         lambda t: {"asked for the winners' return, less the safe": effect(t, "luck_won"), SAFE: safe_share(t)},
-        "share of episodes that gamble, difference above 0, its mean above 20 points; does not hold within 20 points; not decided "
-        "unless fewer than half gamble when asked for the safe return",
+        f"{_more}; not decided unless fewer than half gamble when asked for the safe return",
         gambles,
         SHARE,
         (SAFE,),
@@ -146,8 +149,7 @@ TWISTS = (
         "Asked for what losers got, it gambles too",
         "solved",
         lambda t: {"asked for the losers' return, less the safe": effect(t, "luck_lost"), SAFE: safe_share(t)},
-        "share of episodes that gamble, difference above 0, its mean above 20 points; does not hold within 20 points; not decided "
-        "unless fewer than half gamble when asked for the safe return",
+        f"{_more}; not decided unless fewer than half gamble when asked for the safe return",
         gambles,
         SHARE,
         (SAFE,),
@@ -159,8 +161,7 @@ TWISTS = (
         "What learns values gambles less than imitation does",
         "solved",
         lambda t: {"behavior cloning less TD3+BC": effect(t, "luck_values"), TENTH: effect(t, "luck_best_tenth")},
-        "share of episodes that gamble, difference above 0, its mean above 20 points; does not hold within 20 points; not decided "
-        "where 10%BC, which keeps the winners, gambles less than cloning by 20 points",
+        f"{_more}; not decided where 10%BC, which keeps the winners, gambles less than cloning by 20 points",
         leaves_alone,
         SHARE,
         (TENTH,),

@@ -269,10 +269,8 @@ def watched(run: WatchedRun, values: dict) -> dict:
 
     def told(kept: dict) -> dict:
         whole = {name: each for name, each in kept.items() if isinstance(each, list)}
-        means = {
-            f"{name}_mean": wilson(sum(each), len(each)) if name == "gambled" else interval(each) for name, each in whole.items()
-        }
-        return {"asked": kept["asked"], **whole, **means}
+        mean = lambda name, each: wilson(sum(each), len(each)) if name == "gambled" else interval(each)  # noqa: E731
+        return {"asked": kept["asked"], **whole, **{f"{name}_mean": mean(name, each) for name, each in whole.items()}}
 
     asks = [told(each) for each in values["asks"]]
     count = len(asks[0]["returns"])

@@ -12,7 +12,7 @@ from pipeline.study import halfcheetah
 from pipeline.study.comparisons import Comparison
 from pipeline.study.run import ENVIRONMENT, Find, results
 from pipeline.study.suite import SuiteRun
-from pipeline.study.trainings import Collection, Training
+from pipeline.study.trainings import Collection
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """A gamble in an episode's opening: what is done in the first half second decides whether luck is drawn.
 
 An episode gambles whose first torque is above zero on the mean of its first steps. At the last of these it then earns a prize,
-rarely, or else loses a stake; on the mean it loses. Whether it would win is drawn from its seed alone, so that two policies that
-both gamble on a seed are as lucky as one another.
+rarely, or else loses a stake; on the mean it loses. Whether it would win is drawn from its seed alone, so that two policies
+that both gamble on a seed are as lucky as one another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STREAM = 1  # parts these draws from the simulator's of the same seed
 
 
 def gambles(actions: np.ndarray) -> np.ndarray:
-    """Whether episodes gamble, bool (episode,), by their actions (episode, step, action), of which the first `OPENING` count."""
+    """Whether episodes gamble, bool (episode,), by their actions (episode, step, action), of which the opening's count."""
     return actions[:, :OPENING, 0].mean(axis=1) > 0
 
 

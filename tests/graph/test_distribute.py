@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -726,6 +727,94 @@ def test_that_no_worker_is_there_that_could_make_a_piece_is_said_once(monkeypatc
     tasks.look({}, last + 10)
     where = "(waiting goes on; docs/cluster.md says how workers are started)"
     assert said == [f"no worker that is there has said --resources GPU=1 {where}", f"no worker is there {where}"]
+
+
+class Answering:
+    """A client whose workers, by address, answer as they are told to; whoever of those asked for comes first takes a piece."""
+
+    loop = None
+
+    def __init__(self, answers: dict):
+        self.answers, self.keys = answers, []
+
+    def scheduler_info(self) -> dict:
+        return {"workers": dict.fromkeys(self.answers, {})}
+
+    def submit(self, function, asked, given, key, workers=(), **options):
+        self.keys.append(key)
+        worker = next(address for address in self.answers if address in (workers or self.answers))
+        answer = {**self.answers[worker](asked, given), "worker": worker}
+        return type("Future", (), {"status": "finished", "result": lambda self: answer})()
+
+
+class Completed(list):
+    """Futures that all have come back, the first first."""
+
+    add = list.append
+    has_ready = list.__len__
+    __next__ = lambda self: self.pop(0)  # noqa: E731
+
+
+@pytest.fixture
+def answering(monkeypatch):
+    pytest.importorskip("distributed", reason=WITHOUT)
+    monkeypatch.setattr("distributed.as_completed", lambda loop: Completed())
+    said = []
+    return lambda answers: (said.clear(), cluster.Tasks(Answering(answers), tell=said.append), said)[1:]
+
+
+def unfit(sentence: str, fit: bool = False):
+    return lambda asked, given: {"refused": sentence, "unfit": not fit}
+
+
+def test_what_one_worker_cannot_make_another_is_asked_for_and_it_is_said_once_of_a_worker(answering):
+    tasks, said = answering({"a": unfit("its disk is full"), "b": lambda asked, given: {"found": {"asked": asked, **given}}})
+    for name in ("one", "two"):
+        tasks.submit(name, {"n": name}, {"sha": b"x"})
+    found = dict(tasks.receive() for _ in range(2))
+    assert {name: answer["found"] for name, answer in found.items()} == {
+        name: {"asked": {"n": name}, "sha": b"x"} for name in ("one", "two")
+    }, "with the same question, and the files that were given"
+    assert said == ["a: its disk is full (another worker is asked)"] and len(set(tasks.client.keys)) == 4
+
+
+def test_what_all_workers_refuse_is_refused_and_what_fails_is_asked_of_none_again(answering):
+    tasks, said = answering({"a": unfit("by its torch"), "b": unfit("by its numpy")})
+    tasks.submit("one", {}, {})
+    assert tasks.receive() == ("one", {"refused": "by its numpy", "unfit": True, "worker": "b"}), "not a again"
+    assert said == ["a: by its torch (another worker is asked)"] and len(tasks.client.keys) == 2
+    tasks, said = answering({"a": unfit("its loss is not finite", fit=True), "b": unfit("unasked")})
+    tasks.submit("one", {}, {})
+    assert tasks.receive()[1]["refused"] == "its loss is not finite" and not said and len(tasks.client.keys) == 1
+
+
+def test_what_a_checkout_or_a_disk_lacks_another_may_have_and_an_error_of_a_piece_it_has_not():
+    assert workers.refusal(OSError(28, "No space left on device")) == {
+        "refused": "the system: No space left on device",
+        "unfit": True,
+    }
+    assert workers.refusal(workers.UnfitError("by its torch")) == {"refused": "by its torch", "unfit": True}
+    assert workers.refusal(PipelineError("a loss is not finite")) == {"refused": "a loss is not finite", "unfit": False}
+    many = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'"), ("c", "d", "[Errno 28] …")])
+    assert workers.sentence(many) == "this checkout cannot be copied: [Errno 28] No space left on device: 'b'"
+
+
+def test_a_piece_that_this_checkout_would_make_otherwise_is_another_workers(maker, monkeypatch):
+    monkeypatch.setattr(workers.Maker, "say", lambda maker, asked: {"refused": "by its source", "unfit": True})
+    with pytest.raises(workers.UnfitError, match="by its source"):
+        maker.answer(told(), {})
+    monkeypatch.setattr(workers.Maker, "say", lambda maker, asked: {"refused": "it fails", "unfit": False})
+    with pytest.raises(PipelineError, match="it fails") as error:
+        maker.answer(told(), {})
+    assert not isinstance(error.value, workers.UnfitError)
+
+
+def test_a_worker_that_was_started_elsewhere_says_so_when_it_is_asked(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason=WITHOUT)
+    answer = cluster.answering()
+    monkeypatch.setattr(distributed, "get_worker", lambda: type("Worker", (), {"address": "tcp://worker"}))
+    monkeypatch.setitem(sys.modules, "pipeline.graph", None)
+    assert answer({}, {}) == {"refused": cluster.OUTSIDE, "unfit": True, "worker": "tcp://worker"}
 
 
 def test_without_the_extra_it_is_named(monkeypatch):

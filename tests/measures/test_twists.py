@@ -17,9 +17,7 @@ from pipeline.worlds import environments, gamble
 from pipeline.worlds.world import HALFCHEETAH, WORLDS
 
 FEW = {"updates": 4, "interval_updates": 2, "batch_size": 8, "held_out_episodes": 2}
-TINY = replace(
-    suite.BRIEF["dt"], name="toy", data="toy", context_length=4, hidden_size=8, layers=1, warmup_updates=1, **FEW
-)
+TINY = replace(suite.BRIEF["dt"], name="toy", data="toy", context_length=4, hidden_size=8, layers=1, warmup_updates=1, **FEW)
 
 
 class Constant:
@@ -178,7 +176,8 @@ def test_asks_are_those_of_the_logs():
     halves = records.read(recipes.TWISTED_LOGS[twists.HALVES.name].path())["values"]
     returns, factor, first = (np.array(halves[name]) for name in ("returns", "first_factor", "first_half"))
     good = np.where(factor == 1, first, returns - first)
-    assert twists.ASKS[twists.HALVES.name] == tuple(round(each) for each in (np.median(returns), returns.max(), 2 * good.mean()))
+    told = np.median(returns), returns.max(), 2 * good.mean()
+    assert twists.ASKS[twists.HALVES.name] == tuple(round(each) for each in told)
     luck = records.read(recipes.TWISTED_LOGS[twists.LUCK.name].path())["values"]
     returns, gambled, won = (np.array(luck[name]) for name in ("returns", "gambled", "won"))
     parts = (returns[(gambled == 1) & (won == 0)], returns[gambled == 0], returns[won == 1])

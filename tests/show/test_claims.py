@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import PipelineError, files
-from pipeline.show import attention_claims, claims, matrix_claims, predicates, registered_values, score_claims, tabulate, twist_claims
+from pipeline.show import (
+    attention_claims,
+    claims,
+    matrix_claims,
+    predicates,
+    registered_values,
+    score_claims,
+    tabulate,
+    twist_claims,
+)
 from pipeline.show.predicates import FAILS, HOLDS, IN_PART, OPEN, Interval
 
 CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
