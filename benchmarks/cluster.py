@@ -10,9 +10,9 @@
 
 `scale` has pieces that sleep answered by many workers in one process, `client` has real ones answered at once, without dask
 (`benchmarks.scale`). `maker` asks one worker's process for pieces that do nothing. `overhead` makes forty short results by
-`distribute`, on two workers, and by `make` in a process each, two at a time. `first` makes the first shard of every eighth result,
-or of all, in both ways. `kills` makes the forty while workers are killed again and again. `refusals` breaks a cluster in every way
-that docs/cluster.md speaks of (`benchmarks.refusals`).
+`distribute`, on two workers, and by `make` in a process each, two at a time. `first` makes the first shard of every eighth
+result, or of all, in both ways. `kills` makes the forty while workers are killed again and again. `refusals` breaks a cluster
+in every way that docs/cluster.md speaks of (`benchmarks.refusals`).
 
 Workers run in clones of the last commit; what is compared is kept below --into, where the same command does not make it again.
 """

@@ -153,7 +153,7 @@ EVIDENCE = {
     "wheel": BROWSER_EVALUATIONS,
 }  # by task
 
-FIGURES = named((*runs.FIGURES, *studies.FIGURES, *suite.FIGURES, *runs.HUB_FIGURES))
+FIGURES = named((*runs.FIGURES, *studies.FIGURES, *suite.FIGURES, *twists.FIGURES, *runs.HUB_FIGURES))
 ANIMATIONS = named((*runs.ANIMATIONS, *runs.HUB_ANIMATIONS))
 GRID_ANIMATIONS = named(runs.GRID_ANIMATIONS)
 PICTURES = ANIMATIONS | GRID_ANIMATIONS | FIGURES

@@ -251,7 +251,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return str(error.code).removeprefix("error: ")
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
-        return f"this checkout cannot be copied: {error.args[0][0][2]}"  # the first of many files
+        return f"this checkout cannot be copied: {error.args[0][0][2].partition(': ')[0]}"  # the first of many files
     if isinstance(error, OSError):
         return f"{error.filename or 'the system'}: {error.strerror or error}"
     said = " ".join(str(error).split())

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from pipeline.study import halfcheetah
 from pipeline.study.comparisons import Comparison
+from pipeline.study.pictures import Figure
 from pipeline.study.run import ENVIRONMENT, Find, results
 from pipeline.study.suite import SuiteRun
 from pipeline.study.trainings import Collection
@@ -124,8 +125,10 @@ METHODS = {  # as long as their namesakes of the post
     "bc": halfcheetah.BEHAVIOR_CLONING,
     "bc10": halfcheetah.BEST_TENTH_CLONING,
     "td3_bc": halfcheetah.TD3_BC,
+    "rvs": replace(halfcheetah.BEHAVIOR_CLONING, method="return_conditioned_cloning"),
 }
-NAMES = {"dt": "dt", "bc": "bc", "bc10": "bc10", "td3_bc": "td3bc"}  # in the names of runs
+TOLD = ("dt", "rvs")  # which return is wanted
+NAMES = {"dt": "dt", "bc": "bc", "bc10": "bc10", "td3_bc": "td3bc", "rvs": "rvs"}  # in the names of runs
 MEDIAN, BEST, TWO_GOOD = range(3)  # asks on halves
 LOST, SAFE, WON = range(3)  # asks on luck
 ASKS = {  # points of return; a check holds them against the logs' evidence
@@ -138,25 +141,37 @@ ASKS = {  # points of return; a check holds them against the logs' evidence
 def watched(kind: type[WatchedRun], log: str, method: str) -> WatchedRun:
     """A method on a log, asked for the log's returns if it can be."""
     name = f"local_{NAMES[method]}_{log.removeprefix('local_')}"
-    asks = ASKS[log] if method == "dt" else (None,)
+    asks = ASKS[log] if method in TOLD else (None,)
     return kind(name, replace(METHODS[method], name=name, data=log), method=method, asks=asks)
 
 
 STITCHING = (
-    *(watched(StitchingRun, HALVES.name, method) for method in ("dt", "td3_bc", "bc")),
+    *(watched(StitchingRun, HALVES.name, method) for method in ("dt", "td3_bc", "bc", "rvs")),
     watched(StitchingRun, THROTTLED, "dt"),
 )
-LUCKY = tuple(watched(LuckRun, LUCK.name, method) for method in ("dt", "td3_bc", "bc", "bc10"))
+LUCKY = tuple(watched(LuckRun, LUCK.name, method) for method in ("dt", "td3_bc", "bc", "bc10", "rvs"))
 _halves, _throttled, _luck = STITCHING[0].name, STITCHING[-1].name, LUCKY[0].name
 _share = {"quantity": "gambled", "smallest": 0.2}
 _begun = {"quantity": "first_half", "smallest": 62.0}  # half a point of score
+FIGURES = (
+    Figure(
+        "twists",
+        (
+            f"datasets/{HALVES.name}",
+            *(f"stitching/{run.name}" for run in STITCHING if run.data == HALVES.name),
+            *(f"luck/{run.name}" for run in LUCKY),
+        ),
+    ),
+)
 EFFECTS = (
     BeyondBest("halves_asked", _halves, HALVES.name, TWO_GOOD),
     *(BeyondBest(f"halves_{NAMES[run.method]}", run.name, HALVES.name) for run in STITCHING[1:3]),
+    BeyondBest("halves_rvs", "local_rvs_halfcheetah_halves", HALVES.name, TWO_GOOD),
     WatchedEffect("halves_begun", _halves, _halves, MEDIAN, TWO_GOOD, **_begun),
     WatchedEffect("throttled_begun", _throttled, _throttled, 0, 1, **_begun),
     LuckEffect("luck_won", _luck, _luck, WON, SAFE, **_share),
     LuckEffect("luck_lost", _luck, _luck, LOST, SAFE, **_share),
+    LuckEffect("luck_won_rvs", "local_rvs_halfcheetah_luck", "local_rvs_halfcheetah_luck", WON, SAFE, **_share),
     LuckEffect("luck_earned", _luck, _luck, SAFE, WON),
     LuckEffect("luck_values", "local_bc_halfcheetah_luck", "local_td3bc_halfcheetah_luck", **_share),
     LuckEffect("luck_best_tenth", "local_bc10_halfcheetah_luck", "local_bc_halfcheetah_luck", **_share),

@@ -796,7 +796,7 @@ def test_what_a_checkout_or_a_disk_lacks_another_may_have_and_an_error_of_a_piec
     assert workers.refusal(workers.UnfitError("by its torch")) == {"refused": "by its torch", "unfit": True}
     assert workers.refusal(PipelineError("a loss is not finite")) == {"refused": "a loss is not finite", "unfit": False}
     many = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'"), ("c", "d", "[Errno 28] …")])
-    assert workers.sentence(many) == "this checkout cannot be copied: [Errno 28] No space left on device: 'b'"
+    assert workers.sentence(many) == "this checkout cannot be copied: [Errno 28] No space left on device"
 
 
 def test_a_piece_that_this_checkout_would_make_otherwise_is_another_workers(maker, monkeypatch):
