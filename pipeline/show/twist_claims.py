@@ -38,9 +38,9 @@ def surety(name: str, claimed: str = "holds") -> Callable[[Results], Surety]:
     return lambda results: sure(results["effects"][name]["values"], claimed)
 
 
-def safe_share(results: Results) -> Interval:
-    """The share of episodes that gamble of a Decision Transformer asked for the safe return."""
-    values = results["luck"][twists.LUCKY[0].name]["values"]
+def safe_share(results: Results, method: str = "dt") -> Interval:
+    """The share of episodes that gamble of a method asked for the safe return."""
+    values = results["luck"][f"local_{method}_halfcheetah_luck"]["values"]
     return named(values["asks"][twists.SAFE]["gambled_mean"], values["episodes"], "episodes")
 
 
@@ -119,6 +119,18 @@ TWISTS = (
         surety("halves_bc"),
     ),
     Claim(
+        "rvs-stitches",
+        "Asked for two good halves, a perceptron told the return puts them together",
+        "score",
+        lambda t: {f"asked for them, less {_best}": effect(t, "halves_rvs"), STITCHES: effect(t, "halves_td3bc")},
+        f"score less {_best}'s above 0, its mean above 0.5 points; does not hold below it or within 0.5 points; {_beside}",
+        beside_gain(above),
+        SCORE,
+        (STITCHES,),
+        "S4",
+        surety("halves_rvs"),
+    ),
+    Claim(
         "dt-gambles",
         "Asked for what luck alone gives, a Decision Transformer gambles",
         "solved",
@@ -129,6 +141,18 @@ TWISTS = (
         (SAFE,),
         "L1",
         surety("luck_won"),
+    ),
+    Claim(
+        "rvs-gambles",
+        "Asked for what luck alone gives, a perceptron told the return gambles",
+        "solved",
+        lambda t: {"asked for the winners' return, less the safe": effect(t, "luck_won_rvs"), SAFE: safe_share(t, "rvs")},
+        f"{_more}; not decided unless fewer than half gamble when asked for the safe return",
+        gambles,
+        SHARE,
+        (SAFE,),
+        "L5",
+        surety("luck_won_rvs"),
     ),
     Claim(
         "dt-gambling-costs",

@@ -21,7 +21,11 @@ from pipeline.study.run import WRITER, Find, Run, results
 from pipeline.study.trainings import Collection, Training
 
 WORLDS = {"halfcheetah": "HalfCheetah-v4", "hopper": "Hopper-v4", "walker2d": "Walker2d-v4"}  # by the names of logs
-ACTS = {"dt": "decision_transformer", "tt": "trajectory_transformer", "rvs": "return_conditioned_cloning"}  # whose folder acts, if not the perceptron's
+ACTS = {  # whose folder acts, if not the perceptron's
+    "dt": "decision_transformer",
+    "tt": "trajectory_transformer",
+    "rvs": "return_conditioned_cloning",
+}
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,14 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"more": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
         {"more": about(0.0, 0.1), twist_claims.SAFE: about(0.02, 0.02)},
     ),
+    "rvs-stitches": (
+        {"asked": about(5, 1), twist_claims.STITCHES: about(9, 1)},
+        {"asked": about(-5, 1), twist_claims.STITCHES: about(9, 1)},
+    ),
+    "rvs-gambles": (
+        {"more": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
+        {"more": about(0.0, 0.1), twist_claims.SAFE: about(0.02, 0.02)},
+    ),
     "dt-gambling-costs": (
         {"less": about(5, 2), "more that gamble": about(0.9, 0.05)},
         {"less": about(-5, 2), "more that gamble": about(0.9, 0.05)},
@@ -307,9 +315,13 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
         ("leap-one-sweep", "one sweep less none", about(0.2, 0.05)),  # the first sweep does not do enough to be told
         ("leap-draft-idle", "all masks less left to right, 0 sweeps", NOTHING),  # drafts are alike to begin with
         ("leap-beats-chance", "LEAP less uniform actions", about(0.04, 0.03)),
-        *((name, twist_claims.STITCHES, about(-4, 1)) for name in ("dt-stitches", "bc-stitches")),  # nobody does on this log
+        *(
+            (name, twist_claims.STITCHES, about(-4, 1)) for name in ("dt-stitches", "bc-stitches", "rvs-stitches")
+        ),  # nobody does on this log
         ("dt-begins-worse", twist_claims.BEGINS_BETTER, about(10, 5)),  # what is asked for never matters by then
-        *((name, twist_claims.SAFE, about(0.6, 0.2)) for name in ("dt-gambles", "dt-gambles-for-less")),  # it always gambles
+        *(
+            (name, twist_claims.SAFE, about(0.6, 0.2)) for name in ("dt-gambles", "dt-gambles-for-less", "rvs-gambles")
+        ),  # it always gambles
         ("dt-gambling-costs", "more that gamble", about(0.1, 0.15)),
         ("values-leave-luck-alone", twist_claims.TENTH, about(-0.4, 0.1)),  # keeping the winners leaves it alone as well
     ],
