@@ -37,6 +37,10 @@ module Evidence
     [/\Apublished\.leap\.levels/, "percent of episodes solved, as published", 1],
     [/\Acompared\.local_leap_.*\.difference\b/, "share of episodes solved, in percent (a difference, in points)", 1],
     [/\Acompared\..*\.difference\b|\.score(?=[_.]|\z)/, "points of normalized score (0 random, 100 expert)", 1],
+    [/\Aluck\..*\.gambled_mean\b/, "share of episodes that gamble, in percent", 0],
+    [/\Aeffects\.luck_(?!earned)/, "share of episodes that gamble, in percent (a difference, in points)", 0],
+    [/\Aeffects\.\w+_begun\b|\.first_half_mean\b|\.asked\z/, "points of return", 0],
+    [/\Aeffects\./, "points of normalized score (0 random, 100 expert)", 1],
     [/\Amatrix\./, "points of normalized score (0 random, 100 expert)", 1],
     [/return/, "points of return", 0],
     [/solved_length|length_mean/, "steps", 0],
@@ -121,6 +125,8 @@ module Evidence
       when "compared" then compared(values)
       when "matrix" then "#{@content["run"]["trainings"]} trainings on each of three logs; bootstrap over trainings, logs apart"
       when "solved" then "#{values["episodes"]} episodes of one trained model; Wilson's over episodes"
+      when "stitching", "luck" then "#{values["episodes"]} episodes of one trained model; #{share? ? "Wilson's" : "Student's t"} over episodes"
+      when "effects" then "#{values["seeds"]} seeds of episodes; Student's t over seeds"
       when "attention" then "#{values["contexts"]} recorded contexts, one trained model; Student's t over contexts"
       when "attention_by_training" then @path.include?("by_training.") ? nil : "#{values["trainings"]} trainings; Student's t over trainings"
       when "hidden_keys" then "#{values["trainings"]} trainings, #{values["contexts"]} contexts each; Student's t over trainings"

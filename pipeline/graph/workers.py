@@ -265,6 +265,11 @@ class Forked(NamedTuple):
     asked: IO
     answers: IO
 
+    def close(self) -> None:
+        """Have it know that nobody will ask it."""
+        self.asked.close()
+        self.answers.close()
+
 
 def fork(other: int) -> Forked:
     """Fork a process that makes one piece when it is told which, without the file of descriptor `other`."""
@@ -310,6 +315,7 @@ class Forks:
     def make(self, asked: dict) -> dict:
         """What `make` returns, or the sentence that refuses the piece, or `left` at the end of a slice."""
         if os.waitpid(self.waits.process, os.WNOHANG)[0]:  # it was killed while it waited
+            self.waits.close()
             self.waits = fork(self.other)
         works = self.waits
         with contextlib.suppress(BrokenPipeError), works.asked:
@@ -330,8 +336,7 @@ class Forks:
 
     def close(self) -> None:
         """Have the one that waits end, since nobody will ask it."""
-        self.waits.asked.close()
-        self.waits.answers.close()
+        self.waits.close()
         os.waitpid(self.waits.process, 0)
 
 

@@ -395,6 +395,42 @@ def test_a_slice_ends_when_progress_is_kept_after_its_time_and_otherwise_with_th
     assert (int((tmp_path / "work/kept").read_text()) >= 2) if sliced else True, "so that each slice comes further"
 
 
+SEEN: list[int] = []
+
+
+def told_of_itself(asked: dict) -> dict:
+    """What makes a piece, and tells which process it was made by and how many it had made before."""
+    if asked.get("dies"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    SEEN.append(1)
+    return {"process": os.getpid(), "pieces": len(SEEN)}
+
+
+@pytest.fixture
+def forks(monkeypatch):
+    monkeypatch.setattr(workers, "make", told_of_itself)
+    with open(os.devnull, encoding="utf-8") as other, contextlib.closing(workers.Forks(other.fileno())) as found:
+        yield found
+
+
+def test_each_piece_is_made_by_a_process_that_was_forked_before_it_was_asked_for_and_knows_of_no_other(forks):
+    asked = {"result": pieces.result(ENTRY)}
+    for _ in range(3):
+        waiting = forks.waits.process
+        assert forks.make(asked) == {"process": waiting, "pieces": 1}
+    assert len(forks.ended) <= 3 and waiting not in (os.getpid(), forks.waits.process)
+
+
+def test_a_process_that_died_while_it_waited_is_replaced_and_one_that_dies_at_work_is_told(forks):
+    asked, waiting = {"result": pieces.result(ENTRY)}, forks.waits.process
+    os.kill(waiting, signal.SIGKILL)
+    os.waitid(os.P_PID, waiting, os.WEXITED | os.WNOWAIT)
+    assert forks.make(asked)["process"] != waiting
+    told = f"the process that made {pieces.result(ENTRY)} ended with -9"
+    assert forks.make({**asked, "dies": True}) == {"refused": told, "unfit": False}
+    assert forks.make(asked)["pieces"] == 1
+
+
 def test_received_files_are_kept_up_to_a_bound_the_first_go_first_and_none_that_is_needed(maker, monkeypatch):
     monkeypatch.setattr(workers, "BOUND", 4)
     for index, name in enumerate("abc"):
