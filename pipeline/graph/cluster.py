@@ -83,6 +83,7 @@ class Tasks:
         self.asked: dict[str, tuple] = {}  # and what is asked, with the files given
         self.refused: dict[str, set[str]] = {}  # by piece, the workers that cannot make it
         self.unfit: set[str] = set()  # all of these
+        self.among: dict = {}  # by future, the workers one of which a piece is for, where not all are
         self.count = 0
         self.there = self.looked = time.monotonic()  # when a worker was there, when that was looked for
         self.told: str | None = None
@@ -100,9 +101,10 @@ class Tasks:
         self.count += bool(given or among)
         key = f"piece-{name}-{fingerprints.values_digest(asked)[:16]}"
         key += f"-{os.getpid()}-{self.count}" if given or among else ""
-        needs = {"resources": {"GPU": 1}} if self.gpus and "seconds" in asked else {}
-        needs |= {"workers": list(among)} if among else {}
+        needs = self.needs(asked) | ({"workers": list(among)} if among else {})
         future = self.client.submit(answering(), asked, given, key=key, pure=False, **needs)
+        if among:
+            self.among[future] = set(among)
         self.names[future] = name
         self.completed.add(future)
 
@@ -112,32 +114,50 @@ class Tasks:
         Raises:
             PipelineError: the scheduler is gone, or no worker will come.
         """
+        while True:
+            future = self.next_future()
+            self.among.pop(future, None)
+            name = self.names.pop(future, None)
+            if name is None:  # it was asked anew, since all workers that it was for are gone
+                continue
+            if future.status not in ("finished", "error"):
+                raise PipelineError("the scheduler is gone; what is finished is kept, and the same command goes on from there")
+            if future.status == "error":
+                error = future.exception()
+                worker = getattr(getattr(error, "last_worker", None), "address", "its worker")
+                answer = {"refused": said(error), "worker": worker}
+            else:
+                answer = future.result()
+            if not answer.get("unfit") or not self.ask_another(name, answer):
+                del self.asked[name]
+                return name, answer
+
+    def next_future(self):
+        """The next future that has come back; meanwhile it is looked at, now and then, who is there."""
         while not self.completed.has_ready():
             with self.completed.thread_condition:
                 self.completed.thread_condition.wait(timeout=0.1)
             if time.monotonic() >= self.looked + LOOK:
                 with contextlib.suppress(OSError):  # a scheduler that is gone has its futures say so
                     self.look(self.client.scheduler_info()["workers"], time.monotonic())
-        future = next(self.completed)
-        name = self.names.pop(future)
-        if future.status == "finished":
-            answer = future.result()
-            return self.receive() if answer.get("unfit") and self.ask_another(name, answer) else (name, answer)
-        if future.status != "error":
-            raise PipelineError("the scheduler is gone; what is finished is kept, and the same command goes on from there")
-        error = future.exception()
-        return name, {"refused": said(error), "worker": getattr(getattr(error, "last_worker", None), "address", "its worker")}
+        return next(self.completed)
 
     def ask_another(self, name: str, answer: dict) -> bool:
         """Ask another worker for a piece that one cannot make; whether one is there that has not refused it yet."""
         self.refused.setdefault(name, set()).add(answer["worker"])
-        others = sorted(set(self.client.scheduler_info()["workers"]) - self.refused[name])
+        present, needs = self.client.scheduler_info()["workers"], self.needs(self.asked[name][0])
+        others = {address for address, each in present.items() if not needs or not lack_gpus({address: each})}
+        others -= self.refused[name]
         if others:
-            self.submit(name, *self.asked[name], among=others)
+            self.submit(name, *self.asked[name], among=sorted(others))
             if answer["worker"] not in self.unfit:
                 self.tell(f"{answer['worker']}: {answer['refused']} (another worker is asked)")
                 self.unfit.add(answer["worker"])
         return bool(others)
+
+    def needs(self, asked: dict) -> dict:
+        """The resources that a piece takes."""
+        return {"resources": {"GPU": 1}} if self.gpus and "seconds" in asked else {}
 
     def look(self, present: dict[str, dict], now: float) -> None:
         """Say once why nothing comes, where no worker is there that could make it.
@@ -149,6 +169,10 @@ class Tasks:
         Raises:
             PipelineError: none will come.
         """
+        for future in [each for each, places in self.among.items() if present and places.isdisjoint(present)]:
+            del self.among[future]
+            name = self.names.pop(future)
+            self.submit(name, *self.asked[name])
         self.looked, lack = now, "no worker is there"
         if self.gpus and lack_gpus(present):
             present, lack = {}, WITHOUT_GPUS

@@ -814,6 +814,43 @@ def test_what_one_worker_cannot_make_another_is_asked_for_and_it_is_said_once_of
     assert said == ["a: its disk is full (another worker is asked)"] and len(set(tasks.client.keys)) == 4
 
 
+def test_what_was_for_workers_that_have_gone_is_asked_of_whoever_is_there(answering):
+    tasks, _ = answering({"a": unfit("its disk is full"), "b": lambda asked, given: {"found": {}}})
+    tasks.submit("one", {}, {})
+    tasks.submit("two", {}, {})
+    lost = tasks.completed.pop(0)
+    assert tasks.ask_another(tasks.names.pop(lost), lost.result())
+    waits = tasks.completed.pop(1)
+    assert tasks.among == {waits: {"b"}}
+    tasks.look({}, 1)
+    tasks.look({"a": {}, "b": {}}, 2)
+    assert tasks.among == {waits: {"b"}}, "it may be with b, and nobody is there who could take it"
+    tasks.client.answers = {"a": unfit("its disk is full"), "c": lambda asked, given: {"found": {"by": "c"}}}
+    tasks.look(dict.fromkeys(tasks.client.answers, {}), 3)
+    assert not tasks.among and len(tasks.client.keys) == 4
+    tasks.completed.insert(0, waits)  # it comes back after all, and is none any more
+    assert {tasks.receive()[0] for _ in range(2)} == {"one", "two"} and not tasks.names and not tasks.asked
+
+
+def test_thousands_that_one_worker_refuses_are_all_made_by_another(answering):
+    tasks, said = answering({"a": unfit("its disk is full"), "b": lambda asked, given: {"found": {}}})
+    for index in range(3000):
+        tasks.submit(str(index), {}, {})
+    assert {tasks.receive()[0] for _ in range(3000)} == {str(index) for index in range(3000)} and len(said) == 1
+
+
+def test_what_takes_a_gpu_is_asked_of_another_that_has_one(monkeypatch, answering):
+    tasks, _ = answering({name: unfit("its disk is full") for name in "abc"})
+    monkeypatch.setattr(
+        tasks.client,
+        "scheduler_info",
+        lambda: {"workers": {"a": {"resources": {"GPU": 1}}, "b": {}, "c": {"resources": {"GPU": 1}}}},
+    )
+    tasks.gpus = True
+    tasks.submit("one", {"seconds": 60}, {})
+    assert tasks.receive()[1]["worker"] == "c" and len(tasks.client.keys) == 2, "and not b"
+
+
 def test_what_all_workers_refuse_is_refused_and_what_fails_is_asked_of_none_again(answering):
     tasks, said = answering({"a": unfit("by its torch"), "b": unfit("by its numpy")})
     tasks.submit("one", {}, {})
