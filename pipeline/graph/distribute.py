@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -158,15 +159,20 @@ def drive(work: Work, submit: Submit, receive: Receive, tick: Callable[[], objec
     """Make all pieces: those that can be begun are submitted; shards are joined here, and what is timed is measured here when
     nothing else is at work.
     """
-    waiting: dict[str, dict] = {}
-    while names := pieces.ready(work.plan, work.begun, work.done, work.failed) or [*waiting]:
-        begun = [name for name in names if name not in waiting and not work.plan[name].timed]
-        for name in begun:
+    order, waiting, timed = pieces.Order(work.plan), dict[str, dict](), deque[str]()
+    while True:
+        while order.free:
+            name = order.free.popleft()
+            if work.plan[name].timed:
+                timed.append(name)
+                continue
             if work.plan[name].part == pieces.JOINED:
                 work.make_here(name)
             elif asked := work.begin(name):
                 waiting[name] = asked
                 submit(name, asked, {})
+                continue
+            order.settle(name, work.failed)
         if waiting:
             name, answer = receive()
             given: dict[str, bytes] = {}
@@ -182,9 +188,14 @@ def drive(work: Work, submit: Submit, receive: Receive, tick: Callable[[], objec
             else:
                 work.finish(name, answer)
                 del waiting[name]
-        elif not begun:
-            work.make_here(names[0])
+                order.settle(name, work.failed)
+        elif timed:
+            name = timed.popleft()
+            work.make_here(name)
+            order.settle(name, work.failed)
         tick()
+        if not (order.free or waiting or timed):
+            return
 
 
 def announced(work: Work, asked_for: int) -> str:

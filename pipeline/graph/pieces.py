@@ -10,7 +10,8 @@ from __future__ import annotations
 import fnmatch
 import functools
 import os
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,20 +172,30 @@ def kept_shard(recipe: Recipe, index: int, into: Path) -> Path:
     return recipe.work(into) / f"shard_{index:03}.json"
 
 
-def ready(pieces: dict[str, Piece], begun: Collection[str], done: set[str], failed: dict[str, str]) -> list[str]:
-    """The pieces that can be begun now, in the plan's order; those that stand on a failed one are entered among the failed.
+class Order:
+    """Which pieces can be begun: `free` names them, in the plan's order, as those that they stand on are done."""
 
-    Args:
-        pieces: the plan.
-        begun: what was begun, ended or not.
-        done: what is finished.
-        failed: why the others are not.
-    """
-    for name, piece in pieces.items():
-        lost = [each for each in piece.after if each in failed]
-        if lost and name not in failed:
-            failed[name] = f"not made, for it stands on {lost[0]}"
-    return [name for name, piece in pieces.items() if name not in begun and name not in failed and done.issuperset(piece.after)]
+    def __init__(self, plan: dict[str, Piece]):
+        """Take a plan, in which each piece comes after those that it stands on."""
+        self.left = {name: len(piece.after) for name, piece in plan.items()}  # of those that it stands on, not done yet
+        self.upon: dict[str, list[str]] = {name: [] for name in plan}
+        for name, piece in plan.items():
+            for each in piece.after:
+                self.upon[each].append(name)
+        self.free = deque(name for name, count in self.left.items() if not count)
+
+    def settle(self, name: str, failed: dict[str, str]) -> None:
+        """A piece has ended: free what stands on it, or enter that among the failed, by name with why, where it is one."""
+        ended = [name]
+        while ended:
+            below = ended.pop()
+            for each in self.upon[below]:
+                self.left[each] -= 1
+                if below in failed and each not in failed:
+                    failed[each] = f"not made, for it stands on {below}"
+                    ended.append(each)
+                elif not self.left[each] and each not in failed:
+                    self.free.append(each)
 
 
 def reads(recipe: Recipe, into: Path) -> dict[str, Path]:

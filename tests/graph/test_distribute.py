@@ -66,6 +66,22 @@ def test_what_is_pooled_comes_after_all_that_it_pools_and_what_is_read_from_the_
     assert all(plan[name].after == () for name in (*members, "rollouts/local_random_halfcheetah"))
 
 
+def test_pieces_are_free_in_the_plans_order_once_all_that_they_stand_on_is_done_and_fail_with_it():
+    piece = lambda *after: Piece(ROLLOUT, after=after)  # noqa: E731
+    plan = {"a": piece(), "b": piece(), "c": piece("a", "b"), "d": piece("b"), "e": piece("c"), "f": piece("d", "e")}
+    order, failed = pieces.Order(plan), {}
+    assert [order.free.popleft() for _ in range(2)] == ["a", "b"] and not order.free
+    order.settle("b", failed)
+    assert [*order.free] == ["d"], "c stands on a as well"
+    order.settle("a", failed)
+    assert [*order.free] == ["d", "c"] and not failed
+    failed["c"] = "no room"
+    order.settle("c", failed)
+    order.settle("d", failed)
+    assert [*order.free] == ["d", "c"], "and nothing is free that stands on what failed, however far below"
+    assert failed == {"c": "no room", "e": "not made, for it stands on c", "f": "not made, for it stands on e"}
+
+
 def test_a_long_result_is_its_first_shard_or_all_of_them_and_a_piece_that_joins_them(tmp_path):
     (first,) = pieces.plan([LONG], tmp_path, every=False).values()
     assert (first.part, first.seconds) == (pieces.FIRST, LONG.seconds / 2)
