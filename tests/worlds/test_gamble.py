@@ -34,6 +34,14 @@ def test_about_one_seed_in_ten_is_lucky_the_same_each_time_whatever_it_is_drawn_
     assert (gamble.lucky(list(seeds)[5000:]) == lucky[5000:]).all()
 
 
+def test_luck_is_not_what_a_policy_that_draws_from_the_same_seed_draws():
+    seeds = range(2000)
+    noise = np.array([np.random.default_rng([seed, 1]).standard_normal(6) for seed in seeds])
+    first = np.array([np.random.default_rng([seed, 1]).random() for seed in seeds])
+    for drawn in (first, *noise.T, *np.abs(noise).T):
+        assert abs(np.corrcoef(drawn, gamble.lucky(seeds))[0, 1]) < 0.1, "about four deviations"
+
+
 def test_who_gambles_wins_2000_with_a_lucky_seed_or_loses_1000_and_else_nothing_is_paid(monkeypatch):
     monkeypatch.setattr(gamble, "lucky", lambda seeds: np.array([seed == 7 for seed in seeds]))
     assert gamble.payouts(openings(0.5, 0.5, -0.5), [7, 8, 7]).tolist() == [2000.0, -1000.0, 0.0]
