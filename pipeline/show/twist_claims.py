@@ -1,4 +1,4 @@
-"""Claims about stitching and luck: rows S1 to S3 and L1 to L4 of `docs/predicates.md`."""
+"""Claims about stitching and luck: rows S1 to S4 and L1 to L5 of `docs/predicates.md`."""
 
 from __future__ import annotations
 
@@ -63,18 +63,19 @@ def begins_worse(values: Values, margin: float) -> str:
 
 
 def earned(results: Results) -> Values:
-    """What asking for the safe return earns more, and how many more gamble who are asked for the winners'."""
-    return {"safe less won": effect(results, "luck_earned"), "more that gamble": effect(results, "luck_won")}
+    """What asking for the safe return earns more, how many more gamble who are asked for the winners', and for the safe."""
+    gambling = {"more that gamble": effect(results, "luck_won"), SAFE: safe_share(results)}
+    return {"safe less won": effect(results, "luck_earned"), **gambling}
 
 
 def earns_less(values: Values, margin: float) -> str:
     """Whether asking for the safe return earns more, where asking for the winners' makes it gamble."""
-    more, gambling = values.values()
-    return above(more, margin) if above(gambling, SHARE) == HOLDS else OPEN
+    more, *gambling = values.values()
+    return above(more, margin) if gambles(dict(enumerate(gambling)), SHARE) == HOLDS else OPEN
 
 
 _best = "the log's best episode"
-_more = "share of episodes that gamble, difference above 0, its mean above 20 points; does not hold within 20 points"
+_more = "share of episodes that gamble, difference above 0, its mean above 20 points; does not hold below 0 or within 20 points"
 _beside = "not decided unless TD3+BC, on the same log, lies above its best episode as well"
 
 TWISTS = (
@@ -98,8 +99,8 @@ TWISTS = (
             "the log's median less two good halves": effect(t, "halves_begun"),
             BEGINS_BETTER: effect(t, "throttled_begun"),
         },
-        "return of the first half, asked for less, less that asked for more: above 0, its mean above 62 points; not decided "
-        "unless on a log that covers returns asking for more begins better",
+        "return of the first half, asked for less, less that asked for more: above 0, its mean above 62 points; "
+        "does not hold below 0 or within 62 points; not decided unless on a log that covers returns asking for more begins better",
         begins_worse,
         RETURN,
         (BEGINS_BETTER,),
@@ -159,14 +160,14 @@ TWISTS = (
         "Asked for what luck alone gives, it earns less",
         "score",
         earned,
-        "score, asked for the safe return, less that asked for the winners': above 0, its mean above 0.5 points; not decided "
-        "unless it gambles",
+        "score, asked for the safe return, less that asked for the winners': above 0, its mean above 0.5 points; "
+        "does not hold below 0 or within 0.5 points; not decided unless it gambles as L1 asks",
         earns_less,
         SCORE,
-        ("more that gamble",),
+        ("more that gamble", SAFE),
         "L2",
         surety("luck_earned"),
-        (("more that gamble", "solved"),),
+        (("more that gamble", "solved"), (SAFE, "solved")),
     ),
     Claim(
         "dt-gambles-for-less",

@@ -108,8 +108,8 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"more": about(0.0, 0.1), twist_claims.SAFE: about(0.02, 0.02)},
     ),
     "dt-gambling-costs": (
-        {"less": about(5, 2), "more that gamble": about(0.9, 0.05)},
-        {"less": about(-5, 2), "more that gamble": about(0.9, 0.05)},
+        {"less": about(5, 2), "more that gamble": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
+        {"less": about(-5, 2), "more that gamble": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
     ),
     "dt-gambles-for-less": (
         {"more": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
@@ -323,6 +323,7 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
             (name, twist_claims.SAFE, about(0.6, 0.2)) for name in ("dt-gambles", "dt-gambles-for-less", "rvs-gambles")
         ),  # it always gambles
         ("dt-gambling-costs", "more that gamble", about(0.1, 0.15)),
+        ("dt-gambling-costs", twist_claims.SAFE, about(0.6, 0.2)),
         ("values-leave-luck-alone", twist_claims.TENTH, about(-0.4, 0.1)),  # keeping the winners leaves it alone as well
     ],
 )
