@@ -111,7 +111,10 @@ LOOPS = {"drive": distribute.drive, "plain": drive_without_looking}
 def drive(address: str, count: str, seconds: str, loop: str) -> None:
     """Have a scheduler's workers answer so many pieces; prints seconds and MB of this process, which has done nothing else."""
     work, submitted = idle(int(count), float(seconds)), []
-    with patch.object(cluster, "answering", lambda: answered), cluster.connected(cluster.Asked(address)) as tasks:
+    with (
+        patch.object(cluster, "task", lambda asked, given: (answered, asked, given)),
+        cluster.connected(cluster.Asked(address)) as tasks,
+    ):
 
         def receive() -> tuple[str, dict]:
             submitted.append(time.perf_counter())

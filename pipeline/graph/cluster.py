@@ -32,6 +32,15 @@ PATIENCE = 30  # seconds for a scheduler to answer
 LOOK = 5.0  # seconds between two looks at whether workers are there
 LOGS = files.ROOT / "build" / "jobs"  # where jobs' own messages lie, unless their file says otherwise
 OUTSIDE = "it, or the scheduler, was not started in a checkout of this commit"
+SOURCE = f"""
+def answer(asked, given):
+    try:
+        from pipeline.graph import workers
+    except ImportError:
+        from distributed import get_worker
+        return dict(refused={OUTSIDE!r}, unfit=True, worker=get_worker().address)
+    return workers.answer(asked, given)
+"""  # in a worker, wherever it was started
 WITHOUT_GPUS = "no worker that is there has said --resources GPU=1"
 ROLES = ("client", "scheduler", "worker")  # in which dask takes certificates
 SETTINGS = {
@@ -100,9 +109,9 @@ class Tasks:
         self.asked[name] = asked, given
         self.count += bool(given or among)
         key = f"piece-{name}-{fingerprints.values_digest(asked)[:16]}"
-        key += f"-{os.getpid()}-{self.count}" if given or among else ""
+        key += f"-{self.client.id}-{self.count}" if given or among else ""
         needs = self.needs(asked) | ({"workers": list(among)} if among else {})
-        future = self.client.submit(answering(), asked, given, key=key, pure=False, **needs)
+        future = self.client.submit(*task(asked, given), key=key, pure=False, **needs)
         if among:
             self.among[future] = set(among)
         self.names[future] = name
@@ -130,6 +139,7 @@ class Tasks:
                 answer = future.result()
             if not answer.get("unfit") or not self.ask_another(name, answer):
                 del self.asked[name]
+                self.refused.pop(name, None)
                 return name, answer
 
     def next_future(self):
@@ -186,20 +196,11 @@ class Tasks:
         self.told = told
 
 
-def answering() -> Callable[[dict, dict[str, bytes]], dict]:
-    """`workers.answer`, which a worker imports when it is called: one that was started elsewhere says so, and does not end."""
-    outside = OUTSIDE
-
-    def answer(asked: dict, given: dict[str, bytes]) -> dict:
-        try:
-            from pipeline.graph import workers
-        except ImportError:
-            from distributed import get_worker
-
-            return {"refused": outside, "unfit": True, "worker": get_worker().address}
-        return workers.answer(asked, given)
-
-    return answer
+def task(asked: dict, given: dict[str, bytes]) -> tuple:
+    """What a worker is to call, and with what: `workers.answer`, imported when it is called, so that a worker which cannot says
+    so and does not end. It is sent as source, since bytecode is of one Python alone.
+    """
+    return eval, "[exec(source), answer(asked, given)][1]", {"source": SOURCE, "asked": asked, "given": given}
 
 
 def said(error: BaseException) -> str:

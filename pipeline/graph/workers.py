@@ -13,6 +13,7 @@ dask is not imported here but where a worker is asked for its folder.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import os
@@ -35,6 +36,7 @@ COPIED = ("pipeline", "figures", "wheel", "assets")  # all that finds the projec
 LINKED = ("checkpoints", "results", "data")  # file by file, so that one can be another
 LEFT = ("build", "_site")  # and what is hidden
 BOUND = 2 * 2**30  # bytes of received files that are kept
+LACKS = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM")}  # of a machine
 MACHINE = "machine.json"  # beside unfinished work: who began it
 POLL = 0.2  # seconds between two looks at what training keeps
 MAKERS: dict[str, Maker] = {}  # of this process's workers, by dask's name for each
@@ -71,7 +73,8 @@ class UnfitError(PipelineError):
 
 def refusal(error: BaseException) -> dict:
     """The answer that an error is, see `answer`: what a worker's checkout or disk lacks, another's need not."""
-    return {"refused": sentence(error), "unfit": isinstance(error, OSError | UnfitError)}
+    unfit = isinstance(error, UnfitError | shutil.Error) or isinstance(error, OSError) and error.errno in LACKS
+    return {"refused": sentence(error), "unfit": unfit}
 
 
 def copy_checkout(root: Path, folder: Path) -> None:
@@ -95,6 +98,7 @@ class Maker:
         copy_checkout(root, self.copy)
         self.store.mkdir()
         self.process: subprocess.Popen | None = None  # from the first piece on
+        self.errors, self.answered = folder / "errors", False  # what it complains of, whether it has ever answered
 
     def answer(self, asked: dict, given: dict[str, bytes]) -> dict:
         """See `answer` above.
@@ -146,18 +150,23 @@ class Maker:
         """Ask the process, begun where there is none, and return its answer.
 
         Raises:
-            PipelineError: it has ended; for the next piece there will be another.
+            PipelineError: it has ended; for the next piece there will be another. UnfitError where none has ever answered.
         """
         if self.process is None:
             words, variables = [sys.executable, "-m", "pipeline.graph.workers"], {command.PARENT: str(os.getpid())}
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            self.process = subprocess.Popen(words, cwd=self.copy, env={**os.environ, **variables}, text=True, **pipes)
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            with open(self.errors, "wb") as errors:
+                self.process = subprocess.Popen(words, cwd=self.copy, env={**os.environ, **variables}, stderr=errors, **pipes)
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(asked) + "\n")
             self.process.stdin.flush()
         if line := self.process.stdout.readline():
+            self.answered = True
             return json.loads(line)
-        raise PipelineError(f"the process that makes pieces ended with {self.close()}")
+        said = self.errors.read_text(encoding="utf-8", errors="replace").split("\n")
+        why = next((f": {text.strip()[:300]}" for text in reversed(said) if text.strip()), "")
+        error = PipelineError if self.answered else UnfitError
+        raise error(f"the process that makes pieces ended with {self.close()}{why}")
 
     def close(self) -> int | None:
         """End the process, since nobody can ask it any more; what it ended with."""
@@ -310,34 +319,40 @@ class Forks:
 
     def __init__(self, other: int):
         """Fork the first, and all, without the file of descriptor `other`."""
-        self.other, self.waits, self.ended = other, fork(other), list[int]()
+        self.other, self.ended = other, list[int]()
+        self.waits: Forked | None = fork(other)
 
     def make(self, asked: dict) -> dict:
         """What `make` returns, or the sentence that refuses the piece, or `left` at the end of a slice."""
-        if os.waitpid(self.waits.process, os.WNOHANG)[0]:  # it was killed while it waited
+        if self.waits and os.waitpid(self.waits.process, os.WNOHANG)[0]:  # it was killed while it waited
             self.waits.close()
-            self.waits = fork(self.other)
-        works = self.waits
+            self.waits = None
+        works = self.waits or fork(self.other)
         with contextlib.suppress(BrokenPipeError), works.asked:
             works.asked.write(json.dumps(asked) + "\n")
-        self.waits = fork(self.other)
+        self.waits = None
+        with contextlib.suppress(OSError):  # so many processes may not be: then one is forked when it is needed
+            self.waits = fork(self.other)
         self.ended = [each for each in self.ended if not os.waitpid(each, os.WNOHANG)[0]]
         with works.answers as file:
             sliced = "seconds" in asked and slice_ended(asked, file)
             if sliced:
                 os.kill(works.process, signal.SIGKILL)
             text = file.read()
-        if text:
+        if text and "seconds" not in asked:  # what was trained may hold a GPU, and is waited for
             self.ended.append(works.process)
             return json.loads(text)
         ended = os.waitstatus_to_exitcode(os.waitpid(works.process, 0)[1])
+        if text:
+            return json.loads(text)
         told = f"the process that made {asked['result']} ended with {ended}"
         return left(asked) if sliced else {"refused": told, "unfit": False}
 
     def close(self) -> None:
         """Have the one that waits end, since nobody will ask it."""
-        self.waits.close()
-        os.waitpid(self.waits.process, 0)
+        if self.waits:
+            self.waits.close()
+            os.waitpid(self.waits.process, 0)
 
 
 def slice_ended(asked: dict, answers: IO) -> bool:

@@ -100,7 +100,8 @@ TWISTS = (
             BEGINS_BETTER: effect(t, "throttled_begun"),
         },
         "return of the first half, asked for less, less that asked for more: above 0, its mean above 62 points; "
-        "does not hold below 0 or within 62 points; not decided unless on a log that covers returns asking for more begins better",
+        "does not hold below 0 or within 62 points; not decided unless on a log that covers returns asking for more begins "
+        "better",
         begins_worse,
         RETURN,
         (BEGINS_BETTER,),

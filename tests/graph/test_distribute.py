@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -447,6 +448,44 @@ def test_a_process_that_died_while_it_waited_is_replaced_and_one_that_dies_at_wo
     assert forks.make(asked)["pieces"] == 1
 
 
+def test_where_no_process_can_be_forked_ahead_one_is_when_it_is_needed(forks, monkeypatch):
+    asked, fork = {"result": pieces.result(ENTRY)}, workers.fork
+    refuses = iter([True, False, False])
+
+    def one_too_many(other):
+        if next(refuses):
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return fork(other)
+
+    monkeypatch.setattr(workers, "fork", one_too_many)
+    assert forks.make(asked)["pieces"] == 1 and forks.waits is None
+    assert forks.make(asked)["pieces"] == 1 and forks.waits is not None
+
+
+def test_what_was_trained_is_waited_for_and_has_given_back_its_gpu(forks):
+    asked = {"result": pieces.result(ENTRY), "into": "/nowhere", "seconds": 3600}
+    process = forks.make(asked)["process"]
+    assert process not in forks.ended
+    with pytest.raises(ChildProcessError):
+        os.waitpid(process, os.WNOHANG)
+
+
+def test_a_worker_whose_process_cannot_begin_is_unfit_and_says_why_and_one_that_ends_later_is_not(maker, monkeypatch):
+    monkeypatch.setattr(workers.sys, "executable", "/bin/false")
+    with pytest.raises(workers.UnfitError, match="the process that makes pieces ended with 1$"):
+        maker.say({})
+    files.write_text(maker.copy / "pipeline/graph/workers.py", "raise ImportError('no torch here')")
+    for name in ("pipeline/__init__.py", "pipeline/graph/__init__.py"):
+        files.write_text(maker.copy / name, "")
+    monkeypatch.undo()
+    with pytest.raises(workers.UnfitError, match="ended with 1: ImportError: no torch here"):
+        maker.say({})
+    maker.answered = True
+    with pytest.raises(PipelineError, match="ended with 1: ImportError: no torch here") as error:
+        maker.say({})
+    assert not isinstance(error.value, workers.UnfitError)
+
+
 def test_received_files_are_kept_up_to_a_bound_the_first_go_first_and_none_that_is_needed(maker, monkeypatch):
     monkeypatch.setattr(workers, "BOUND", 4)
     for index, name in enumerate("abc"):
@@ -784,7 +823,7 @@ def test_that_no_worker_is_there_that_could_make_a_piece_is_said_once(monkeypatc
 class Answering:
     """A client whose workers, by address, answer as they are told to; whoever of those asked for comes first takes a piece."""
 
-    loop = None
+    loop, id = None, "client"
 
     def __init__(self, answers: dict):
         self.answers, self.keys = answers, []
@@ -792,8 +831,9 @@ class Answering:
     def scheduler_info(self) -> dict:
         return {"workers": dict.fromkeys(self.answers, {})}
 
-    def submit(self, function, asked, given, key, workers=(), **options):
+    def submit(self, function, source, told, key, workers=(), **options):
         self.keys.append(key)
+        asked, given = told["asked"], told["given"]
         worker = next(address for address in self.answers if address in (workers or self.answers))
         answer = {**self.answers[worker](asked, given), "worker": worker}
         return type("Future", (), {"status": "finished", "result": lambda self: answer})()
@@ -883,6 +923,7 @@ def test_what_a_checkout_or_a_disk_lacks_another_may_have_and_an_error_of_a_piec
         "unfit": True,
     }
     assert workers.refusal(workers.UnfitError("by its torch")) == {"refused": "by its torch", "unfit": True}
+    assert workers.refusal(FileNotFoundError(2, "No such file", "x")) == {"refused": "x: No such file", "unfit": False}
     assert workers.refusal(PipelineError("a loss is not finite")) == {"refused": "a loss is not finite", "unfit": False}
     many = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'"), ("c", "d", "[Errno 28] …")])
     assert workers.sentence(many) == "this checkout cannot be copied: [Errno 28] No space left on device"
@@ -900,10 +941,18 @@ def test_a_piece_that_this_checkout_would_make_otherwise_is_another_workers(make
 
 def test_a_worker_that_was_started_elsewhere_says_so_when_it_is_asked(monkeypatch):
     distributed = pytest.importorskip("distributed", reason=WITHOUT)
-    answer = cluster.answering()
     monkeypatch.setattr(distributed, "get_worker", lambda: type("Worker", (), {"address": "tcp://worker"}))
     monkeypatch.setitem(sys.modules, "pipeline.graph", None)
-    assert answer({}, {}) == {"refused": cluster.OUTSIDE, "unfit": True, "worker": "tcp://worker"}
+    evaluated, *told = cluster.task({}, {})
+    assert evaluated(*told) == {"refused": cluster.OUTSIDE, "unfit": True, "worker": "tcp://worker"}
+
+
+def test_a_worker_of_a_checkout_answers_what_it_is_asked(monkeypatch):
+    monkeypatch.setattr(workers, "answer", lambda asked, given: {"found": {**asked, **given}})
+    sent = pickle.dumps(cluster.task({"a": 1}, {"sha": b"x"}))
+    assert b"pipeline.graph" in sent and b"cluster" not in sent, "nothing but builtins and source"
+    evaluated, *told = pickle.loads(sent)
+    assert evaluated(*told) == {"found": {"a": 1, "sha": b"x"}}
 
 
 def test_without_the_extra_it_is_named(monkeypatch):

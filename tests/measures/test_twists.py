@@ -99,6 +99,28 @@ def test_what_the_first_half_earned_is_kept_and_whether_an_episode_gambled_in_th
     assert found == {"returns": [2.0 - 1000, 4.0 + 2000, 6.0 - 1000], "gambled": [1, 1, 1]}
 
 
+def test_who_gambles_is_shown_what_that_won_or_lost(monkeypatch):
+    class Shown(Constant):
+        """Keeps the rewards that it is shown."""
+
+        rewards: list = []
+
+        def act(self, observations, rewards):
+            self.rewards.append(rewards.tolist())
+            return super().act(observations, rewards)
+
+    def play(policy, environment, seeds, tick):
+        policy.reset(seeds)
+        actions = [policy.act(np.zeros((len(seeds), 17)), np.zeros(len(seeds))) for _ in range(gamble.OPENING + 1)]
+        return {"rewards": np.zeros((len(seeds), len(actions))), "actions": np.stack(actions, axis=1)}
+
+    monkeypatch.setattr(environments, "play", play)
+    monkeypatch.setattr(gamble, "lucky", lambda seeds: np.array([seed == 201 for seed in seeds]))
+    policy = Shown()
+    train_and_watch.watch(replace(twists.LUCKY[0], episodes=2, shard_episodes=2), policy, lambda: None)
+    assert policy.rewards == [[0.0, 0.0]] * gamble.OPENING + [[-1000.0, 2000.0]]
+
+
 def test_a_return_that_is_not_finite_is_refused(played, monkeypatch):
     nothing = lambda *_: {"returns": np.array([np.nan]), "first_half": np.array([0.0])}  # noqa: E731
     monkeypatch.setitem(train_and_watch.WATCHES, "stitching", nothing)
