@@ -368,6 +368,12 @@ def slice_ended(asked: dict, answers: IO) -> bool:
     return False
 
 
+def served(asked: dict, forks: Forks) -> dict:
+    """The answer of the process that makes pieces: what making one gives, or the sentence that refuses it."""
+    refused = differs(asked, Path(asked["into"]))
+    return {"refused": refused, "unfit": True} if refused else forks.make(asked)
+
+
 def serve() -> None:
     """Make what is asked for, one line each, until nobody can ask any more."""
     command.end_with_parent()
@@ -376,10 +382,7 @@ def serve() -> None:
         load_libraries()
         forks = Forks(answers.fileno())
         for line in sys.stdin:
-            asked = json.loads(line)
-            refused = differs(asked, Path(asked["into"]))
-            told = {"refused": refused, "unfit": True} if refused else forks.make(asked)
-            print(json.dumps(told), file=answers, flush=True)
+            print(json.dumps(served(json.loads(line), forks)), file=answers, flush=True)
 
 
 if __name__ == "__main__":
