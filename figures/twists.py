@@ -10,8 +10,8 @@ from pipeline.study import twists
 ASKED = {"dt": ("Decision Transformer", style.BLUE, "o"), "rvs": ("perceptron", style.SKY, "s")}  # told the return
 UNASKED = {  # label, color, and on which side of its line that stands
     "td3bc": ("TD3+BC", style.ORANGE, -1),
-    "bc": ("behavior cloning", style.GREEN, -1),
-    "bc10": ("10%BC", style.PINK, 1),
+    "bc": ("behavior cloning", style.GREEN, 1),
+    "bc10": ("10%BC", style.PINK, -1),
 }
 WORDS = {"textcoords": "offset points", "fontsize": style.SMALL, "va": "center"}
 
