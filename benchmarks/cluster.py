@@ -107,7 +107,7 @@ def maker(rounds: int) -> None:
         print(f"{name}, made in no time: {median(wall[1:])} of wall, of {rounds}")
 
 
-def one_by_one(into: Path, here: Loopback, steps: Iterable[list[str]] = STEPS, at_once: int = 2) -> Ended:
+def one_by_one(into: Path, here: Loopback, steps: Iterable[list[str]], at_once: int = 2) -> Ended:
     """Make results by `make`, a process each, so many at a time.
 
     Args:
@@ -186,27 +186,27 @@ def first(into: Path, part: int) -> None:
     about = sum(piece.seconds for piece in plan.values()) / 60
     print(f"{len(plan)} results, about {about:.0f} minutes of one core", flush=True)
     with loopback() as here:
-        ended = here.ask(into / "pieces", plan, "--workers", "2", patience=4 * 3600)
-        report("distribute, two workers of its own", ended, ended.processor + here.orphans()[0])
-        alone = one_by_one(into / "processes", here, in_steps(plan))
-        report("make, a process each, two at a time", alone, alone.processor)
+        ended = on_its_own(into / "pieces", here, plan)
+        alone = in_a_process_each(into / "processes", here, in_steps(plan))
     together, apart = sums(into / "pieces"), sums(into / "processes")
     same = "the same" if together == apart else "NOT the same"
     print(f"{ended.seconds / alone.seconds:.2f} of the wall time; {len(apart)} files, {same}")
 
 
-def in_a_process_each(into: Path, here: Loopback) -> None:
+def in_a_process_each(into: Path, here: Loopback, steps: Iterable[list[str]] = STEPS) -> Ended:
     """Two processes at a time, each makes one result."""
-    ended = one_by_one(into, here)
+    ended = one_by_one(into, here, steps)
     report("make, a process each, two at a time", ended, ended.processor)
+    return ended
 
 
-def on_its_own(into: Path, here: Loopback) -> None:
+def on_its_own(into: Path, here: Loopback, names: Iterable[str] = SHORT) -> Ended:
     """Workers that `distribute` starts, and that end with it."""
-    ended = here.ask(into, SHORT, "--workers", "2", patience=900)
+    ended = here.ask(into, names, "--workers", "2", patience=4 * 3600)
     more, left = here.orphans()
     report("distribute, two workers of its own", ended, ended.processor + more)
     print(f"left over: {left}") if left else None
+    return ended
 
 
 def on_workers(into: Path, here: Loopback) -> None:

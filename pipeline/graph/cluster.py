@@ -165,6 +165,13 @@ class Tasks:
                 self.unfit.add(answer["worker"])
         return bool(others)
 
+    def ask_anew(self, present: dict[str, dict]) -> None:
+        """Ask whoever is there for what was for workers that all have gone."""
+        for future in [each for each, places in self.among.items() if present and places.isdisjoint(present)]:
+            del self.among[future]
+            name = self.names.pop(future)
+            self.submit(name, *self.asked[name])
+
     def needs(self, asked: dict) -> dict:
         """The resources that a piece takes."""
         return {"resources": {"GPU": 1}} if self.gpus and "seconds" in asked else {}
@@ -179,10 +186,7 @@ class Tasks:
         Raises:
             PipelineError: none will come.
         """
-        for future in [each for each, places in self.among.items() if present and places.isdisjoint(present)]:
-            del self.among[future]
-            name = self.names.pop(future)
-            self.submit(name, *self.asked[name])
+        self.ask_anew(present)
         self.looked, lack = now, "no worker is there"
         if self.gpus and lack_gpus(present):
             present, lack = {}, WITHOUT_GPUS

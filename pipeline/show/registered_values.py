@@ -41,14 +41,14 @@ TESTED = {"obeys": "p_obeys", "deaf": "p_deaf", "holds": "p_more", "refuted": "p
 EFFECTS = ("holds", "refuted")  # verdicts that tell one
 
 
-def sure(values: dict, claimed: str) -> Surety:
+def surety(name: str, claimed: str, kind: str = "compared") -> Callable[[Results], Surety]:
     """The p-value of the verdict that a comparison came to, undecided of the one claimed, and its rerun's share."""
-    return Surety(values[TESTED.get(values["verdict"], TESTED[claimed])], values["rerun"])
 
+    def read(results: Results) -> Surety:
+        values = results[kind][name]["values"]
+        return Surety(values[TESTED.get(values["verdict"], TESTED[claimed])], values["rerun"])
 
-def surety(name: str, claimed: str) -> Callable[[Results], Surety]:
-    """`sure`, of a comparison by its name."""
-    return lambda results: sure(results["compared"][name]["values"], claimed)
+    return read
 
 
 def surety_of_none(names: tuple[str, ...]) -> Callable[[Results], Surety]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pipeline.show.predicates import (
     HOLDS,
     OPEN,
@@ -12,12 +10,11 @@ from pipeline.show.predicates import (
     Claim,
     Interval,
     Results,
-    Surety,
     Values,
     above,
     named,
 )
-from pipeline.show.registered_values import beside_gain, sure
+from pipeline.show.registered_values import beside_gain, minus, surety
 from pipeline.study import twists
 
 STITCHES = "TD3+BC less the log's best episode"
@@ -31,11 +28,6 @@ def effect(results: Results, name: str) -> Interval:
     """A difference over episodes of the same seeds."""
     values = results["effects"][name]["values"]
     return named(values["difference"], values["seeds"], "episodes")
-
-
-def surety(name: str, claimed: str = "holds") -> Callable[[Results], Surety]:
-    """How sure the verdict on an effect is."""
-    return lambda results: sure(results["effects"][name]["values"], claimed)
 
 
 def safe_share(results: Results, method: str = "dt") -> Interval:
@@ -59,7 +51,7 @@ def leaves_alone(values: Values, margin: float) -> str:
 def begins_worse(values: Values, margin: float) -> str:
     """Whether the first value lies above 0, where the second lies below it."""
     first, other = values.values()
-    return above(first, margin) if other.high < 0 and other.mean < -margin else OPEN
+    return above(first, margin) if above(minus(other), margin) == HOLDS else OPEN
 
 
 def earned(results: Results) -> Values:
@@ -74,22 +66,66 @@ def earns_less(values: Values, margin: float) -> str:
     return above(more, margin) if gambles(dict(enumerate(gambling)), SHARE) == HOLDS else OPEN
 
 
-_best = "the log's best episode"
-_more = "share of episodes that gamble, difference above 0, its mean above 20 points; does not hold below 0 or within 20 points"
-_beside = "not decided unless TD3+BC, on the same log, lies above its best episode as well"
+def beats_the_best(name: str, sentence: str, row: str, effect_name: str, label: str) -> Claim:
+    """That a method scores above the log's best episode, where TD3+BC does.
 
-TWISTS = (
-    Claim(
-        "dt-stitches",
-        "Asked for two good halves, a Decision Transformer puts them together",
+    Args:
+        name: the claim's.
+        sentence: what it says.
+        row: in docs/predicates.md.
+        effect_name: the difference that decides.
+        label: what is held against the best episode.
+    """
+    return Claim(
+        name,
+        sentence,
         "score",
-        lambda t: {f"asked for them, less {_best}": effect(t, "halves_asked"), STITCHES: effect(t, "halves_td3bc")},
-        f"score less {_best}'s above 0, its mean above 0.5 points; does not hold below it or within 0.5 points; {_beside}",
+        lambda t: {f"{label} less the log's best episode": effect(t, effect_name), STITCHES: effect(t, "halves_td3bc")},
+        "score less the log's best episode's above 0, its mean above 0.5 points; does not hold below it or within 0.5 points; "
+        "not decided unless TD3+BC, on the same log, lies above its best episode as well",
         beside_gain(above),
         SCORE,
         (STITCHES,),
+        row,
+        surety(effect_name, "holds", "effects"),
+    )
+
+
+_more = "share of episodes that gamble, difference above 0, its mean above 20 points; does not hold below 0 or within 20 points"
+
+
+def gambles_for(name: str, sentence: str, row: str, effect_name: str, asked: str, method: str = "dt") -> Claim:
+    """That a method gambles more often when it is asked for a return than for the safe one.
+
+    Args:
+        name: the claim's.
+        sentence: what it says.
+        row: in docs/predicates.md.
+        effect_name: the difference that decides.
+        asked: whose return is asked for.
+        method: whose gambling it is, as runs are named.
+    """
+    return Claim(
+        name,
+        sentence,
+        "solved",
+        lambda t: {f"asked for the {asked}' return, less the safe": effect(t, effect_name), SAFE: safe_share(t, method)},
+        f"{_more}; not decided unless fewer than half gamble when asked for the safe return",
+        gambles,
+        SHARE,
+        (SAFE,),
+        row,
+        surety(effect_name, "holds", "effects"),
+    )
+
+
+TWISTS = (
+    beats_the_best(
+        "dt-stitches",
+        "Asked for two good halves, a Decision Transformer puts them together",
         "S1",
-        surety("halves_asked"),
+        "halves_asked",
+        "asked for them,",
     ),
     Claim(
         "dt-begins-worse",
@@ -106,55 +142,24 @@ TWISTS = (
         RETURN,
         (BEGINS_BETTER,),
         "S2",
-        surety("halves_begun"),
+        surety("halves_begun", "holds", "effects"),
     ),
-    Claim(
-        "bc-stitches",
-        "Imitation alone puts the halves together",
-        "score",
-        lambda t: {f"behavior cloning less {_best}": effect(t, "halves_bc"), STITCHES: effect(t, "halves_td3bc")},
-        f"score less {_best}'s above 0, its mean above 0.5 points; does not hold below it or within 0.5 points; {_beside}",
-        beside_gain(above),
-        SCORE,
-        (STITCHES,),
-        "S3",
-        surety("halves_bc"),
-    ),
-    Claim(
+    beats_the_best("bc-stitches", "Imitation alone puts the halves together", "S3", "halves_bc", "behavior cloning"),
+    beats_the_best(
         "rvs-stitches",
         "Asked for two good halves, a perceptron told the return puts them together",
-        "score",
-        lambda t: {f"asked for them, less {_best}": effect(t, "halves_rvs"), STITCHES: effect(t, "halves_td3bc")},
-        f"score less {_best}'s above 0, its mean above 0.5 points; does not hold below it or within 0.5 points; {_beside}",
-        beside_gain(above),
-        SCORE,
-        (STITCHES,),
         "S4",
-        surety("halves_rvs"),
+        "halves_rvs",
+        "asked for them,",
     ),
-    Claim(
-        "dt-gambles",
-        "Asked for what luck alone gives, a Decision Transformer gambles",
-        "solved",
-        lambda t: {"asked for the winners' return, less the safe": effect(t, "luck_won"), SAFE: safe_share(t)},
-        f"{_more}; not decided unless fewer than half gamble when asked for the safe return",
-        gambles,
-        SHARE,
-        (SAFE,),
-        "L1",
-        surety("luck_won"),
-    ),
-    Claim(
+    gambles_for("dt-gambles", "Asked for what luck alone gives, a Decision Transformer gambles", "L1", "luck_won", "winners"),
+    gambles_for(
         "rvs-gambles",
         "Asked for what luck alone gives, a perceptron told the return gambles",
-        "solved",
-        lambda t: {"asked for the winners' return, less the safe": effect(t, "luck_won_rvs"), SAFE: safe_share(t, "rvs")},
-        f"{_more}; not decided unless fewer than half gamble when asked for the safe return",
-        gambles,
-        SHARE,
-        (SAFE,),
         "L5",
-        surety("luck_won_rvs"),
+        "luck_won_rvs",
+        "winners",
+        "rvs",
     ),
     Claim(
         "dt-gambling-costs",
@@ -167,21 +172,10 @@ TWISTS = (
         SCORE,
         ("more that gamble", SAFE),
         "L2",
-        surety("luck_earned"),
+        surety("luck_earned", "holds", "effects"),
         (("more that gamble", "solved"), (SAFE, "solved")),
     ),
-    Claim(
-        "dt-gambles-for-less",
-        "Asked for what losers got, it gambles too",
-        "solved",
-        lambda t: {"asked for the losers' return, less the safe": effect(t, "luck_lost"), SAFE: safe_share(t)},
-        f"{_more}; not decided unless fewer than half gamble when asked for the safe return",
-        gambles,
-        SHARE,
-        (SAFE,),
-        "L3",
-        surety("luck_lost"),
-    ),
+    gambles_for("dt-gambles-for-less", "Asked for what losers got, it gambles too", "L3", "luck_lost", "losers"),
     Claim(
         "values-leave-luck-alone",
         "What learns values gambles less than imitation does",
@@ -192,6 +186,6 @@ TWISTS = (
         SHARE,
         (TENTH,),
         "L4",
-        surety("luck_values"),
+        surety("luck_values", "holds", "effects"),
     ),
 )

@@ -35,12 +35,17 @@ if TYPE_CHECKING:
 Read = Callable[[str, str], dict]  # evidence by kind and name
 
 
+def seeds_of(run: Evaluation | Solving | WatchedRun, count: int) -> list[int]:
+    """The seeds of a run's first so many episodes."""
+    return list(range(run.first_seed, run.first_seed + count))
+
+
 def raw_returns(run: Evaluation, returns: list[float]) -> dict:
     """Every return with its seed, and their mean with a 95 % t-interval over episodes."""
     mean, low, high = t_interval(returns)
     return {
         "episodes": len(returns),
-        "seeds": [run.first_seed + episode for episode in range(len(returns))],
+        "seeds": seeds_of(run, len(returns)),
         "returns": returns,
         "return_mean": mean,
         "return_sd": float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0,
@@ -64,7 +69,7 @@ def summarize_solved(run: Solving, played: dict[str, list]) -> dict:
     success, length = np.array(played["success"]), np.array(played["length"])
     return {
         "episodes": len(success),
-        "seeds": [run.first_seed + episode for episode in range(len(success))],
+        "seeds": seeds_of(run, len(success)),
         "success": played["success"],
         "length": played["length"],
         "solved": int(success.sum()),
@@ -266,15 +271,13 @@ def watched(run: WatchedRun, values: dict) -> dict:
     """Every ask's episodes, with what follows from them: the seeds, and by ask the mean and 95 % t-interval of each quantity
     that is kept by episode; of one that is a share, Wilson's.
     """
-
-    def told(kept: dict) -> dict:
-        whole = {name: each for name, each in kept.items() if isinstance(each, list)}
-        mean = lambda name, each: wilson(sum(each), len(each)) if name == "gambled" else interval(each)  # noqa: E731
-        return {"asked": kept["asked"], **whole, **{f"{name}_mean": mean(name, each) for name, each in whole.items()}}
-
-    asks = [told(each) for each in values["asks"]]
+    asks = []
+    for each in values["asks"]:
+        kept = {name: found for name, found in each.items() if isinstance(found, list)}
+        means = {name: wilson(sum(found), len(found)) if name == "gambled" else interval(found) for name, found in kept.items()}
+        asks.append({"asked": each["asked"], **kept, **{f"{name}_mean": mean for name, mean in means.items()}})
     count = len(asks[0]["returns"])
-    return {"episodes": count, "seeds": [run.first_seed + episode for episode in range(count)], "asks": asks}
+    return {"episodes": count, "seeds": seeds_of(run, count), "asks": asks}
 
 
 def watched_more(run: WatchedEffect, read: Read) -> dict:

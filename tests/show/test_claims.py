@@ -48,6 +48,16 @@ def heads(share: float) -> dict[str, Interval]:
     return everywhere | {"untrained": about(0.11, 0.01), "uniform": about(0.11)}
 
 
+def stitching(score: Interval) -> dict[str, Interval]:
+    """A score less the log's best episode's, beside a control that lets it be decided."""
+    return {"score": score, twist_claims.STITCHES: about(9, 1)}
+
+
+def gambling(more: Interval) -> dict[str, Interval]:
+    """How many more episodes gamble, where few do that are asked for the safe return."""
+    return {"more": more, twist_claims.SAFE: about(0.02, 0.02)}
+
+
 MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
     # a model that does as it is told, and one whose returns were shuffled over episodes
     "dt-obeys": (
@@ -83,38 +93,20 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {matrix_claims.ASKING: about(0, 1), matrix_claims.KEEPING: about(9, 1)},
     ),
     # rows on stitching and luck: each with a control that lets it be decided
-    "dt-stitches": (
-        {"asked": about(5, 1), twist_claims.STITCHES: about(9, 1)},
-        {"asked": about(-5, 1), twist_claims.STITCHES: about(9, 1)},
-    ),
+    "dt-stitches": (stitching(about(5, 1)), stitching(about(-5, 1))),
     "dt-begins-worse": (
         {"first half": about(400, 50), twist_claims.BEGINS_BETTER: about(-900, 50)},
         {"first half": about(-400, 50), twist_claims.BEGINS_BETTER: about(-900, 50)},
     ),
-    "bc-stitches": (
-        {"cloning": about(5, 1), twist_claims.STITCHES: about(9, 1)},
-        {"cloning": about(0, 0.3), twist_claims.STITCHES: about(9, 1)},
-    ),
-    "dt-gambles": (
-        {"more": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
-        {"more": about(0.0, 0.1), twist_claims.SAFE: about(0.02, 0.02)},
-    ),
-    "rvs-stitches": (
-        {"asked": about(5, 1), twist_claims.STITCHES: about(9, 1)},
-        {"asked": about(-5, 1), twist_claims.STITCHES: about(9, 1)},
-    ),
-    "rvs-gambles": (
-        {"more": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
-        {"more": about(0.0, 0.1), twist_claims.SAFE: about(0.02, 0.02)},
-    ),
+    "bc-stitches": (stitching(about(5, 1)), stitching(about(0, 0.3))),
+    "dt-gambles": (gambling(about(0.9, 0.05)), gambling(about(0.0, 0.1))),
+    "rvs-stitches": (stitching(about(5, 1)), stitching(about(-5, 1))),
+    "rvs-gambles": (gambling(about(0.9, 0.05)), gambling(about(0.0, 0.1))),
     "dt-gambling-costs": (
         {"less": about(5, 2), "more that gamble": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
         {"less": about(-5, 2), "more that gamble": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
     ),
-    "dt-gambles-for-less": (
-        {"more": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
-        {"more": about(-0.1, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
-    ),
+    "dt-gambles-for-less": (gambling(about(0.9, 0.05)), gambling(about(-0.1, 0.05))),
     "values-leave-luck-alone": (
         {"less": about(0.5, 0.1), twist_claims.TENTH: about(0.4, 0.1)},
         {"less": about(0.0, 0.1), twist_claims.TENTH: about(0.4, 0.1)},
