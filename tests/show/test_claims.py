@@ -316,7 +316,8 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
         ),  # it always gambles
         ("dt-gambling-costs", "more that gamble", about(0.1, 0.15)),
         ("dt-gambling-costs", twist_claims.SAFE, about(0.6, 0.2)),
-        ("values-leave-luck-alone", twist_claims.TENTH, about(-0.4, 0.1)),  # keeping the winners leaves it alone as well
+        ("values-leave-luck-alone", twist_claims.TENTH, about(-0.15, 0.1)),  # keeping the winners may leave it alone as well
+        ("values-leave-luck-alone", twist_claims.TENTH, about(-0.4, 0.1)),  # or does
     ],
 )
 def test_a_registered_claim_is_not_decided_where_its_control_fails(name, control, value):
