@@ -56,7 +56,7 @@ def draw(figure: Figure, data: dict) -> None:
     panel(halves, of_halves, "returns", asked, ("td3bc", "bc"), 1, at)
     halves.set(title="good and poor halves", xlabel="return asked for", xlim=(2700, 4600))
     halves.set(ylabel="return got", ylim=(900, 5600))
-    at = {"dt": (0, (-6, -26), "left"), "rvs": (0, (9, 2), "left")}
+    at = {"dt": (1, (22, 15), "left"), "rvs": (0, (9, 2), "left")}
     panel(luck, of_luck, "gambled", [0, 1, 2], ("td3bc", "bc", "bc10"), 100, at)
     names = [f"{name}\n{each['asked']:.0f}" for name, each in zip(("lost", "safe", "won"), of_luck["dt"]["asks"], strict=True)]
     luck.set(title="luck", xlabel="return asked for", ylabel="episodes that gamble, %", xlim=(-0.3, 3.3), ylim=(-5, 108))

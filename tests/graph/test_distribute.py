@@ -601,6 +601,15 @@ def test_shards_are_joined_and_what_is_timed_is_measured_here_when_all_else_is_d
     assert work.locks == {} and len(work.done) == 4
 
 
+def test_all_that_is_timed_is_measured_one_after_the_other_and_last(tmp_path, monkeypatch):
+    timed, here = [*recipes.LATENCIES.values()][:3], []
+    tasks = Tasks(lambda name, given: {"found": current(EVALUATION, tmp_path)})
+    monkeypatch.setattr(command, "run_verb", lambda words, failed: here.append((words[2], len(tasks.order), len(tasks.asked))))
+    work = distribute.Work(pieces.plan([*timed, EVALUATION], tmp_path, False), tmp_path, False)
+    distribute.drive(work, tasks.submit, tasks.receive)
+    assert here == [(pieces.result(each), 1, 0) for each in timed] and len(work.done) == 4
+
+
 def test_why_dask_has_no_answer_is_one_sentence():
     killed = type("KilledWorker", (Exception,), {})
     assert cluster.said(killed("piece-1")) == "workers ended 21 times while this was theirs"
