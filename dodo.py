@@ -229,6 +229,11 @@ def task_twists():
     yield from group(recipes.TWISTS, lambda recipe: [f"twists:{recipe.run.data}"] * (recipe.run.data in recipes.TWISTED_LOGS))
 
 
+def task_masks():
+    """LEAP trained with one action hidden at a time and with any number, three times each (an hour; resumable)."""
+    yield from group(recipes.MASKED, lambda recipe: [f"train:{name}" for name in recipe.run.data])
+
+
 def task_fetch():
     """With `source=hub`: published checkpoints, and the dataset that one of them needs, at what `hub.lock` records."""
     yield from group(recipes.NEEDED, lambda recipe: ["plan"])

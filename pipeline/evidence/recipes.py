@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pipeline import PipelineError
 from pipeline.evidence.records import Recipe
-from pipeline.study import runs, studies, suite, twists
+from pipeline.study import masking, runs, studies, suite, twists
 from pipeline.study.run import Run
 from pipeline.study.run import contexts_file as contexts_file
 
@@ -77,6 +77,7 @@ SUITE_LOGS = named(suite.LOGS)
 SUITE = named(suite.SMALL)
 TWISTED_LOGS = named(twists.COLLECTIONS)
 TWISTS = named((*twists.STITCHING, *twists.LUCKY))
+MASKED = named(masking.MASKED)
 COLLECTIONS = {
     **RECORDINGS,
     **STUDY_RECORDINGS,
@@ -105,10 +106,13 @@ STUDIES = {
     **SUITE,
     **TWISTED_LOGS,
     **TWISTS,
+    **MASKED,
 }
 EVALUATIONS = named((*runs.EVALUATIONS, *studies.EVALUATIONS, *runs.HUB_EVALUATIONS))
 POOLS = named(runs.POOLS)
-COMPARISONS = named((*runs.COMPARISONS, *studies.COMPARISONS, *suite.COMPARISONS, *twists.EFFECTS, *runs.HUB_COMPARISONS))
+COMPARISONS = named(
+    (*runs.COMPARISONS, *studies.COMPARISONS, *suite.COMPARISONS, *twists.EFFECTS, *masking.EFFECTS, *runs.HUB_COMPARISONS)
+)
 ATTENTIONS = named((*runs.ATTENTIONS, *runs.HUB_ATTENTIONS))
 ATTENTION_BY_TRAINING = named(studies.ATTENTION_BY_TRAINING)
 HIDDEN_KEYS = named(studies.HIDDEN_KEYS)

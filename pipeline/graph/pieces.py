@@ -22,7 +22,7 @@ from pipeline.graph import command, judging, reproduce, settings
 
 BELOW = ("pooled", "compared")  # kinds that read where they are written
 TIMED = ("latency", "memory")  # kinds that are measured by who asks, alone
-SLICED = ("training", "suite", "stitching", "luck")  # kinds of which unfinished work goes from worker to worker
+SLICED = ("training", "suite", "stitching", "luck", "masked")  # kinds of which unfinished work goes from worker to worker
 SLICE = 60.0  # seconds after which a worker gives back the next progress that training keeps
 BESIDE = ("README.md", "SHA256SUMS")  # in a checkpoint's folder, beside what evidence names
 WHOLE, FIRST, JOINED = "whole", "first shard", "joined"

@@ -37,7 +37,7 @@ MOST = 2  # renewals of a piece of evidence; then it is made again
 NEVER_RENEWED = {  # why not, by kind
     **dict.fromkeys(("latency", "memory"), "what is measured on a machine is never renewed"),
     "suite": "it is trained and played again in a minute",
-    **dict.fromkeys(("stitching", "luck"), "it is trained and played again in minutes"),
+    **dict.fromkeys(("stitching", "luck", "masked"), "it is trained and played again in minutes"),
     "wheel": "it is played in node, where no statement is watched: make it again",
     **dict.fromkeys(("pictures", "pooled", "compared", "matrix", "effects", "fetched"), "it is made again in seconds"),
 }

@@ -8,6 +8,7 @@ number that was changed by hand is found even where all digests were changed wit
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from pipeline.statistics.intervals import interval, t_interval
 from pipeline.statistics.proportions import wilson
 from pipeline.study import runs, studies
 from pipeline.study.comparisons import Matrix
+from pipeline.study.masking import TrainingsEffect
 from pipeline.study.twists import BeyondBest, WatchedEffect
 from pipeline.worlds.world import World, find_world
 
@@ -29,13 +31,14 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Real
 
     from pipeline.study.comparisons import Comparison
+    from pipeline.study.masking import MaskedRun
     from pipeline.study.measurements import Evaluation, Solving
     from pipeline.study.twists import WatchedRun
 
 Read = Callable[[str, str], dict]  # evidence by kind and name
 
 
-def seeds_of(run: Evaluation | Solving | WatchedRun, count: int) -> list[int]:
+def seeds_of(run: Evaluation | Solving | WatchedRun | MaskedRun, count: int) -> list[int]:
     """The seeds of a run's first so many episodes."""
     return list(range(run.first_seed, run.first_seed + count))
 
@@ -244,6 +247,8 @@ def compare(run: Comparison, read: Read) -> dict:
         return matrix(run, read)
     if isinstance(run, WatchedEffect):
         return watched_more(run, read)
+    if isinstance(run, TrainingsEffect):
+        return over_trainings(run, read)
     if isinstance(run, studies.SolvedEffect):
         one, other = (read("solved", name)["values"] for name in (run.one, run.other))
         return solved_more(one, other, run.smallest)
@@ -290,6 +295,28 @@ def watched_more(run: WatchedEffect, read: Read) -> dict:
         against = np.asarray(read(run.of, run.other)["values"]["asks"][run.other_ask][run.quantity], dtype=np.float64)
     score = find_world(one["run"]["environment"]).normalized_score
     return judged(score(got) - score(against) if run.quantity == "returns" else got - against, run.smallest)
+
+
+def planned(run: MaskedRun, values: dict) -> dict:
+    """What follows from a training's plans: the seeds; the mean energy of the fillings, in nats, with its 95 % t-interval; and
+    by the way of planning the share solved, with Wilson's.
+    """
+    count = len(values["energies"])
+    solved = {
+        way: {"success": each["success"], "share": wilson(sum(each["success"]), count)}
+        for way, each in values["solved"].items()
+    }
+    return {"episodes": count, "seeds": seeds_of(run, count), "energy": interval(values["energies"]), "solved": solved}
+
+
+def over_trainings(run: TrainingsEffect, read: Read) -> dict:
+    """`judged` of a difference training by training, of those of one seed, or of two quantities of each."""
+
+    def found(names: tuple[str, ...], path: str) -> Float[np.ndarray, " training"]:
+        each = (functools.reduce(operator.getitem, path.split("."), read(run.of, name)["values"]) for name in names)
+        return np.array(list(each), dtype=np.float64)
+
+    return judged(found(run.ones, run.quantity) - found(run.others, run.other_quantity), run.smallest)
 
 
 def matrix(run: Matrix, read: Read) -> dict:
@@ -382,6 +409,8 @@ def derived(recipe: Recipe, values: dict, root: Path) -> dict | None:
         found = {**values, **summarize_returns(run, values["returns"])}
     elif kind in ("stitching", "luck"):
         found = {**values, **watched(run, values)}
+    elif kind == "masked":
+        found = {**values, **planned(run, values)}
     else:
         return None
     return records.plain({**found, **({"sha256": values["sha256"]} if "sha256" in values else {})})
