@@ -81,8 +81,8 @@ mutants: setup compiler ## small mistakes in the arithmetic, one at a time: whic
 check-evidence: setup compiler drawing ## what was forged with its digests: all that follows from something else, and a random sample played again (a minute)
 	$(PYTHON) -m pipeline check
 
-reproduce: setup compiler drawing ## all evidence again from the checkpoints, and a verdict on each result (minutes; ALL=1 plays every shard, SOURCE=hub published models)
-	$(PYTHON) -m pipeline reproduce $(if $(ALL),--all) $(if $(SOURCE),--source $(SOURCE))
+reproduce: setup compiler drawing ## evidence again from the checkpoints, drawn at random, and a verdict on each result (half an hour; MINUTES=0 everything, ALL=1 every shard too, SOURCE=hub published models)
+	$(PYTHON) -m pipeline reproduce $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ALL),--all) $(if $(SOURCE),--source $(SOURCE))
 
 train: setup compiler drawing ## data and models from nothing (hours on a CPU; resumable)
 	$(PYTHON) -m doit train

@@ -202,14 +202,18 @@ def check(
 
 @app.command()
 def reproduce(
-    every: Annotated[bool, typer.Option("--all", help="play every shard of every evaluation")] = False,
+    minutes: Annotated[float, typer.Option(min=0, help="about how long it may take; 0 makes everything again")] = 30.0,
+    seed: Annotated[int | None, typer.Option(help="of the draw; by default another each time")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="make everything again, and play every shard of every evaluation")
+    ] = False,
     source: Annotated[str, typer.Option(help="whose checkpoints: local or hub")] = "local",
     stamp: Annotated[bool, typer.Option("--stamp", help="have identical evidence that names no machine name this")] = False,
 ) -> None:
-    """Make all evidence again from the checkpoints, and judge each result."""
+    """Make evidence again from the checkpoints, and judge each result: what fits into half an hour, another draw each time."""
     from pipeline.graph import reproduce
 
-    reproduce.main(every, known_source(source), stamp)
+    reproduce.main(every, known_source(source), stamp, minutes, seed)
 
 
 @app.command()

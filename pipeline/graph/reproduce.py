@@ -1,13 +1,17 @@
 """Make the evidence again from the checkpoints in the repository, and hold it against what is published.
 
-    python -m pipeline reproduce          the first shard of what takes more than a minute, everything else whole
-    python -m pipeline reproduce --all    every shard
+    python -m pipeline reproduce                 what half an hour of this machine makes again, another draw each time
+    python -m pipeline reproduce --minutes 0     everything
+    python -m pipeline reproduce --all           everything, and every shard of it
     python -m pipeline reproduce --source hub    from the published checkpoints
+
+Of what takes more than a minute the first shard is made again, unless all are wanted; everything else whole. What takes
+seconds is among every draw; of the rest each result is, sooner or later, and nobody knows beforehand when.
 
 Writes the same tree as `results/` below `build/reproduce/`, and beside it `verdict.json`, where each verdict names the digest
 of the evidence that it is about (`record_attestation` has the page say which are attested). A killed reproduction
 resumes. Exits with 1 when a result is not reproduced (see `judging` for what is owed on which machine). What only
-training could make again is marked *not run*. Pictures are drawn again, tables filled again.
+training could make again, and what was not drawn, is marked *not run*. Pictures are drawn again, tables filled again.
 """
 
 from __future__ import annotations
@@ -15,8 +19,10 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import random
 import shutil
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
@@ -29,6 +35,9 @@ from pipeline.show import tabulate
 
 INTO = files.ROOT / "build" / "reproduce"
 SHORT = 60.0  # seconds up to which all episodes are played
+QUICK = 10.0  # seconds up to which a result is among every draw
+FOLLOWS = ("pooled", "compared")  # kinds that read others' results where those are made again
+LAST = (*FOLLOWS, "latency")  # kinds that wait; of these, what is timed is made alone
 
 
 def judge(recipe: Recipe) -> judging.Verdict:
@@ -73,6 +82,47 @@ def whole(recipe: Recipe) -> bool:
 def cost(recipe: Recipe, every_shard: bool) -> float:
     """About how many seconds of one core making a result again takes."""
     return recipe.seconds * (1 if in_whole(recipe, every_shard) else min(1, recipe.run.shard_episodes / recipe.run.episodes))
+
+
+def draw(rebuilt: list[Recipe], every_shard: bool, minutes: float, seed: int) -> list[Recipe]:
+    """What is made again in about so many minutes of this machine: all that is quick; of the rest, taken in random order,
+    whatever fits in the time that is left; and what follows from results that are all made again. Of zero minutes, everything.
+    """
+    if not minutes:
+        return rebuilt
+    cores = os.cpu_count() or 1
+    taken = {recipe.path(): cost(recipe, every_shard) * (cores if recipe.kind == "latency" else 1) for recipe in rebuilt}
+    order, left = random.Random(seed).sample(rebuilt, len(rebuilt)), 60 * minutes * cores
+    drawn = set()
+    for recipe in sorted(order, key=lambda recipe: taken[recipe.path()] > QUICK):  # the quick ones first, the rest as it was
+        if taken[recipe.path()] <= max(left, QUICK):
+            drawn.add(recipe.path())
+            left -= taken[recipe.path()]
+    for recipe in rebuilt:
+        if recipe.kind in FOLLOWS and not all(files.ROOT / name in drawn for name in recipe.inputs):
+            drawn.discard(recipe.path())
+    return [recipe for recipe in rebuilt if recipe.path() in drawn]
+
+
+def remembered_seed() -> int:
+    """The seed of an interrupted reproduction's draw, or a new one, which is kept until it ends."""
+    kept = INTO / "seed.json"
+    try:
+        return int(json.loads(kept.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError, TypeError):
+        seed = random.SystemRandom().randrange(10**6)
+        files.write_json(kept, seed)
+        return seed
+
+
+def not_drawn(recipe: Recipe) -> judging.Verdict:
+    """The verdict on a result that is not made again: what follows from what was played must follow all the same."""
+    try:
+        wrong = judging.unfounded(recipe, records.read(recipe.path())["values"]) if recipe.path().exists() else None
+    except (PipelineError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        return judging.BAD, f"what is published cannot be read ({type(error).__name__}: {error}): was it changed by hand?"
+    reason = "it follows from results of which not all were drawn" if recipe.kind in FOLLOWS else "not drawn this time"
+    return (judging.BAD, f"{wrong} does not follow from what was played") if wrong else ("not run", reason)
 
 
 def again(recipe: Recipe, every_shard: bool) -> float:
@@ -157,50 +207,65 @@ def stamp(verdicts: list[dict], source: str) -> int:
     return count
 
 
-def reproduce(every_shard: bool, source: str = "local") -> list[dict]:
-    """Make everything again, `os.cpu_count()` processes at a time, and judge each result. What reads other results waits for
-    them; latency is measured last, alone.
+def reproduce(drawn: list[Recipe], every_shard: bool) -> list[dict]:
+    """Make what was drawn again, `os.cpu_count()` processes at a time, and judge each result. What reads other results waits
+    for them; latency is measured last, alone.
     """
-    rebuilt = everything(source)
-    last = ("pooled", "compared", "latency")
-    together = [recipe for recipe in rebuilt if recipe.kind not in last]
+    together = [recipe for recipe in drawn if recipe.kind not in LAST]
     together.sort(key=lambda recipe: -cost(recipe, every_shard))  # the longest first, so that none is left alone at the end
-    alone = [recipe for kind in last for recipe in rebuilt if recipe.kind == kind]
+    alone = [recipe for kind in LAST for recipe in drawn if recipe.kind == kind]
     verdicts = []
-    with tqdm(total=len(rebuilt), unit="result") as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with tqdm(total=len(drawn), unit="result") as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
         timed = zip(together, pool.map(lambda recipe: tried(recipe, every_shard), together), strict=True)
         for recipe, (seconds, refused) in itertools.chain(timed, ((recipe, tried(recipe, every_shard)) for recipe in alone)):
             verdict, detail = ("not run", refused) if refused else judge(recipe)
-            found = {"result": f"{recipe.kind}/{recipe.name}", "verdict": verdict, "detail": detail}
-            verdicts.append({**found, "seconds": round(seconds, 1), **judged(recipe)})
+            verdicts.append({**entry(recipe, verdict, detail), "seconds": round(seconds, 1)})
             bar.update()
-    return verdicts + tables() + (trained() if source == "local" else [])
+    return verdicts
 
 
-def main(every_shard: bool, source: str, stamping: bool) -> None:
+def entry(recipe: Recipe, verdict: str, detail: str) -> dict:
+    """A verdict as it is written, with the digest of what it is about."""
+    return {"result": f"{recipe.kind}/{recipe.name}", "verdict": verdict, "detail": detail, **judged(recipe)}
+
+
+def main(every_shard: bool, source: str, stamping: bool, minutes: float = 0, seed: int | None = None) -> None:
     """Say what will be done, do it, print the verdicts, and raise where one is bad.
 
     Args:
-        every_shard: whether every shard of every evaluation is played, and not the first alone.
+        every_shard: whether everything is made again, and every shard of every evaluation is played.
         source: whose checkpoints, local or hub.
         stamping: whether evidence found identical, that names no machine, is to name this one.
+        minutes: about how long it may take; 0 for everything.
+        seed: of the draw; None for another each time.
     """
     command.lock(files.ROOT / "build" / "locks" / "reproduce", "another reproduction is at work: waiting for it")
     verdict_file = INTO / "verdict.json"
     if verdict_file.exists():
         shutil.rmtree(INTO)
-    rebuilt = everything(source)
-    for recipe in rebuilt:  # before anything else, and one at a time: the dataset and the checkpoints they stand on
+    rebuilt, seed = everything(source), remembered_seed() if seed is None else seed
+    drawn = draw(rebuilt, every_shard, 0 if every_shard else minutes, seed)
+    for recipe in drawn:  # before anything else, and one at a time: the dataset and the checkpoints they stand on
         command.fetch_published(recipe)
-    seconds = sum(cost(recipe, every_shard) for recipe in rebuilt) / (os.cpu_count() or 1)
-    print(f"making {len(rebuilt)} results again into {INTO.relative_to(files.ROOT)}/, {plan.minutes(seconds)}", flush=True)
-    verdicts = reproduce(every_shard, source)
-    width = max(len(entry["result"]) for entry in verdicts)
-    for entry in verdicts:
-        print(f"{entry['result']:{width}}  {entry['verdict']:24}  {entry['detail']}")
+
+    def told(some: list[Recipe]) -> str:
+        return plan.minutes(sum(cost(recipe, every_shard) for recipe in some) / (os.cpu_count() or 1))
+
+    part = f"{len(drawn)} of {len(rebuilt)}" if len(drawn) < len(rebuilt) else f"{len(rebuilt)}"
+    print(f"making {part} results again into {INTO.relative_to(files.ROOT)}/, {told(drawn)}", flush=True)
+    if len(drawn) < len(rebuilt):
+        print(f"drawn with `--seed {seed}`; all of them take {told(rebuilt)}: `--minutes 0`", flush=True)
+    made = {found["result"]: found for found in reproduce(drawn, every_shard)}
+    left = [recipe for recipe in rebuilt if f"{recipe.kind}/{recipe.name}" not in made]
+    verdicts = [*made.values(), *(entry(recipe, *not_drawn(recipe)) for recipe in left)]
+    verdicts += tables() + (trained() if source == "local" else [])
+    width = max(len(found["result"]) for found in verdicts)
+    for found in verdicts:
+        print(f"{found['result']:{width}}  {found['verdict']:24}  {found['detail']}")
+    print(", ".join(f"{count} {verdict}" for verdict, count in Counter(found["verdict"] for found in verdicts).most_common()))
     files.write_json(verdict_file, verdicts)
     if stamping:
         print(f"{stamp(verdicts, source)} results now name this machine, on which they were found identical")
-    bad = [entry["result"] for entry in verdicts if entry["verdict"] == judging.BAD]
+    bad = [found["result"] for found in verdicts if found["verdict"] == judging.BAD]
     if bad:
         raise PipelineError(f"{len(bad)} of {len(verdicts)} results were not reproduced: {', '.join(bad)}")

@@ -277,3 +277,110 @@ def test_only_results_found_identical_that_name_no_machine_are_stamped_and_nothi
         assert machines.rounds_alike(content["made"]) is (True if stamped else None)
         assert content["values"] == before[recipe.name]["values"] and content["run"] == before[recipe.name]["run"]
     assert reproduce.stamp(verdicts, "local") == 0
+
+
+def result(name: str, seconds: float, kind: str = "attention", inputs: tuple[str, ...] = ()) -> recipes.Recipe:
+    """A result that takes so long to make again."""
+    return dataclasses.replace(EVALUATION, name=name, kind=kind, seconds=seconds, inputs=inputs)
+
+
+def drawn(results: list[recipes.Recipe], minutes: float, seed: int = 0) -> list[str]:
+    return [recipe.name for recipe in reproduce.draw(results, False, minutes, seed)]
+
+
+def test_a_draw_holds_all_that_is_quick_and_of_the_rest_what_fits_in_the_time_of_all_cores(monkeypatch):
+    monkeypatch.setattr(reproduce.os, "cpu_count", lambda: 2)
+    quick, slow = [result(f"quick{each}", 10.0) for each in range(3)], [result(f"slow{each}", 60.0) for each in range(6)]
+    mixed = [slow[0], *quick, *slow[1:]]
+    for seed in range(20):  # two minutes of two cores: 240 seconds less 30 that the quick ones take
+        found = drawn(mixed, 2, seed)
+        assert len(found) == 6 and set(found) >= {"quick0", "quick1", "quick2"}
+        assert found == [recipe.name for recipe in mixed if recipe.name in found], "in the order that they had"
+    assert set().union(*(drawn(mixed, 2, seed) for seed in range(20))) == {recipe.name for recipe in mixed}
+    assert drawn(mixed, 2, 3) == drawn(mixed, 2, 3)
+    assert len({tuple(drawn(mixed, 2, seed)) for seed in range(20)}) > 5
+
+
+def test_what_is_too_long_leaves_room_for_what_is_not_and_no_minutes_make_everything(monkeypatch):
+    monkeypatch.setattr(reproduce.os, "cpu_count", lambda: 1)
+    mixed = [result("long", 600.0), result("short", 59.0), result("quick", 1.0)]
+    assert all(drawn(mixed, 1, seed) == ["short", "quick"] for seed in range(5))
+    assert drawn(mixed, 0) == ["long", "short", "quick"]
+    assert all(drawn(mixed, 0.001, seed) == ["quick"] for seed in range(5))
+
+
+def test_what_is_timed_has_all_cores_to_itself(monkeypatch):
+    monkeypatch.setattr(reproduce.os, "cpu_count", lambda: 4)
+    assert drawn([result("timed", 30.0, "latency")], 0.49) == [] and drawn([result("timed", 30.0, "latency")], 0.5) == ["timed"]
+    assert drawn([result("timed", 30.0)], 0.2) == ["timed"]
+
+
+def test_what_follows_is_made_again_where_all_is_that_it_follows_from(monkeypatch):
+    monkeypatch.setattr(reproduce.os, "cpu_count", lambda: 1)
+    below = [result(name, 50.0, "evaluations") for name in ("one", "other")]
+    reads = tuple(f"results/evaluations/{recipe.name}.json" for recipe in below)
+    pool = result("pool", 1.0, "pooled", reads)
+    more = result("more", 1.0, "compared", ("results/pooled/pool.json",))
+    alone = result("alone", 1.0, "compared", reads[:1])
+    every = [*below, pool, more, alone]
+    assert drawn(every, 2) == ["one", "other", "pool", "more", "alone"]
+    for seed in range(10):
+        found = drawn(every, 1, seed)
+        assert found == (["one", "alone"] if "one" in found else ["other"])
+
+
+def test_what_is_not_drawn_must_follow_from_what_was_played_all_the_same(tmp_path, monkeypatch):
+    content = records.read(EVALUATION.path())
+    monkeypatch.setattr(recipes.Recipe, "path", lambda recipe, root=tmp_path: tmp_path / f"{recipe.name}.json")
+    assert reproduce.not_drawn(EVALUATION) == ("not run", "not drawn this time"), "nothing is published"
+    records.write_sealed(EVALUATION.path(), content)
+    assert reproduce.not_drawn(EVALUATION) == ("not run", "not drawn this time")
+    records.write_sealed(EVALUATION.path(), {**content, "values": {**content["values"], "score_mean": 99.9}})
+    assert reproduce.not_drawn(EVALUATION) == ("not reproduced", "score_mean does not follow from what was played")
+    records.write_sealed(EVALUATION.path(), {**content, "values": []})
+    assert reproduce.not_drawn(EVALUATION)[0] == "not reproduced"
+    following = dataclasses.replace(EVALUATION, name="gone", kind="pooled")
+    assert reproduce.not_drawn(following) == ("not run", "it follows from results of which not all were drawn")
+
+
+def test_an_interrupted_draw_is_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce, "INTO", tmp_path)
+    seed = reproduce.remembered_seed()
+    assert 0 <= seed < 10**6 and [reproduce.remembered_seed() for _ in range(3)] == [seed] * 3
+    (tmp_path / "seed.json").write_text('{"half')
+    other = reproduce.remembered_seed()
+    assert reproduce.remembered_seed() == other
+
+
+@pytest.mark.parametrize("wrong", [[], [{"result": "tables/x", "verdict": "not reproduced", "detail": "no"}]])
+def test_a_reproduction_says_what_it_drew_and_judges_the_rest_by_what_follows(wrong, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(reproduce, "INTO", tmp_path / "build")
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setattr(reproduce.os, "cpu_count", lambda: 1)
+    every = [result("one", 50.0), result("other", 50.0)]
+    made = []
+    monkeypatch.setattr(reproduce, "everything", lambda source: every)
+    monkeypatch.setattr(reproduce, "again", lambda recipe, every_shard: made.append(recipe.name) or 1.0)
+    monkeypatch.setattr(reproduce, "judge", lambda recipe: ("identical", ""))
+    monkeypatch.setattr(reproduce, "tables", lambda: wrong)
+    monkeypatch.setattr(reproduce, "trained", list)
+    monkeypatch.setattr(reproduce.command, "lock", lambda *_: None)
+    monkeypatch.setattr(reproduce.command, "fetch_published", lambda recipe: None)
+    if wrong:
+        with pytest.raises(Exception, match="1 of 3 results were not reproduced: tables/x"):
+            reproduce.main(False, "local", False, 1, 7)
+    else:
+        reproduce.main(False, "local", False, 1, 7)
+    said = capsys.readouterr().out
+    assert "making 1 of 2 results again into build/, about 50 s" in said
+    assert "drawn with `--seed 7`; all of them take about 2 min: `--minutes 0`" in said
+    verdicts = json.loads((tmp_path / "build/verdict.json").read_text())
+    assert {entry["result"].removeprefix("attention/"): entry["verdict"] for entry in verdicts[:2]} == {
+        made[0]: "identical",
+        ({"one", "other"} - set(made)).pop(): "not run",
+    }
+    assert len(made) == 1 and "1 identical, 1 not run" in said
+    made.clear()
+    monkeypatch.setattr(reproduce, "tables", list)
+    reproduce.main(True, "local", False, 1)
+    assert sorted(made) == ["one", "other"] and "making 2 results again into build/, about 2 min" in capsys.readouterr().out
