@@ -240,9 +240,11 @@ def compare(run: Comparison, read: Read) -> dict:
         both = min(len(one), len(other))  # seeds count up from the same first one, of which a first shard has but the first
         return judged(one[:both] - other[:both], run.smallest)
     if isinstance(run, studies.Effect):
-        one, other = (read("evaluations", name) for name in (run.one, run.other))
-        scores_of = find_world(one["run"]["environment"]).normalized_score(shared(one["values"], other["values"]))
-        return judged(scores_of[0] - scores_of[1], run.smallest)
+        names = run.compared()
+        pairs = [[read("evaluations", name) for name in names[first : first + 2]] for first in range(0, len(names), 2)]
+        normalized_score = find_world(pairs[0][0]["run"]["environment"]).normalized_score
+        gains = [np.subtract(*normalized_score(shared(one["values"], other["values"]))) for one, other in pairs]
+        return judged(np.concatenate(gains), run.smallest)
     if isinstance(run, Matrix):
         return matrix(run, read)
     if isinstance(run, WatchedEffect):

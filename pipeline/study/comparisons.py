@@ -97,6 +97,18 @@ class Effect(PairedDifference):
 
 
 @dataclass(frozen=True)
+class FurtherEffect(Effect):
+    """The same over a sample that went on: the same two, played with further seeds, as evaluations of their own."""
+
+    further_one: str = ""
+    further_other: str = ""
+
+    def compared(self) -> tuple[str, ...]:
+        """Their names, the further ones last."""
+        return self.one, self.other, self.further_one, self.further_other
+
+
+@dataclass(frozen=True)
 class SolvedEffect(Comparison):
     """How much larger a share of the same episodes of a level one solves than the other, judged likewise."""
 

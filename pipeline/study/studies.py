@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pipeline.methods.soft_actor_critic.settings import LongBehavior
 from pipeline.study import runs
-from pipeline.study.comparisons import Asked, Effect, SlopeDifference, SolvedEffect
+from pipeline.study.comparisons import Asked, Effect, FurtherEffect, SlopeDifference, SolvedEffect
 from pipeline.study.controls import (
     AblatedEvaluation,
     DraftedSolving,
@@ -154,6 +154,12 @@ SCORED = tuple(
     replace(_searched, name=f"local_tt_halfcheetah_scored_{name}", reward_weight=rewards, value_weight=value)
     for name, (rewards, value) in SCORES.items()
 )
+# full and value went on to as many seeds as half a point of score takes: their differences spread too far for twenty
+FURTHER = tuple(
+    replace(run, name=f"{run.name}_further", first_seed=220, episodes=48)
+    for run in SCORED
+    if run.name.endswith(("full", "value"))
+)
 # the search itself varied over the same model, score and seeds; a beam of eight reads what eleven plans do
 _revised = RevisedEvaluation(
     "", checkpoint=runs.TRAJECTORY_TRANSFORMER.name, episodes=20, shard_episodes=4, first_seed=_searched.first_seed
@@ -182,6 +188,7 @@ EVALUATIONS = (
     *UNASKED,
     CHANCE,
     *SCORED,
+    *FURTHER,
     UNSEARCHED,
     ONE_BEAM,
     *SEARCHES,
@@ -231,7 +238,14 @@ COMPARISONS = (
     ),
     *(
         Effect(f"local_tt_{one}_over_{other}", f"local_tt_halfcheetah_scored_{one}", f"local_tt_halfcheetah_scored_{other}")
-        for one, other in (("full", "rewards"), ("full", "value"), ("rewards", "random"), ("value", "random"))
+        for one, other in (("full", "rewards"), ("rewards", "random"), ("value", "random"))
+    ),
+    FurtherEffect(
+        "local_tt_full_over_value",
+        "local_tt_halfcheetah_scored_full",
+        "local_tt_halfcheetah_scored_value",
+        further_one=FURTHER[0].name,
+        further_other=FURTHER[1].name,
     ),
     *(
         Effect(f"local_tt_random_over_{other}", "local_tt_halfcheetah_scored_random", f"local_tt_halfcheetah_{other}")

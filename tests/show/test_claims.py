@@ -12,6 +12,7 @@ from pipeline import PipelineError, files
 from pipeline.show import (
     attention_claims,
     claims,
+    masking_claims,
     matrix_claims,
     predicates,
     registered_values,
@@ -56,6 +57,11 @@ def stitching(score: Interval) -> dict[str, Interval]:
 def gambling(more: Interval) -> dict[str, Interval]:
     """How many more episodes gamble, where few do that are asked for the safe return."""
     return {"more": more, twist_claims.SAFE: about(0.02, 0.02)}
+
+
+def filling(difference: Interval) -> dict[str, Interval]:
+    """A difference of two ways of training, which tell held-out plans as well."""
+    return {"difference": difference, masking_claims.HELD_OUT: about(-0.05, 0.2)}
 
 
 MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
@@ -111,6 +117,18 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"less": about(0.5, 0.1), twist_claims.TENTH: about(0.4, 0.1)},
         {"less": about(0.0, 0.1), twist_claims.TENTH: about(0.4, 0.1)},
     ),
+    # rows on LEAP by trainings
+    "leap-one-mask-fails": (filling(about(8, 2)), filling(about(-8, 2))),
+    "leap-later-guide": (
+        {"later": about(0.1, 0.04), masking_claims.EARLIER: about(0.4, 0.1)},
+        {"later": about(0.0, 0.04), masking_claims.EARLIER: about(0.4, 0.1)},
+    ),
+    "leap-heeds-future-trained-anew": ({"moved": about(0.3, 0.1)}, {"moved": about(0.0, 0.1)}),
+    "leap-best-draft-ends-worst": (
+        {"swept": about(0.1, 0.04), masking_claims.UNSWEPT: about(0.4, 0.1)},
+        {"swept": about(-0.1, 0.04), masking_claims.UNSWEPT: about(0.4, 0.1)},
+    ),
+    "leap-any-masks-fill": (filling(about(0.5, 0.1)), filling(about(-0.5, 0.1))),
     "matrix-best-tenth-pays": ({matrix_claims.KEEPING: about(9, 1)}, {matrix_claims.KEEPING: about(0, 1)}),
     # attention on returns in every layer; an untrained network's, which is uniform
     "dt-attention-returns": (
@@ -318,6 +336,13 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
         ("dt-gambling-costs", twist_claims.SAFE, about(0.6, 0.2)),
         ("values-leave-luck-alone", twist_claims.TENTH, about(-0.15, 0.1)),  # keeping the winners may leave it alone as well
         ("values-leave-luck-alone", twist_claims.TENTH, about(-0.4, 0.1)),  # or does
+        *(
+            (name, masking_claims.HELD_OUT, about(mean))  # one tells held-out plans better
+            for name in ("leap-one-mask-fails", "leap-any-masks-fill")
+            for mean in (0.06, -0.06)
+        ),
+        ("leap-later-guide", masking_claims.EARLIER, about(0.04, 0.03)),  # hiding anything costs nothing to speak of
+        ("leap-best-draft-ends-worst", masking_claims.UNSWEPT, about(-0.2, 0.1)),  # it does not begin best
     ],
 )
 def test_a_registered_claim_is_not_decided_where_its_control_fails(name, control, value):

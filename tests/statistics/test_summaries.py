@@ -238,6 +238,26 @@ def test_an_effect_is_a_difference_of_scores_by_seed_that_is_judged():
     assert compare(studies.Effect("toy", "intact", "without"), read)["verdict"] == "holds"
 
 
+def test_a_sample_that_went_on_is_judged_whole():
+    span = HALFCHEETAH.expert_return - HALFCHEETAH.random_return  # of 100 points of score
+    played = {"one": [3, 5], "other": [1, 1], "more_one": [7], "more_other": [1]}
+    seeds = {"one": [0, 1], "other": [1, 0], "more_one": [2], "more_other": [2]}
+
+    def read(kind, name):
+        assert kind == "evaluations"
+        returns = [span / 100 * points for points in played[name]]
+        return {"run": {"environment": "HalfCheetah-v4"}, "values": {"returns": returns, "seeds": seeds[name]}}
+
+    run = studies.FurtherEffect("toy", "one", "other", further_one="more_one", further_other="more_other")
+    found = compare(run, read)
+    # gains of 2, 4 and 6 points: sd 2, t of 2 degrees of freedom 4.303
+    assert found["seeds"] == 3
+    assert found["difference"] == pytest.approx(
+        {"mean": 4, "low": 4 - 4.303 * 2 / 3**0.5, "high": 4 + 4.303 * 2 / 3**0.5}, abs=0.001
+    )
+    assert run.inputs(None) == tuple(f"results/evaluations/{name}.json" for name in played)
+
+
 def test_how_much_more_one_solves_is_judged_by_the_episodes_that_both_played():
     known = {"one": ([1000, 1001, 1002, 1003, 1004], [1, 1, 0, 1, 0]), "other": ([1001, 1000, 1003, 1002], [0, 0, 1, 1])}
     read = lambda kind, name: {"values": dict(zip(("seeds", "success"), known[name], strict=True)), "kind": kind}  # noqa: E731
