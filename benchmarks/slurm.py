@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.loopback import certificate, sums
@@ -44,6 +44,10 @@ RESULTS = (
     "rollouts/local_random_halfcheetah",
     "pictures/stitching",
     "evaluations/local_bc10_halfcheetah_s1",
+)
+LONGER = (  # minutes of two cores, so that jobs reach their walltime
+    *(f"evaluations/local_rvs_halfcheetah_{log}_q{percent}" for log in ("throttled", "replay") for percent in (25, 50, 75, 99)),
+    *(f"evaluations/local_dt_halfcheetah_{target}" for target in (1200, 2400, 3600, 4800)),
 )
 TRAINING = "training/local_dt_halfcheetah"  # in a toy of the project
 UPDATES = ("updates=15, warmup_updates=2, interval_updates=5", "updates=150, warmup_updates=2, interval_updates=5")
@@ -234,8 +238,9 @@ def cancelled(drill: Drill) -> str:
 
 
 def walltime(drill: Drill) -> str:
-    """Jobs that end at their walltime."""
-    into = fresh(drill, "walltime")
+    """Jobs that end at their walltime, on results that take longer together."""
+    drill, into = replace(drill, names=LONGER), fresh(drill, "walltime")
+    alone(drill)
     queue = drill.write_queue("walltime", walltime=drill.walltime)
     return compared(drill, into, run(drill, drill.words(queue, into, drill.names)))
 
@@ -389,7 +394,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place, slurm(folder := Path(place)) as environment:
         kept, names = (told.folder or folder / "kept").resolve(), RESULTS[: told.results]
         drill = Drill(folder, kept, names, told.walltime, environment, certificate(folder, "cluster"))
-        if set(told.drills or DRILLS) - {"slices", "refused"}:
+        if set(told.drills or DRILLS) - {"slices", "refused", "walltime"}:
             alone(drill)
         try:
             for name in told.drills or DRILLS:

@@ -114,6 +114,7 @@ NAMED = {  # methods named outside their folder and their runs, each with its re
     "measures.list_conditionals": "what LEAP alone can say",
     "measures.refine": "what LEAP alone does",
     "measures.swap_returns": "what a Decision Transformer alone is asked for",
+    "measures.train_and_plan": "what LEAP alone does",
     "measures.weigh_actions": "the planner's cache",
     "wheel.kernels": "what runs in the browser",
 }

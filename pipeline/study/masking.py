@@ -98,20 +98,21 @@ MASKED = (*ONE, *ANY)
 _one, _any = (tuple(run.name for run in runs) for runs in (ONE, ANY))
 
 
-def effect(name: str, quantity: str, other_quantity: str, smallest: float, **groups) -> TrainingsEffect:
-    """An effect over the trainings with one action hidden, unless others are named."""
-    return TrainingsEffect(name, **{"ones": _one, "others": _one, **groups}, quantity=quantity, other_quantity=other_quantity,
-                           smallest=smallest)  # fmt: skip
+def share(way: str) -> str:
+    """Where the share is that a training's plans solve, made in a way of `pipeline.measures.train_and_plan`."""
+    return f"solved.{way}.share.mean"
 
 
-_solved, _points = "solved.{}.share.mean", 0.05
+_points = 0.05  # of episodes
 EFFECTS = (
-    effect("leap_fillings", "energy.mean", "energy.mean", 5.0, ones=_any),
-    effect("leap_one_hidden", "held_out_loss", "held_out_loss", 0.05, ones=_any),
-    effect("leap_later_hidden", _solved.format("later_hidden"), _solved.format("random_8"), _points),
-    effect("leap_earlier_hidden", _solved.format("earlier_hidden"), _solved.format("random_8"), _points),
-    effect("leap_later_moves", "influence.later_actions.mean", "influence_untrained.later_actions.mean", 0.1),
-    effect("leap_drafts_unswept", _solved.format("left_to_right_0"), _solved.format("masks_0"), _points),
-    effect("leap_drafts_swept", _solved.format("masks_8"), _solved.format("left_to_right_8"), _points),
-    effect("leap_fillings_solve", _solved.format("masks_0"), _solved.format("masks_0"), _points, ones=_any),
+    TrainingsEffect("leap_fillings", _any, _one, "energy.mean", "energy.mean", 5.0),
+    TrainingsEffect("leap_one_hidden", _any, _one, "held_out_loss", "held_out_loss", 0.05),
+    TrainingsEffect("leap_fillings_solve", _any, _one, share("masks_0"), share("masks_0"), _points),
+    TrainingsEffect("leap_later_hidden", _one, _one, share("later_hidden"), share("random_8"), _points),
+    TrainingsEffect("leap_earlier_hidden", _one, _one, share("earlier_hidden"), share("random_8"), _points),
+    TrainingsEffect(
+        "leap_later_moves", _one, _one, "influence.later_actions.mean", "influence_untrained.later_actions.mean", 0.1
+    ),
+    TrainingsEffect("leap_drafts_unswept", _one, _one, share("left_to_right_0"), share("masks_0"), _points),
+    TrainingsEffect("leap_drafts_swept", _one, _one, share("masks_8"), share("left_to_right_8"), _points),
 )

@@ -300,6 +300,7 @@ def test_only_named_modules_are_left_out_and_no_other_is_imported_by_a_name_made
             "learning/steady",
             "learning/supervised",
             "learning/train",
+            "measures/train_and_plan",
             "measures/train_and_play",
             "measures/train_and_watch",
             "methods/policies",

@@ -38,7 +38,13 @@ class HidingModel(LeapModel):
         self.part, self.keys = part, None
         self.eval()
 
-    def forward(self, context: Tensor, actions: Tensor, steps: Tensor | None = None, **kwargs) -> LeapOutput:
+    def forward(
+        self,
+        context: Float[Tensor, "plan width"],
+        actions: Int[Tensor, "plan horizon"],
+        steps: Int[Tensor, " plan"] | None = None,
+        **kwargs,
+    ) -> LeapOutput:
         """Logits (batch, 6) of the action at one step (batch,) of each plan, given what is not hidden of the others.
 
         Raises:
@@ -49,6 +55,6 @@ class HidingModel(LeapModel):
         self.keys = hidden_keys(steps, actions.shape[1], self.part)
         return super().forward(context, actions, steps, **kwargs)
 
-    def hidden(self, x: Tensor, rows: Tensor | None) -> Tensor | None:
+    def hidden(self, x: Float[Tensor, "plan token width"], rows: Int[Tensor, " plan"] | None) -> Float[Tensor, "plan 1 1 key"]:
         """What is added to the scores of the plans at hand, in every layer."""
         return self.keys

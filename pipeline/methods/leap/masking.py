@@ -24,7 +24,7 @@ from pipeline.methods.leap.model import MASK, PAD, LeapModel
 from pipeline.methods.leap.train import Drawer, Windows
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool
+    from jaxtyping import Bool, Float, Int
 
     from pipeline.study.masking import MaskedTraining
 
@@ -35,14 +35,14 @@ def any_masks(plans: int, horizon: int) -> Bool[Tensor, "plan horizon"]:
     return torch.rand(plans, horizon).argsort(dim=1) < count
 
 
-def loss_of_one(model: LeapModel, batch: list[Windows]) -> Tensor:
+def loss_of_one(model: LeapModel, batch: list[Windows]) -> Float[Tensor, ""]:
     """Mean of -log p over the actions of all plans, each hidden alone, in nats; ends of episodes left out."""
     predicted = [train.predict(model, windows) for windows in batch]
     logits = torch.cat([logits.flatten(0, 1) for logits, _ in predicted])
     return functional.cross_entropy(logits, torch.cat([actions.flatten() for _, actions in predicted]), ignore_index=PAD)
 
 
-def loss_of_any(model: LeapModel, batch: list[Windows]) -> Tensor:
+def loss_of_any(model: LeapModel, batch: list[Windows]) -> Float[Tensor, ""]:
     """Mean over copies of plans of the mean of -log p over the actions that each hides, in nats; ends of episodes left out."""
     costs = []
     for windows in batch:
@@ -55,7 +55,9 @@ def loss_of_any(model: LeapModel, batch: list[Windows]) -> Tensor:
     return torch.cat(costs).mean()
 
 
-def mean_over_hidden(logits: Tensor, actions: Tensor, hidden: Tensor) -> Tensor:
+def mean_over_hidden(
+    logits: Float[Tensor, "copy horizon action"], actions: Int[Tensor, "copy horizon"], hidden: Bool[Tensor, "copy horizon"]
+) -> Float[Tensor, " counted"]:
     """Mean of -log p over the hidden actions of each copy (copy,), in nats; copies that hide nothing but an end are left out.
 
     Args:
