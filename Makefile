@@ -82,7 +82,7 @@ check-evidence: setup compiler drawing ## what was forged with its digests: all 
 	$(PYTHON) -m pipeline check
 
 reproduce: setup compiler drawing ## evidence again from the checkpoints, drawn at random, and a verdict on each result (half an hour; MINUTES=0 everything, ALL=1 every shard too, SOURCE=hub published models)
-	$(PYTHON) -m pipeline reproduce $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ALL),--all) $(if $(SOURCE),--source $(SOURCE))
+	$(PYTHON) -m pipeline reproduce $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(ALL),--all) $(if $(SOURCE),--source $(SOURCE))
 
 train: setup compiler drawing ## data and models from nothing (hours on a CPU; resumable)
 	$(PYTHON) -m doit train

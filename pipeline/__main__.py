@@ -202,8 +202,8 @@ def check(
 
 @app.command()
 def reproduce(
-    minutes: Annotated[float, typer.Option(min=0, help="about how long it may take; 0 makes everything again")] = 30.0,
-    seed: Annotated[int | None, typer.Option(help="of the draw; by default another each time")] = None,
+    minutes: Annotated[float, typer.Option(min=0, help="about how long, beside what is quick; 0 makes everything")] = 30.0,
+    seed: Annotated[int | None, typer.Option(min=0, help="of the draw; by default another each time")] = None,
     every: Annotated[
         bool, typer.Option("--all", help="make everything again, and play every shard of every evaluation")
     ] = False,

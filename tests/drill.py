@@ -106,6 +106,8 @@ SCENARIOS = {
         (
             "pipeline",
             "reproduce",
+            "--minutes",
+            "0",
         ),
         lambda toy: None,
     ),

@@ -5,8 +5,9 @@
     python -m pipeline reproduce --all           everything, and every shard of it
     python -m pipeline reproduce --source hub    from the published checkpoints
 
-Of what takes more than a minute the first shard is made again, unless all are wanted; everything else whole. What takes
-seconds is among every draw; of the rest each result is, sooner or later, and nobody knows beforehand when.
+Of what takes more than a minute the first shard is made again, unless all are wanted; everything else whole. What is played,
+measured or drawn in seconds is among every draw; of the rest each result that fits into the time is, sooner or later, and
+nobody knows beforehand when. What is not drawn is checked as far as that takes no playing.
 
 Writes the same tree as `results/` below `build/reproduce/`, and beside it `verdict.json`, where each verdict names the digest
 of the evidence that it is about (`record_attestation` has the page say which are attested). A killed reproduction
@@ -24,13 +25,14 @@ import shutil
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tqdm import tqdm
 
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, machines, recipes, records
 from pipeline.evidence.records import Recipe
-from pipeline.graph import command, judging, plan
+from pipeline.graph import check_evidence, command, judging, plan
 from pipeline.show import tabulate
 
 INTO = files.ROOT / "build" / "reproduce"
@@ -84,45 +86,55 @@ def cost(recipe: Recipe, every_shard: bool) -> float:
     return recipe.seconds * (1 if in_whole(recipe, every_shard) else min(1, recipe.run.shard_episodes / recipe.run.episodes))
 
 
+def lot(recipe: Recipe, known: dict[Path, Recipe]) -> set[Path]:
+    """A result with those that it follows from, of the ones that are known, by their files."""
+    below = (known.get(files.ROOT / name) for name in recipe.inputs) if recipe.kind in FOLLOWS else ()
+    return {recipe.path()}.union(*(lot(each, known) for each in below if each))
+
+
 def draw(rebuilt: list[Recipe], every_shard: bool, minutes: float, seed: int) -> list[Recipe]:
-    """What is made again in about so many minutes of this machine: all that is quick; of the rest, taken in random order,
-    whatever fits in the time that is left; and what follows from results that are all made again. Of zero minutes, everything.
+    """What is made again in about so many minutes of this machine. Of zero minutes, everything.
+
+    All that is quick is among it; of the rest, taken in random order, whatever fits in the time that is left, each with the
+    results that it follows from; and what follows from results that are all there already.
     """
     if not minutes:
         return rebuilt
-    cores = os.cpu_count() or 1
-    taken = {recipe.path(): cost(recipe, every_shard) * (cores if recipe.kind == "latency" else 1) for recipe in rebuilt}
-    order, left = random.Random(seed).sample(rebuilt, len(rebuilt)), 60 * minutes * cores
-    drawn = set()
-    for recipe in sorted(order, key=lambda recipe: taken[recipe.path()] > QUICK):  # the quick ones first, the rest as it was
-        if taken[recipe.path()] <= max(left, QUICK):
-            drawn.add(recipe.path())
-            left -= taken[recipe.path()]
-    for recipe in rebuilt:
-        if recipe.kind in FOLLOWS and not all(files.ROOT / name in drawn for name in recipe.inputs):
-            drawn.discard(recipe.path())
-    return [recipe for recipe in rebuilt if recipe.path() in drawn]
+    cores, known = os.cpu_count() or 1, {recipe.path(): recipe for recipe in rebuilt}
+    taken = {path: cost(recipe, every_shard) * (cores if recipe.kind == "latency" else 1) for path, recipe in known.items()}
+    drawn = {path for path, recipe in known.items() if taken[path] <= QUICK and recipe.kind not in FOLLOWS}
+    left = 60 * minutes * cores - sum(taken[path] for path in drawn)
+    for recipe in random.Random(seed).sample(rebuilt, len(rebuilt)):
+        more = lot(recipe, known) - drawn
+        if (takes := sum(taken[path] for path in more)) <= left:
+            drawn |= more
+            left -= takes
+    drawn |= {path for path, recipe in known.items() if recipe.kind in FOLLOWS and lot(recipe, known) - {path} <= drawn}
+    return [recipe for path, recipe in known.items() if path in drawn]
 
 
-def remembered_seed() -> int:
-    """The seed of an interrupted reproduction's draw, or a new one, which is kept until it ends."""
+def remembered_seed(asked: int | None = None) -> int:
+    """The seed of the draw, which is kept until the reproduction ends: the one asked for; else that of an interrupted one, or a
+    new one.
+    """
     kept = INTO / "seed.json"
     try:
-        return int(json.loads(kept.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError, TypeError):
-        seed = random.SystemRandom().randrange(10**6)
-        files.write_json(kept, seed)
-        return seed
+        seed = json.loads(kept.read_text(encoding="utf-8")) if asked is None else asked
+    except (OSError, ValueError, RecursionError):
+        seed = None
+    seed = seed if type(seed) is int else random.SystemRandom().randrange(10**6)
+    files.write_json(kept, seed)
+    return seed
 
 
 def not_drawn(recipe: Recipe) -> judging.Verdict:
-    """The verdict on a result that is not made again: what follows from what was played must follow all the same."""
+    """The verdict on a result that is not made again: what is seen without playing anything must be right all the same."""
     try:
-        wrong = judging.unfounded(recipe, records.read(recipe.path())["values"]) if recipe.path().exists() else None
+        wrong = next(check_evidence.check_file(recipe, records.read(recipe.path())), None) if recipe.path().exists() else None
     except (PipelineError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
-        return judging.BAD, f"what is published cannot be read ({type(error).__name__}: {error}): was it changed by hand?"
+        wrong = f"what is published cannot be read ({type(error).__name__}: {error}): was it changed by hand?"
     reason = "it follows from results of which not all were drawn" if recipe.kind in FOLLOWS else "not drawn this time"
-    return (judging.BAD, f"{wrong} does not follow from what was played") if wrong else ("not run", reason)
+    return (judging.BAD, wrong) if wrong else ("not run", reason)
 
 
 def again(recipe: Recipe, every_shard: bool) -> float:
@@ -243,7 +255,7 @@ def main(every_shard: bool, source: str, stamping: bool, minutes: float = 0, see
     verdict_file = INTO / "verdict.json"
     if verdict_file.exists():
         shutil.rmtree(INTO)
-    rebuilt, seed = everything(source), remembered_seed() if seed is None else seed
+    rebuilt, seed = everything(source), remembered_seed(seed)
     drawn = draw(rebuilt, every_shard, 0 if every_shard else minutes, seed)
     for recipe in drawn:  # before anything else, and one at a time: the dataset and the checkpoints they stand on
         command.fetch_published(recipe)

@@ -53,7 +53,7 @@ def test_a_reproduction_that_is_killed_goes_on_from_there(toy, tmp_path):
         "a"
     ) as held:  # one result waits: it cannot end before it is killed
         fcntl.flock(held, fcntl.LOCK_EX)
-        running = victim.start("pipeline", "reproduce", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        running = victim.start("pipeline", "reproduce", "--minutes", "0", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not any(results.rglob("*.json")):
             assert running.poll() is None, "the reproduction ended before it had written anything"
             time.sleep(0.01)
@@ -62,7 +62,7 @@ def test_a_reproduction_that_is_killed_goes_on_from_there(toy, tmp_path):
     assert not (victim.root / "build/reproduce/verdict.json").exists()
     first = next(results.rglob("*.json"))
     written = first.stat().st_mtime_ns
-    done = victim.run("pipeline", "reproduce")
+    done = victim.run("pipeline", "reproduce", "--minutes", "0")
     assert done.returncode == 0, done.stderr
     assert first.stat().st_mtime_ns == written, "what was made before the kill is not made again"
     assert victim.leftovers() == []

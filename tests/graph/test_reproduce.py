@@ -315,41 +315,52 @@ def test_what_is_timed_has_all_cores_to_itself(monkeypatch):
     assert drawn([result("timed", 30.0)], 0.2) == ["timed"]
 
 
-def test_what_follows_is_made_again_where_all_is_that_it_follows_from(monkeypatch):
+def test_what_follows_is_drawn_with_all_that_it_follows_from_or_where_that_is_there(monkeypatch):
     monkeypatch.setattr(reproduce.os, "cpu_count", lambda: 1)
     below = [result(name, 50.0, "evaluations") for name in ("one", "other")]
     reads = tuple(f"results/evaluations/{recipe.name}.json" for recipe in below)
-    pool = result("pool", 1.0, "pooled", reads)
+    pool = result("pool", 1.0, "pooled", (*reads, "results/evaluations/of_another_source.json"))
     more = result("more", 1.0, "compared", ("results/pooled/pool.json",))
     alone = result("alone", 1.0, "compared", reads[:1])
     every = [*below, pool, more, alone]
     assert drawn(every, 2) == ["one", "other", "pool", "more", "alone"]
-    for seed in range(10):
-        found = drawn(every, 1, seed)
-        assert found == (["one", "alone"] if "one" in found else ["other"])
+    found = {tuple(drawn(every, 1, seed)) for seed in range(30)}
+    assert found == {("one", "alone"), ("other",)}, "no pool, for both that it follows from take longer"
+    assert drawn([below[0], alone], 50 / 60) == ["one", "alone"], "what follows takes no time"
+    assert reproduce.lot(more, {recipe.path(): recipe for recipe in every}) == {each.path() for each in (*below, pool, more)}
 
 
-def test_what_is_not_drawn_must_follow_from_what_was_played_all_the_same(tmp_path, monkeypatch):
+def test_what_is_not_drawn_must_be_right_as_far_as_that_is_seen_without_playing(tmp_path, monkeypatch):
     content = records.read(EVALUATION.path())
+    monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(recipes.Recipe, "path", lambda recipe, root=tmp_path: tmp_path / f"{recipe.name}.json")
     assert reproduce.not_drawn(EVALUATION) == ("not run", "not drawn this time"), "nothing is published"
-    records.write_sealed(EVALUATION.path(), content)
-    assert reproduce.not_drawn(EVALUATION) == ("not run", "not drawn this time")
-    records.write_sealed(EVALUATION.path(), {**content, "values": {**content["values"], "score_mean": 99.9}})
-    assert reproduce.not_drawn(EVALUATION) == ("not reproduced", "score_mean does not follow from what was played")
+
+    def forged(**values) -> judging.Verdict:
+        records.write_sealed(EVALUATION.path(), {**content, "values": {**content["values"], **values}})
+        return reproduce.not_drawn(EVALUATION)
+
+    assert forged() == ("not run", "not drawn this time")
+    name = f"{EVALUATION.name}.json"
+    assert forged(score_mean=99.9) == ("not reproduced", f"{name}: score_mean does not follow from what was played")
+    returns = content["values"]["returns"]
+    impossible = evaluated([30_000.0, *returns[1:]])
+    assert forged(**impossible) == ("not reproduced", f"{name}: no episode has the return of seed 100")
     records.write_sealed(EVALUATION.path(), {**content, "values": []})
     assert reproduce.not_drawn(EVALUATION)[0] == "not reproduced"
     following = dataclasses.replace(EVALUATION, name="gone", kind="pooled")
     assert reproduce.not_drawn(following) == ("not run", "it follows from results of which not all were drawn")
 
 
-def test_an_interrupted_draw_is_gone_on_with(tmp_path, monkeypatch):
+@pytest.mark.parametrize("broken", ['{"half', "Infinity", '"7"', "true"])
+def test_an_interrupted_draw_is_gone_on_with(broken, tmp_path, monkeypatch):
     monkeypatch.setattr(reproduce, "INTO", tmp_path)
     seed = reproduce.remembered_seed()
     assert 0 <= seed < 10**6 and [reproduce.remembered_seed() for _ in range(3)] == [seed] * 3
-    (tmp_path / "seed.json").write_text('{"half')
+    assert reproduce.remembered_seed(7) == 7 and reproduce.remembered_seed() == 7, "also one that was asked for"
+    (tmp_path / "seed.json").write_text(broken)
     other = reproduce.remembered_seed()
-    assert reproduce.remembered_seed() == other
+    assert type(other) is int and reproduce.remembered_seed() == other
 
 
 @pytest.mark.parametrize("wrong", [[], [{"result": "tables/x", "verdict": "not reproduced", "detail": "no"}]])
@@ -362,6 +373,7 @@ def test_a_reproduction_says_what_it_drew_and_judges_the_rest_by_what_follows(wr
     monkeypatch.setattr(reproduce, "everything", lambda source: every)
     monkeypatch.setattr(reproduce, "again", lambda recipe, every_shard: made.append(recipe.name) or 1.0)
     monkeypatch.setattr(reproduce, "judge", lambda recipe: ("identical", ""))
+    monkeypatch.setattr(reproduce, "not_drawn", lambda recipe: ("not run", f"{recipe.name} is left"))
     monkeypatch.setattr(reproduce, "tables", lambda: wrong)
     monkeypatch.setattr(reproduce, "trained", list)
     monkeypatch.setattr(reproduce.command, "lock", lambda *_: None)
@@ -379,8 +391,37 @@ def test_a_reproduction_says_what_it_drew_and_judges_the_rest_by_what_follows(wr
         made[0]: "identical",
         ({"one", "other"} - set(made)).pop(): "not run",
     }
-    assert len(made) == 1 and "1 identical, 1 not run" in said
+    assert len(made) == 1 and "1 identical, 1 not run" in said and " is left" in said
     made.clear()
     monkeypatch.setattr(reproduce, "tables", list)
     reproduce.main(True, "local", False, 1)
     assert sorted(made) == ["one", "other"] and "making 2 results again into build/, about 2 min" in capsys.readouterr().out
+
+
+def test_a_forged_result_that_is_not_drawn_fails_a_reproduction_and_an_interrupted_one_keeps_its_draw(tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce, "INTO", tmp_path / "build")
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setattr(reproduce.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(recipes.Recipe, "path", lambda recipe, root=tmp_path: tmp_path / f"{recipe.name}.json")
+    every, made = [result("one", 50.0), result("other", 50.0)], []
+
+    def stop(recipe, every_shard):
+        made.append(recipe.name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reproduce, "everything", lambda source: every)
+    monkeypatch.setattr(reproduce, "tables", list)
+    monkeypatch.setattr(reproduce, "trained", list)
+    monkeypatch.setattr(reproduce, "judge", lambda recipe: ("identical", ""))
+    monkeypatch.setattr(reproduce.command, "lock", lambda *_: None)
+    monkeypatch.setattr(reproduce.command, "fetch_published", lambda recipe: None)
+    monkeypatch.setattr(reproduce, "again", stop)
+    for _ in range(6):
+        with pytest.raises(KeyboardInterrupt):
+            reproduce.main(False, "local", False, 1)
+    assert len(made) == 6 and len(set(made)) == 1, "the same each time"
+    (left,) = {"one", "other"} - set(made)
+    files.write_json(tmp_path / f"{left}.json", {"values": {}})
+    monkeypatch.setattr(reproduce, "again", lambda recipe, every_shard: 1.0)
+    with pytest.raises(Exception, match=f"1 of 2 results were not reproduced: attention/{left}"):
+        reproduce.main(False, "local", False, 1)
