@@ -33,7 +33,7 @@ _equal = "not decided unless losses on held-out plans, one action hidden, differ
 MASKING = (
     Claim(
         "leap-one-mask-fails",
-        "The filling of all masks fails because training hides one action at a time",
+        "Trained with one action hidden at a time, LEAP fills all masks with plans that it holds for less likely",
         "nats",
         lambda t: {
             "energy of the filling: one hidden less any number": minus(effect(t, "leap_fillings")),
@@ -48,14 +48,14 @@ MASKING = (
     ),
     Claim(
         "leap-later-guide",
-        "Later actions of the plan guide the earlier ones",
+        "Hiding the later actions of a plan, when an earlier one is chosen again, costs success",
         "solved",
         lambda t: {
             "intact less later actions hidden": minus(effect(t, "leap_later_hidden")),
             EARLIER: minus(effect(t, "leap_earlier_hidden")),
         },
         "share solved, difference above 0, its mean above 5 points of episodes; does not hold below 0 or within 5 points; "
-        "not decided unless hiding the earlier actions costs as much",
+        "not decided unless hiding the earlier actions costs more than 5 points",
         beside_gain(above),
         SOLVED,
         (EARLIER,),
@@ -75,15 +75,15 @@ MASKING = (
         surety("leap_later_moves", "holds", "effects"),
     ),
     Claim(
-        "leap-best-draft-ends-worst",
-        "The draft that begins best ends worst",
+        "leap-better-draft-ends-worse",
+        "A draft from left to right begins better than the filling of all masks, and ends worse",
         "solved",
         lambda t: {
             "eight sweeps: all masks less left to right": effect(t, "leap_drafts_swept"),
             UNSWEPT: effect(t, "leap_drafts_unswept"),
         },
         "share solved, difference above 0, its mean above 5 points of episodes; does not hold below 0 or within 5 points; "
-        "not decided unless from left to right begins better by as much",
+        "not decided unless from left to right begins better by more than 5 points",
         beside_gain(above),
         SOLVED,
         (UNSWEPT,),

@@ -302,8 +302,14 @@ def watched_more(run: WatchedEffect, read: Read) -> dict:
 def planned(run: MaskedRun, values: dict) -> dict:
     """What follows from a training's plans: the seeds; the mean energy of the fillings, in nats, with its 95 % t-interval; and
     by the way of planning the share solved, with Wilson's.
+
+    Raises:
+        ValueError: episodes are missing, or one was neither solved nor not.
     """
-    count = len(values["energies"])
+    count = run.episodes
+    every = [values["energies"], *(each["success"] for each in values["solved"].values())]
+    if {len(each) for each in every} != {count} or not all(won in (0, 1) for each in every[1:] for won in each):
+        raise ValueError(f"{run.name} has {count} episodes, each solved or not, by every way of planning")
     solved = {
         way: {"success": each["success"], "share": wilson(sum(each["success"]), count)}
         for way, each in values["solved"].items()

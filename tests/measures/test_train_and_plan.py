@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from pipeline.evidence import recipes
-from pipeline.measures import demonstrate, train_and_plan
-from pipeline.methods.leap import hiding, masking, train
+from pipeline.measures import demonstrate, refine, train_and_plan
+from pipeline.methods.leap import drafts, hiding, masking, refinement, train
 from pipeline.methods.leap.model import ACTIONS, MASK, PAD, LeapConfig, LeapModel
 from pipeline.methods.leap.train import Windows
 from pipeline.statistics import summaries
@@ -22,10 +22,10 @@ from pipeline.worlds import levels
 SMALL = {"layers": 2, "heads": 2, "hidden_size": 16, "channels": 4, "horizon": 5, "dropout": 0.0}
 
 
-def model(seed: int = 0) -> LeapModel:
+def model(seed: int = 0, **sizes) -> LeapModel:
     """A small network whose actions matter to one another."""
     torch.manual_seed(seed)
-    made = LeapModel(LeapConfig(**SMALL)).eval()
+    made = LeapModel(LeapConfig(**{**SMALL, **sizes})).eval()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)
@@ -156,29 +156,87 @@ def test_plays_every_way_and_looks_at_first_plans():
     assert {"influence", "influence_untrained", "attention_untrained"} <= seen.keys()
 
 
-def test_what_is_hidden_reaches_the_policy(monkeypatch):
-    hides = []
-    monkeypatch.setattr(train_and_plan, "HidingModel", lambda model, part: hides.append(part) or model)
-    monkeypatch.setattr(train_and_plan, "play_shard", lambda policy, *_: {"success": [policy.sweeps], "length": [1]})
-    run = replace(study.ONE[0], episodes=1)
-    sizes = {**SMALL, "horizon": train.LONGEST}
-    found = train_and_plan.solve(run, LeapModel(LeapConfig(**sizes)), lambda: None)
-    assert hides == ["later", "earlier"]
-    assert {name: each["success"] for name, each in found.items()} == {
-        **{f"{draft}_{sweeps}": [sweeps] for draft in ("masks", "random", "left_to_right") for sweeps in (0, 1, 8)},
-        "later_hidden": [8],
-        "earlier_hidden": [8],
+def test_every_way_of_planning_is_the_one_that_its_name_says(monkeypatch):
+    played = []
+
+    def play(policy, run, shard, tick):
+        seen = policy.model.part if isinstance(policy.model, hiding.HidingModel) else None
+        plain = seen is None and policy.model is one
+        same = all(torch.equal(*pair) for pair in zip(policy.model.parameters(), one.parameters(), strict=True))
+        played.append((policy.draft, policy.sweeps, seen, plain, same, policy.horizon))
+        return {"success": [1], "length": [1]}
+
+    monkeypatch.setattr(train_and_plan, "play_shard", play)
+    run, one = replace(study.ONE[0], episodes=1), LeapModel(LeapConfig(**{**SMALL, "horizon": train.LONGEST}))
+    found = train_and_plan.solve(run, one, lambda: None)
+    said = {name: way[:3] for name, way in zip(found, played, strict=True)}
+    assert said == {
+        **{
+            f"{draft}_{sweeps}": (draft, sweeps, None) for draft in ("masks", "random", "left_to_right") for sweeps in (0, 1, 8)
+        },
+        "later_hidden": ("random", 8, "later"),
+        "earlier_hidden": ("random", 8, "earlier"),
     }
+    assert all(plain is (seen is None) and same and horizon == 5 for *_, seen, plain, same, horizon in played)
+
+
+def test_looks_at_fillings_and_at_swept_plans_of_the_trained_network_and_of_its_twin(monkeypatch):
+    run = replace(study.ONE[0], episodes=2, shard_episodes=1)
+    sizes = {**SMALL, "horizon": train.LONGEST, "grid_size": levels.SIZE, "words": len(levels.VOCABULARY) + 1}
+    one, twin = model(1, **sizes), model(2, **sizes)
+    seen = train_and_plan.look(run, one, twin)
+    views, seeds = levels.observe(refine.begin(run.level, [1000, 1001])), [(1000, 0), (1001, 0)]
+    with torch.inference_mode():
+        context, of_twin = one.encode(views), twin.encode(views)
+    filled = drafts.plan(one, context, 5, "masks", 0, seeds)
+    swept = drafts.plan(one, context, 5, "random", 8, seeds)
+    assert seen["energies"] == refinement.energy(one, context, filled).double().tolist()
+    for name, network, what in (("", one, context), ("_untrained", twin, of_twin)):
+        assert seen[f"influence{name}"] == refine.influence(network, what, swept)
+        assert seen[f"attention{name}"] == refine.describe_attention(refine.attention(network, what, swept))
+    assert seen["influence"] != seen["influence_untrained"] and seen["attention"] != seen["attention_untrained"]
+
+
+@pytest.mark.parametrize("masked", ["one", "any"])
+def test_losses_are_means_over_all_plans_each_read_beside_its_own_view(masked, monkeypatch):
+    """The network gives the action that a plan's view names nearly all probability."""
+
+    class Told:
+        device = torch.device("cpu")
+        config = LeapConfig(**SMALL)
+
+        def encode(self, views):
+            return torch.tensor(views, dtype=torch.float32)[:, None]
+
+        def __call__(self, context, actions, steps=None):
+            horizon = 1 if steps is not None else actions.shape[1]
+            logits = torch.zeros(len(actions), horizon, ACTIONS)
+            logits[torch.arange(len(actions)), :, context[:, 0].long()] = math.log(5.0)  # 5 of 10, where others have 1
+            return type("Output", (), {"logits": logits[:, 0] if steps is not None else logits})
+
+    known, other = math.log(2.0), math.log(10.0)
+    windows = [Windows([1, 2], np.array([[1, 1], [2, 2]])), Windows([3], np.array([[4, 4, 4, 4]]))]
+    found = masking.LOSSES[masked](Told(), windows)
+    assert float(found) == pytest.approx((known + other) / 2)  # four copies of actions that views name, four of others
+    windows = [Windows([1, 2], np.array([[1, 1], [4, 4]])), Windows([3], np.array([[4, 4, 4, 4]]))]
+    assert float(masking.LOSSES[masked](Told(), windows)) == pytest.approx((2 * known + 6 * other) / 8)
 
 
 def test_means_follow_from_episodes():
-    run = replace(study.ONE[0], first_seed=7)
+    run = replace(study.ONE[0], first_seed=7, episodes=2)
     found = summaries.planned(run, {"energies": [1.0, 3.0], "solved": {"masks_0": {"success": [0, 1]}}})
     assert found["seeds"] == [7, 8] and found["episodes"] == 2
     assert found["energy"]["mean"] == 2.0 and found["energy"]["high"] == pytest.approx(2 + 12.7062, abs=1e-3)  # t, 1 degree
     assert found["solved"]["masks_0"]["success"] == [0, 1]
     assert found["solved"]["masks_0"]["share"]["mean"] == 0.5
     assert found["solved"]["masks_0"]["share"]["low"] == pytest.approx(0.0945, abs=1e-4)  # Wilson's, one of two
+
+
+@pytest.mark.parametrize("energies, success", [([1.0], [0]), ([1.0, 2.0], [0]), ([1.0, 2.0], [0, 2]), ([1.0, 2.0], [0, 1, 1])])
+def test_episodes_that_are_missing_or_half_solved_are_refused(energies, success):
+    run = replace(study.ONE[0], episodes=2)
+    with pytest.raises(ValueError, match="has 2 episodes, each solved or not"):
+        summaries.planned(run, {"energies": energies, "solved": {"masks_0": {"success": success}}})
 
 
 def test_effects_are_training_by_training():

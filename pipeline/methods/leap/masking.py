@@ -2,8 +2,9 @@
 
 With any number hidden, each copy of a plan hides as many as a number drawn from 1 to all, at places drawn at random, and all
 that it hides are guessed from the others at once: the loss of any-order autoregressive models (Uria et al. 2014, arXiv
-1310.1757; Hoogeboom et al. 2022, arXiv 2110.02037). There are as many copies of a plan as it has actions, either way. Unlike
-`train`, all is computed in float32: a processor without bfloat16 takes twenty times as long with it.
+1310.1757; Hoogeboom et al. 2022, arXiv 2110.02037). There are as many copies of a plan as it has actions, either way; copies
+count alike, so that a plan that its episode's end cuts short weighs more than with one hidden, where actions count alike.
+Unlike `train`, all is computed in float32: a processor without bfloat16 takes ten times as long with it.
 """
 
 from __future__ import annotations
