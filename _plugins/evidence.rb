@@ -25,6 +25,11 @@ module Evidence
   SHARE = "share, in percent"
   QUANTITIES = [
     [/\Asolved\..*\.success_/, "share of episodes solved within the level's time, in percent", 1],
+    [/\Amasked\..*\.solved\..*\.share\b|\Aeffects\.leap_(fillings_solve|(later|earlier)_hidden|drafts_)/, "share of episodes solved, in percent (a difference, in points)", 0],
+    [/\Amasked\..*\.shares\b/, "share of attention, in percent", 1],
+    [/\Amasked\..*\.influence|\Aeffects\.leap_later_moves/, "total variation between distributions of an action (1 is the most there is)", 2],
+    [/\Aeffects\.leap_fillings/, "nats", 1],
+    [/\Amasked\..*held_out_loss|\Aeffects\.leap_one_hidden/, "nats per action, on plans kept out of training", 3],
     [/\.(goes_on|agrees|turns_back|fell|rose|plans_changed)\.|\.at_least_energy\b/, "share of plans, in percent", 0],
     [/\Aattention\..*\.action_change|\Aswapped_returns\..*\.moved/, "thousandths of full torque that the action moves (root mean square of six torques)", 2],
     [/\Aattention(_by_training)?\..*(layer|shares|markovian|striated|action_to_action|uniform|lag)/, "share of attention, in percent", 1],
@@ -126,7 +131,8 @@ module Evidence
       when "matrix" then "#{@content["run"]["trainings"]} trainings on each of three logs; bootstrap over trainings, logs apart"
       when "solved" then "#{values["episodes"]} episodes of one trained model; Wilson's over episodes"
       when "stitching", "luck" then "#{values["episodes"]} episodes of one trained model; #{share? ? "Wilson's" : "Student's t"} over episodes"
-      when "effects" then "#{values["seeds"]} seeds of episodes; Student's t over seeds"
+      when "masked" then "#{values["episodes"]} episodes of one trained model; #{@path.include?(".share.") ? "Wilson's" : "Student's t"} over episodes"
+      when "effects" then @content["run"].key?("ones") ? "#{values["seeds"]} trainings; Student's t over trainings" : "#{values["seeds"]} seeds of episodes; Student's t over seeds"
       when "attention" then "#{values["contexts"]} recorded contexts, one trained model; Student's t over contexts"
       when "attention_by_training" then @path.include?("by_training.") ? nil : "#{values["trainings"]} trainings; Student's t over trainings"
       when "hidden_keys" then "#{values["trainings"]} trainings, #{values["contexts"]} contexts each; Student's t over trainings"

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pipeline.methods.soft_actor_critic.settings import LongBehavior
 from pipeline.study import runs
-from pipeline.study.comparisons import Asked, Effect, FurtherEffect, SlopeDifference, SolvedEffect
+from pipeline.study.comparisons import Asked, Effect, SlopeDifference, SolvedEffect
 from pipeline.study.controls import (
     AblatedEvaluation,
     DraftedSolving,
@@ -188,7 +188,6 @@ EVALUATIONS = (
     *UNASKED,
     CHANCE,
     *SCORED,
-    *FURTHER,
     UNSEARCHED,
     ONE_BEAM,
     *SEARCHES,
@@ -240,13 +239,7 @@ COMPARISONS = (
         Effect(f"local_tt_{one}_over_{other}", f"local_tt_halfcheetah_scored_{one}", f"local_tt_halfcheetah_scored_{other}")
         for one, other in (("full", "rewards"), ("rewards", "random"), ("value", "random"))
     ),
-    FurtherEffect(
-        "local_tt_full_over_value",
-        "local_tt_halfcheetah_scored_full",
-        "local_tt_halfcheetah_scored_value",
-        further_one=FURTHER[0].name,
-        further_other=FURTHER[1].name,
-    ),
+    Effect("local_tt_full_over_value", "local_tt_halfcheetah_scored_full", "local_tt_halfcheetah_scored_value"),
     *(
         Effect(f"local_tt_random_over_{other}", "local_tt_halfcheetah_scored_random", f"local_tt_halfcheetah_{other}")
         for other in ("unsearched", "one_beam")

@@ -24,7 +24,7 @@ from pipeline.statistics.summaries import (
     summarize_solved,
     trained,
 )
-from pipeline.study import runs, studies
+from pipeline.study import comparisons, runs, studies
 from pipeline.study.comparisons import Matrix
 from pipeline.worlds.world import HALFCHEETAH, HOPPER
 
@@ -248,7 +248,7 @@ def test_a_sample_that_went_on_is_judged_whole():
         returns = [span / 100 * points for points in played[name]]
         return {"run": {"environment": "HalfCheetah-v4"}, "values": {"returns": returns, "seeds": seeds[name]}}
 
-    run = studies.FurtherEffect("toy", "one", "other", further_one="more_one", further_other="more_other")
+    run = comparisons.FurtherEffect("toy", "one", "other", further_one="more_one", further_other="more_other")
     found = compare(run, read)
     # gains of 2, 4 and 6 points: sd 2, t of 2 degrees of freedom 4.303
     assert found["seeds"] == 3
