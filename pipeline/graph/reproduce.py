@@ -228,11 +228,16 @@ def reproduce(drawn: list[Recipe], every_shard: bool) -> list[dict]:
     alone = [recipe for kind in LAST for recipe in drawn if recipe.kind == kind]
     verdicts = []
     with tqdm(total=len(drawn), unit="result") as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
-        timed = zip(together, pool.map(lambda recipe: tried(recipe, every_shard), together), strict=True)
-        for recipe, (seconds, refused) in itertools.chain(timed, ((recipe, tried(recipe, every_shard)) for recipe in alone)):
+
+        def made(recipe: Recipe) -> tuple[float, str | None]:
+            found = tried(recipe, every_shard)
+            bar.update()  # as soon as it is there, and not when its turn comes to be judged
+            return found
+
+        timed = zip(together, pool.map(made, together), strict=True)
+        for recipe, (seconds, refused) in itertools.chain(timed, ((recipe, made(recipe)) for recipe in alone)):
             verdict, detail = ("not run", refused) if refused else judge(recipe)
             verdicts.append({**entry(recipe, verdict, detail), "seconds": round(seconds, 1)})
-            bar.update()
     return verdicts
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -425,3 +426,32 @@ def test_a_forged_result_that_is_not_drawn_fails_a_reproduction_and_an_interrupt
     monkeypatch.setattr(reproduce, "again", lambda recipe, every_shard: 1.0)
     with pytest.raises(Exception, match=f"1 of 2 results were not reproduced: attention/{left}"):
         reproduce.main(False, "local", False, 1)
+
+
+def test_a_result_is_counted_as_soon_as_it_is_there_though_a_longer_one_comes_first(monkeypatch):
+    counted = threading.Event()
+
+    class Bar:
+        def __init__(self, **told):
+            assert told["total"] == 2
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def update(self):
+            counted.set()
+
+    def make(recipe, every_shard):
+        if recipe.name == "long":
+            assert counted.wait(60), "the short one is not counted before the long one ends"
+        return 1.0
+
+    monkeypatch.setattr(reproduce.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(reproduce, "tqdm", Bar)
+    monkeypatch.setattr(reproduce, "again", make)
+    monkeypatch.setattr(reproduce, "judge", lambda recipe: ("identical", ""))
+    found = reproduce.reproduce([result("short", 1.0), result("long", 50.0)], False)
+    assert [entry["result"] for entry in found] == ["attention/long", "attention/short"]
