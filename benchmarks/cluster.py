@@ -35,6 +35,7 @@ import psutil
 from benchmarks import machine, median, refusals, scale
 from benchmarks.loopback import Ended, Loopback, checkout, end, held, loopback, plain, sums, unfinished, used, variables
 from pipeline import files
+from pipeline.evidence import fingerprints
 from pipeline.graph import command, pieces, workers
 from pipeline.graph.pieces import Piece
 
@@ -161,10 +162,10 @@ def overhead(into: Path, rounds: int) -> None:
 def chosen(part: int, into: Path) -> dict[str, Piece]:
     """First shards of every so-manieth result, by kind and cost, of what is not timed; and what follows from these alone."""
     plan = pieces.plan(pieces.choose([], into), into, False)
-    played = [name for name, piece in plan.items() if not piece.timed and piece.recipe.kind not in pieces.BELOW]
+    played = [name for name, piece in plan.items() if not piece.timed and piece.recipe.kind not in fingerprints.FOLLOWS]
     found = sorted(played, key=lambda name: (plan[name].recipe.kind, plan[name].seconds, name))[part // 2 :: part]
     for name, piece in plan.items():
-        if piece.recipe.kind in pieces.BELOW and set(piece.after) <= set(found):
+        if piece.recipe.kind in fingerprints.FOLLOWS and set(piece.after) <= set(found):
             found.append(name)
     return {name: piece for name, piece in plan.items() if name in found}
 

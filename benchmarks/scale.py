@@ -221,7 +221,7 @@ def client(many: list[int]) -> None:
 
 def measurable(recipe: Recipe) -> bool:
     """Whether a result is a piece that holds today, so that its committed files can stand for a worker's."""
-    whole = recipe.kind not in (*pieces.BELOW, *pieces.TIMED) and not pieces.in_shards(recipe, True)
+    whole = recipe.kind not in (*fingerprints.FOLLOWS, *pieces.TIMED) and not pieces.in_shards(recipe, True)
     return whole and recipe.path().exists() and fingerprints.stale(recipe) is None
 
 

@@ -27,6 +27,7 @@ from pipeline.evidence.records import (
 from pipeline.evidence.source import Tree, tree
 
 UNFOUNDED = "what is said to follow from what was played does not"
+FOLLOWS = ("pooled", "compared")  # kinds that read the results they follow from where they are written themselves
 
 
 @functools.cache
@@ -86,7 +87,7 @@ def said_sum(path: Path, written: tuple) -> str:
 
 def source_of_inputs(recipe: Recipe, root: Path) -> Path:
     """The folder that inputs are read from: what pools or compares results made into `root` reads them there, too."""
-    return root if recipe.kind in ("pooled", "compared") else files.ROOT
+    return root if recipe.kind in FOLLOWS else files.ROOT
 
 
 def depends(recipe: Recipe, root: Path = files.ROOT, source: Tree | None = None) -> dict:

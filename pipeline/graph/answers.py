@@ -67,7 +67,7 @@ def follows(recipe: Recipe, values: dict, found: dict[str, bytes], into: Path) -
         for name in recipe.outputs:
             files.write_bytes(Path(folder) / name, found[name])
         try:
-            return fingerprints.follows(recipe, values, into if recipe.kind in pieces.BELOW else Path(folder))
+            return fingerprints.follows(recipe, values, into if recipe.kind in fingerprints.FOLLOWS else Path(folder))
         except (PipelineError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return False
 

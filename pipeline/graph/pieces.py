@@ -17,10 +17,10 @@ from pathlib import Path
 
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, recipes, records
+from pipeline.evidence.fingerprints import FOLLOWS
 from pipeline.evidence.records import Recipe
 from pipeline.graph import command, judging, reproduce, settings
 
-BELOW = ("pooled", "compared")  # kinds that read where they are written
 TIMED = ("latency", "memory")  # kinds that are measured by who asks, alone
 SLICED = ("training", "suite", "stitching", "luck", "masked")  # kinds of which unfinished work goes from worker to worker
 SLICE = 60.0  # seconds after which a worker gives back the next progress that training keeps
@@ -206,8 +206,8 @@ def reads(recipe: Recipe, into: Path) -> dict[str, Path]:
         PipelineError: one is missing.
     """
     base, names = fingerprints.source_of_inputs(recipe, into), dict.fromkeys(recipe.inputs)
-    for below in stands_on(recipe, into, distributable()) if recipe.kind in BELOW else ():
-        names |= dict.fromkeys(reads(below, into) if below.kind in BELOW else ())
+    for below in stands_on(recipe, into, distributable()) if recipe.kind in FOLLOWS else ():
+        names |= dict.fromkeys(reads(below, into) if below.kind in FOLLOWS else ())
     for folder in {Path(name).parent for name in recipe.inputs if name.startswith("checkpoints/")}:
         if folder.name != "contexts":
             beside = (path for path in (base / folder).glob("*") if path.is_file() and not path.name.startswith("."))
@@ -251,7 +251,7 @@ def asked(piece: Piece, made: dict, sums: dict[str, str], kept: dict[str, str] |
     """
     recipe, slices = piece.recipe, {"seconds": SLICE} if piece.recipe.kind in SLICED else {}
     told = {"result": result(recipe), "part": piece.part, "run": records.fields(recipe.run), "made": made, "reads": sums}
-    places = {"below": recipe.kind in BELOW, "here": recipe.kind in settings.MADE_HERE}
+    places = {"below": recipe.kind in FOLLOWS, "here": recipe.kind in settings.MADE_HERE}
     return {**told, **places, "kept": kept or {}, **slices}
 
 

@@ -31,6 +31,7 @@ from tqdm import tqdm
 
 from pipeline import PipelineError, files
 from pipeline.evidence import fingerprints, machines, recipes, records
+from pipeline.evidence.fingerprints import FOLLOWS
 from pipeline.evidence.records import Recipe
 from pipeline.graph import check_evidence, command, judging, plan
 from pipeline.show import tabulate
@@ -38,7 +39,6 @@ from pipeline.show import tabulate
 INTO = files.ROOT / "build" / "reproduce"
 SHORT = 60.0  # seconds up to which all episodes are played
 QUICK = 10.0  # seconds up to which a result is among every draw
-FOLLOWS = ("pooled", "compared")  # kinds that read others' results where those are made again
 LAST = (*FOLLOWS, "latency")  # kinds that wait; of these, what is timed is made alone
 
 
@@ -144,7 +144,7 @@ def again(recipe: Recipe, every_shard: bool) -> float:
         PipelineError: the verb failed; the message is its own.
     """
     if (
-        recipe.kind not in ("pooled", "compared")
+        recipe.kind not in FOLLOWS
         and fingerprints.stale(recipe, INTO) is None
         and (not in_whole(recipe, every_shard) or whole(recipe))
     ):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
-from pipeline.show.predicates import OPEN, SOLVED, Claim, Interval, Results, Values, above, named
+from pipeline.show import registered_values
+from pipeline.show.predicates import OPEN, SOLVED, Claim, Interval, Values, above
 from pipeline.show.registered_values import beside_gain, minus, surety
 
 HELD_OUT = "loss on held-out plans, one hidden: any number less one"
 NATS, LOSSES_APART, VARIATION = 5.0, 0.05, 0.1
 EARLIER, UNSWEPT = "intact less earlier actions hidden", "unswept: left to right less all masks"
-
-
-def effect(results: Results, name: str) -> Interval:
-    """A difference over trainings."""
-    values = results["effects"][name]["values"]
-    return named(values["difference"], values["seeds"], "trainings")
+effect = functools.partial(registered_values.effect, over="trainings")
 
 
 def beside_equal_losses(judge: Callable[[Interval, float], str]) -> Callable[[Values, float], str]:

@@ -41,6 +41,12 @@ TESTED = {"obeys": "p_obeys", "deaf": "p_deaf", "holds": "p_more", "refuted": "p
 EFFECTS = ("holds", "refuted")  # verdicts that tell one
 
 
+def effect(results: Results, name: str, over: str) -> Interval:
+    """A difference with its interval, and what it is over: trainings, or episodes of the same seeds."""
+    values = results["effects"][name]["values"]
+    return named(values["difference"], values["seeds"], over)
+
+
 def surety(name: str, claimed: str, kind: str = "compared") -> Callable[[Results], Surety]:
     """The p-value of the verdict that a comparison came to, undecided of the one claimed, and its rerun's share."""
 

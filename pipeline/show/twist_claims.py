@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+
+from pipeline.show import registered_values
 from pipeline.show.predicates import (
     HOLDS,
     OPEN,
@@ -22,12 +25,7 @@ BEGINS_BETTER = "on a log that covers returns"
 SHARE = 0.2  # of episodes that gamble
 SAFE = "of those asked for the safe return"
 TENTH = "10%BC less behavior cloning"
-
-
-def effect(results: Results, name: str) -> Interval:
-    """A difference over episodes of the same seeds."""
-    values = results["effects"][name]["values"]
-    return named(values["difference"], values["seeds"], "episodes")
+effect = functools.partial(registered_values.effect, over="episodes")
 
 
 def safe_share(results: Results, method: str = "dt") -> Interval:
