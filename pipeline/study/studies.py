@@ -154,12 +154,6 @@ SCORED = tuple(
     replace(_searched, name=f"local_tt_halfcheetah_scored_{name}", reward_weight=rewards, value_weight=value)
     for name, (rewards, value) in SCORES.items()
 )
-# full and value went on to as many seeds as half a point of score takes: their differences spread too far for twenty
-FURTHER = tuple(
-    replace(run, name=f"{run.name}_further", first_seed=220, episodes=48)
-    for run in SCORED
-    if run.name.endswith(("full", "value"))
-)
 # the search itself varied over the same model, score and seeds; a beam of eight reads what eleven plans do
 _revised = RevisedEvaluation(
     "", checkpoint=runs.TRAJECTORY_TRANSFORMER.name, episodes=20, shard_episodes=4, first_seed=_searched.first_seed
@@ -237,9 +231,8 @@ COMPARISONS = (
     ),
     *(
         Effect(f"local_tt_{one}_over_{other}", f"local_tt_halfcheetah_scored_{one}", f"local_tt_halfcheetah_scored_{other}")
-        for one, other in (("full", "rewards"), ("rewards", "random"), ("value", "random"))
+        for one, other in (("full", "rewards"), ("full", "value"), ("rewards", "random"), ("value", "random"))
     ),
-    Effect("local_tt_full_over_value", "local_tt_halfcheetah_scored_full", "local_tt_halfcheetah_scored_value"),
     *(
         Effect(f"local_tt_random_over_{other}", "local_tt_halfcheetah_scored_random", f"local_tt_halfcheetah_{other}")
         for other in ("unsearched", "one_beam")
