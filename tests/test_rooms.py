@@ -31,6 +31,7 @@ UPWARD = {  # that remain, each with its reason
 }
 SHARED = ("perceptron",)  # a network of several methods
 BETWEEN = {  # each with its reason
+    ("trajectory_transformer", "td3_bc"): "plans that are valued by critics",
     ("return_conditioned_cloning", "behaviour_cloning"): "the second, told the return",
 }
 

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from pipeline.methods.behaviour_cloning.settings import BehaviorCloningTraining
 from pipeline.methods.decision_transformer.settings import DecisionTransformerTraining
+from pipeline.methods.td3_bc.settings import TD3BCTraining
 from pipeline.methods.trajectory_transformer.settings import TrajectoryTransformerTraining
 from pipeline.study.measurements import Evaluation, PlannedEvaluation, Solving
-from pipeline.study.run import FLOAT16, TRAIN, Find
+from pipeline.study.run import FLOAT16, TRAIN, Find, checkpoint_files
 from pipeline.study.trainings import Collection
 
 
@@ -92,6 +93,16 @@ class SteadyTraining(HalvedDecisionTransformer):
 
 
 @dataclass(frozen=True)
+class CriticTraining(TD3BCTraining):
+    """TD3+BC trained for its critics, until what they expect rises no longer."""
+
+    teacher: ClassVar[str] = "pipeline.methods.td3_bc.critics"
+    cost: ClassVar[float] = 1000
+
+    updates: int = 150_000
+
+
+@dataclass(frozen=True)
 class AblatedEvaluation(Evaluation):
     """Episodes of a policy with a part put out of action."""
 
@@ -105,6 +116,16 @@ class ScoredEvaluation(PlannedEvaluation):
     method: str = "trajectory_transformer_scored"
     reward_weight: float = 1.0
     value_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class CriticEvaluation(PlannedEvaluation):
+    """Episodes whose search asks a critic, a checkpoint, for what the model's value token says."""
+
+    also_reads: ClassVar[tuple[str, ...]] = checkpoint_files("{run.critic}")
+
+    method: str = "trajectory_transformer_with_critic"
+    critic: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from pipeline.study import runs
 from pipeline.study.comparisons import Asked, Effect, SlopeDifference, SolvedEffect
 from pipeline.study.controls import (
     AblatedEvaluation,
+    CriticEvaluation,
+    CriticTraining,
     DraftedSolving,
     DrawnSolving,
     HalvedCloning,
@@ -38,7 +40,10 @@ from pipeline.study.trainings import LoggedReturns
 LONG = LongBehavior("local_sac_halfcheetah_long")
 THROTTLED = ThrottledCollection("local_halfcheetah_throttled", runs.BEHAVIOR.name)
 REPLAY = ReplayCollection("local_halfcheetah_replay", runs.BEHAVIOR.name)
-COLLECTIONS = (THROTTLED, REPLAY)
+AGAIN = runs.Collection(
+    "local_halfcheetah_again", runs.BEHAVIOR.name, first_seed=8_000_000, contexts_name="halfcheetah_again", contexts=1
+)  # as many episodes of the recorder as the post's log has, of other seeds
+COLLECTIONS = (THROTTLED, REPLAY, AGAIN)
 LOGGED_RETURNS = (LoggedReturns(runs.MEDIUM.name),)
 
 _short = HalvedDecisionTransformer(**vars(runs.SHORT_DECISION_TRANSFORMER))
@@ -54,7 +59,7 @@ DECISION_TRANSFORMERS = (
 )
 CLONINGS = tuple(
     replace(base, name=base.name.replace("halfcheetah", f"halfcheetah_{data.name.rpartition('_')[2]}"), data=data.name)
-    for data in COLLECTIONS
+    for data in (THROTTLED, REPLAY)
     for base in (
         *(HalvedCloning(**vars(run)) for run in (runs.BEHAVIOR_CLONING, runs.BEST_TENTH_CLONING)),
         replace(
@@ -66,7 +71,8 @@ CLONINGS = tuple(
 TRAJECTORY_TRANSFORMERS = runs.seeds(
     replace(HalvedTrajectoryTransformer(**vars(runs.TRAJECTORY_TRANSFORMER)), name="local_tt_halfcheetah_short_s0"), 3
 )
-TRAININGS = (*DECISION_TRANSFORMERS, *CLONINGS, *TRAJECTORY_TRANSFORMERS)
+CRITIC = CriticTraining("local_critics_halfcheetah", AGAIN.name)
+TRAININGS = (*DECISION_TRANSFORMERS, *CLONINGS, *TRAJECTORY_TRANSFORMERS, CRITIC)
 
 LISTENERS = (Listener("local_listener_halfcheetah", runs.MEDIUM.name),)
 ATTENTION_BY_TRAINING = (
@@ -154,6 +160,16 @@ SCORED = tuple(
     replace(_searched, name=f"local_tt_halfcheetah_scored_{name}", reward_weight=rewards, value_weight=value)
     for name, (rewards, value) in SCORES.items()
 )
+# and a critic asked in the place of the value token
+CRITICIZED = CriticEvaluation(
+    "local_tt_halfcheetah_scored_critic",
+    checkpoint=_searched.checkpoint,
+    critic=CRITIC.name,
+    beams=_searched.beams,
+    episodes=_searched.episodes,
+    shard_episodes=_searched.shard_episodes,
+    first_seed=_searched.first_seed,
+)
 # the search itself varied over the same model, score and seeds; a beam of eight reads what eleven plans do
 _revised = RevisedEvaluation(
     "", checkpoint=runs.TRAJECTORY_TRANSFORMER.name, episodes=20, shard_episodes=4, first_seed=_searched.first_seed
@@ -182,6 +198,7 @@ EVALUATIONS = (
     *UNASKED,
     CHANCE,
     *SCORED,
+    CRITICIZED,
     UNSEARCHED,
     ONE_BEAM,
     *SEARCHES,
@@ -231,7 +248,14 @@ COMPARISONS = (
     ),
     *(
         Effect(f"local_tt_{one}_over_{other}", f"local_tt_halfcheetah_scored_{one}", f"local_tt_halfcheetah_scored_{other}")
-        for one, other in (("full", "rewards"), ("full", "value"), ("rewards", "random"), ("value", "random"))
+        for one, other in (
+            ("full", "rewards"),
+            ("full", "value"),
+            ("rewards", "random"),
+            ("value", "random"),
+            ("critic", "full"),
+            ("critic", "rewards"),
+        )
     ),
     *(
         Effect(f"local_tt_random_over_{other}", "local_tt_halfcheetah_scored_random", f"local_tt_halfcheetah_{other}")

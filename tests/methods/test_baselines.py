@@ -16,6 +16,7 @@ from pipeline.learning import loop, supervised
 from pipeline.methods.behaviour_cloning import model as behaviour_cloning
 from pipeline.methods.perceptron import model as deterministic_policy
 from pipeline.methods.perceptron.policy import DeterministicPolicy
+from pipeline.methods.td3_bc import critics
 from pipeline.methods.td3_bc import model as td3_bc
 from pipeline.methods.td3_bc import train as train_td3_bc
 from pipeline.study import runs
@@ -382,3 +383,24 @@ def test_the_members_of_a_pool_play_the_same_episodes_and_differ_in_their_traini
         assert all(evaluations[name].checkpoint == name for name in pool.members)
         assert len({replace(evaluations[name], name="", checkpoint="") for name in pool.members}) == 1
     assert len({(run.environment, run.first_seed) for run in runs.EVALUATIONS}) == 1
+
+
+def test_critics_are_kept_as_they_were_trained_and_say_the_smaller_value():
+    whole = toy_episodes(4, 6)
+    plain, kept = train_td3_bc.prepare(TD3_BC, whole), critics.prepare(TD3_BC, whole)
+    for training in (plain, kept):
+        training.interval(0, lambda count: None)
+    trained, model = plain.state(), kept.model()
+    assert model.state_dict().keys() == {name for name in trained if name.startswith("critics.")}
+    assert all(torch.equal(model.state_dict()[name], trained[name]) for name in model.state_dict())
+    # both, by hand, of observations in their own units
+    agent = td3_bc.TwinCritics(3, 2, (16, 16))
+    agent.load_state_dict(checkpoints.subset(trained, "critics."))
+    learned = whole.observations[:2].reshape(-1, 3).astype(np.float64)  # less two that are held out
+    seen, done = torch.from_numpy(whole.observations[0]), torch.from_numpy(whole.actions[0])
+    normalized = ((whole.observations[0] - learned.mean(axis=0)) / (learned.std(axis=0) + 1e-6)).astype(np.float32)
+    first, second = agent(torch.from_numpy(normalized), done)
+    torch.testing.assert_close(model(seen, done), torch.minimum(first, second))
+    assert (second < first).all()
+    model.critics.first, model.critics.second = model.critics.second, model.critics.first
+    torch.testing.assert_close(model(seen, done), second)

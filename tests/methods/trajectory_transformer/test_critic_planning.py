@@ -1,0 +1,130 @@
+"""Plans that a critic values: equal to the same search written plainly, with whole forwards and no cache."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.methods.td3_bc.critics import CriticConfig, CriticModel
+from pipeline.methods.trajectory_transformer import critic_planning
+from pipeline.methods.trajectory_transformer.decoding import Decoder
+from pipeline.methods.trajectory_transformer.planning import PlanningError, Search
+from pipeline.methods.trajectory_transformer.policy import TrajectoryTransformerPolicy
+from pipeline.methods.trajectory_transformer.with_critic import CriticPolicy
+from tests.methods.trajectory_transformer import test_planning as tiny
+
+SEARCH = Search(beams=3, horizon=4, context=3, action_cdf=0.0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny.make_model(**tiny.TINY, **tiny.SMALL_TRANSITIONS).double()
+
+
+def critic(observations, actions):
+    """Any function of both that tells candidates apart."""
+    return 3.0 * (observations * actions.sum(-1, keepdim=True)).sin().sum(-1) + actions[..., 0]
+
+
+@torch.inference_mode()
+def plain(model, discretizer, context, search: Search, seed) -> tuple[list, list[float]]:
+    """The beams of one episode, the best first, as tokens since the context, and their scores."""
+    config, midpoints = model.config, torch.from_numpy(discretizer.midpoints)
+    seen, end = config.observation_dim, config.observation_dim + config.action_dim
+    uniform = np.random.default_rng(seed).random((search.horizon, config.action_dim, search.expansion, search.beams))
+
+    def number(token: int, dimension: int) -> float:
+        return float(midpoints[min(token, len(midpoints) - 1), dimension])
+
+    def logits(x):
+        return model(torch.tensor([x])).logits[0, -1]
+
+    beams = [(context.tolist(), 0.0) for _ in range(search.beams)]
+    for step in range(search.horizon):
+        candidates = []
+        for alternative in range(search.expansion):
+            for beam, (begun, earned) in enumerate(beams):
+                x = list(begun)
+                for draw in uniform[step, :, alternative, beam]:
+                    x.append(tiny.plain_token(logits(x), draw, search.action_cdf))
+                observation = [number(token, at) for at, token in enumerate(begun[-seen:])]
+                action = [number(token, seen + at) for at, token in enumerate(x[-config.action_dim :])]
+                worth = float(critic(*(torch.tensor(each, dtype=torch.float64) for each in (observation, action))))
+                reward = float(logits(x).softmax(-1)[:-1] @ midpoints[:, end])
+                for _ in range(2):
+                    x.append(int(logits(x).argmax()))
+                candidates.append((earned + search.discount**step * worth, x, earned + search.discount**step * reward))
+        candidates.sort(key=lambda each: each[0], reverse=True)
+        scores, beams = [score for score, _, _ in candidates], [(x, earned) for _, x, earned in candidates][: search.beams]
+        for x, _ in beams if step + 1 < search.horizon else ():
+            for _ in range(seen):
+                x.append(int(logits(x).argmax()))
+    return [x[len(context) - seen :] for x, _ in beams], scores[: search.beams]
+
+
+def test_plans_are_those_of_the_plain_search(model):
+    discretizer, contexts, seeds = tiny.make_discretizer(model.config), tiny.make_contexts(model.config, 4, 2), [5, 6, 7, 8]
+    plans = critic_planning.plan(Decoder(model), discretizer, contexts, SEARCH, seeds, critic)
+    for context, seed, tokens, scores in zip(contexts, seeds, plans.tokens, plans.scores, strict=True):
+        expected_tokens, expected_scores = plain(model, discretizer, context, SEARCH, seed)
+        assert scores.tolist() == pytest.approx(expected_scores, abs=1e-9)
+        assert tokens.flatten(1).tolist() == expected_tokens
+
+
+def test_a_critic_as_blind_as_zeros_is_paid_in_rewards_before_the_last(model):
+    discretizer, contexts = tiny.make_discretizer(model.config), tiny.make_contexts(model.config, 2, 2)
+    one = Search(beams=2, horizon=1, expansion=1, context=3)
+    plans = critic_planning.plan(Decoder(model), discretizer, contexts, one, [1, 2], lambda seen, done: done[..., 0] * 0.0)
+    assert plans.scores.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_what_a_critic_is_asked_are_midpoints():
+    midpoints = torch.tensor([[0.0, 10.0, 100.0], [1.0, 20.0, 200.0]])  # of an observation, of two torques
+    observations, actions = torch.tensor([[[0], [2]]]), torch.tensor([[[[0, 1]], [[1, 2]]]])  # 2 is the stop token
+    found = critic_planning.worth(midpoints, observations, actions, lambda seen, done: seen.sum(-1) + done.sum(-1))
+    assert found.tolist() == [[[0.0 + 10.0 + 200.0], [1.0 + 20.0 + 200.0]]]
+
+
+@pytest.mark.parametrize("changed", [{"window": "published"}, {"value_weight": 0.0}, {"reward_weight": 2.0}])
+def test_searches_in_which_a_critic_has_no_place_are_refused(model, changed):
+    with pytest.raises(PlanningError, match="^a critic values plans in a growing window, rewards counted once: "):
+        critic_planning.check(replace(SEARCH, **changed))
+
+
+def test_a_critic_that_is_not_finite_is_told(model):
+    discretizer, contexts = tiny.make_discretizer(model.config), tiny.make_contexts(model.config, 1, 2)
+    with pytest.raises(PlanningError, match="or the critic's are$"):
+        critic_planning.plan(Decoder(model), discretizer, contexts, SEARCH, [1], lambda seen, done: done[..., 0] / 0.0)
+
+
+def make_critic(observation_dim: int = 3, discount: float = 0.99) -> CriticModel:
+    torch.manual_seed(1)
+    sizes = {"observation_dim": observation_dim, "action_dim": 2, "hidden_sizes": (4,)}
+    return CriticModel(CriticConfig(**sizes, training={"discount": discount})).double().eval()
+
+
+def test_a_policy_plays_the_plans_that_its_critic_holds_for_best(model):
+    searching = TrajectoryTransformerPolicy(model, tiny.make_discretizer(model.config), SEARCH)
+    valued, policy = make_critic(), CriticPolicy(searching, make_critic())
+    observations = np.random.default_rng(0).normal(size=(2, 3))
+    policy.reset([5, 6])
+    contexts = torch.from_numpy(policy.discretizer.encode(observations))
+    best = critic_planning.plan(policy.decoder, policy.discretizer, contexts, SEARCH, [[5, 0], [6, 0]], valued).tokens[:, 0, 0]
+    expected = policy.discretizer.decode(best.numpy())[:, 3:5].clip(-1.0, 1.0)
+    np.testing.assert_array_equal(policy.act(observations, np.zeros(2)), expected)
+
+
+@pytest.mark.parametrize(
+    ("critic", "told"),
+    [
+        (
+            make_critic(observation_dim=5),
+            "the model plans 3 numbers of an observation and 2 of an action, and the critic values 5",
+        ),
+        (make_critic(discount=0.9), "the search discounts by 0.99, and the critic learned with 0.9"),
+    ],
+)
+def test_a_critic_of_something_else_is_refused(model, critic, told):
+    with pytest.raises(PlanningError, match=f"^{told}"):
+        CriticPolicy(TrajectoryTransformerPolicy(model, tiny.make_discretizer(model.config), SEARCH), critic)
