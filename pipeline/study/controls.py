@@ -119,12 +119,12 @@ class ScoredEvaluation(PlannedEvaluation):
 
 
 @dataclass(frozen=True)
-class CriticEvaluation(PlannedEvaluation):
+class ValuedEvaluation(PlannedEvaluation):
     """Episodes whose search asks a critic, a checkpoint, for what the model's value token says."""
 
     also_reads: ClassVar[tuple[str, ...]] = checkpoint_files("{run.critic}")
 
-    method: str = "trajectory_transformer_with_critic"
+    method: str = "trajectory_transformer_valued"
     critic: str = ""
 
 

@@ -32,7 +32,7 @@ POLICIES = {  # where those are that runs call otherwise than their method's fol
     "torchscript_file": "policy_files.torchscript",
     "trajectory_transformer_revised": "trajectory_transformer.revised",
     "trajectory_transformer_scored": "trajectory_transformer.policy",
-    "trajectory_transformer_with_critic": "trajectory_transformer.with_critic",
+    "trajectory_transformer_valued": "trajectory_transformer.valued",
 }
 WRITER = "pipeline.graph.making"  # writes what a verb found
 TRAIN = "pipeline.learning.train"

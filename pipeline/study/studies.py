@@ -13,7 +13,6 @@ from pipeline.study import runs
 from pipeline.study.comparisons import Asked, Effect, SlopeDifference, SolvedEffect
 from pipeline.study.controls import (
     AblatedEvaluation,
-    CriticEvaluation,
     CriticTraining,
     DraftedSolving,
     DrawnSolving,
@@ -25,6 +24,7 @@ from pipeline.study.controls import (
     ShuffledTraining,
     SteadyTraining,
     ThrottledCollection,
+    ValuedEvaluation,
 )
 from pipeline.study.interventions import (
     AttentionByTraining,
@@ -161,7 +161,7 @@ SCORED = tuple(
     for name, (rewards, value) in SCORES.items()
 )
 # and a critic asked in the place of the value token
-CRITICIZED = CriticEvaluation(
+VALUED = ValuedEvaluation(
     "local_tt_halfcheetah_scored_critic",
     checkpoint=_searched.checkpoint,
     critic=CRITIC.name,
@@ -198,7 +198,7 @@ EVALUATIONS = (
     *UNASKED,
     CHANCE,
     *SCORED,
-    CRITICIZED,
+    VALUED,
     UNSEARCHED,
     ONE_BEAM,
     *SEARCHES,

@@ -10,17 +10,17 @@ import torch
 
 from pipeline.evidence import checkpoints, recipes
 from pipeline.methods.td3_bc.critics import CriticModel
-from pipeline.methods.trajectory_transformer import critic_planning, policy
+from pipeline.methods.trajectory_transformer import policy, valuing
 from pipeline.methods.trajectory_transformer.planning import PlanningError, Plans
 from pipeline.methods.trajectory_transformer.policy import TrajectoryTransformerPolicy
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-    from pipeline.study.controls import CriticEvaluation
+    from pipeline.study.controls import ValuedEvaluation
 
 
-class CriticPolicy(TrajectoryTransformerPolicy):
+class ValuedPolicy(TrajectoryTransformerPolicy):
     """Plays many episodes in lockstep: one batched search per time step, each episode's draws from seeds of its own."""
 
     def __init__(self, searching: TrajectoryTransformerPolicy, critic: CriticModel):
@@ -30,7 +30,7 @@ class CriticPolicy(TrajectoryTransformerPolicy):
             PlanningError: the critic values another world's observations and actions, or other sums of rewards.
         """
         super().__init__(searching.model, searching.discretizer, searching.search)
-        critic_planning.check(self.search)
+        valuing.check(self.search)
         model, sizes = self.model.config, critic.config
         if (model.observation_dim, model.action_dim) != (sizes.observation_dim, sizes.action_dim):
             raise PlanningError(
@@ -49,14 +49,14 @@ class CriticPolicy(TrajectoryTransformerPolicy):
     ) -> Plans:
         """Plans from past transitions (episode, transition, dimension) as tokens and present observations."""
         contexts = np.concatenate([past.reshape(len(past), -1), self.discretizer.encode(observations)], axis=1)
-        return critic_planning.plan(self.decoder, self.discretizer, torch.from_numpy(contexts), self.search, seeds, self.critic)
+        return valuing.plan(self.decoder, self.discretizer, torch.from_numpy(contexts), self.search, seeds, self.critic)
 
 
-def load(run: CriticEvaluation) -> CriticPolicy:
+def load(run: ValuedEvaluation) -> ValuedPolicy:
     """The policy of a run.
 
     Raises:
         CheckpointError, DiscretizerError: a checkpoint cannot be used.
         PlanningError: the model cannot plan so, or the critic does not fit it.
     """
-    return CriticPolicy(policy.load(run), checkpoints.load(run.critic, CriticModel, recipes.trained_by(run.critic)))
+    return ValuedPolicy(policy.load(run), checkpoints.load(run.critic, CriticModel, recipes.trained_by(run.critic)))

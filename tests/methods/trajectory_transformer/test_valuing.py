@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from pipeline.methods.td3_bc.critics import CriticConfig, CriticModel
-from pipeline.methods.trajectory_transformer import critic_planning
+from pipeline.methods.trajectory_transformer import valuing
 from pipeline.methods.trajectory_transformer.decoding import Decoder
 from pipeline.methods.trajectory_transformer.planning import PlanningError, Search
 from pipeline.methods.trajectory_transformer.policy import TrajectoryTransformerPolicy
-from pipeline.methods.trajectory_transformer.with_critic import CriticPolicy
+from pipeline.methods.trajectory_transformer.valued import ValuedPolicy
 from tests.methods.trajectory_transformer import test_planning as tiny
 
 SEARCH = Search(beams=3, horizon=4, context=3, action_cdf=0.0)
@@ -65,7 +65,7 @@ def plain(model, discretizer, context, search: Search, seed) -> tuple[list, list
 
 def test_plans_are_those_of_the_plain_search(model):
     discretizer, contexts, seeds = tiny.make_discretizer(model.config), tiny.make_contexts(model.config, 4, 2), [5, 6, 7, 8]
-    plans = critic_planning.plan(Decoder(model), discretizer, contexts, SEARCH, seeds, critic)
+    plans = valuing.plan(Decoder(model), discretizer, contexts, SEARCH, seeds, critic)
     for context, seed, tokens, scores in zip(contexts, seeds, plans.tokens, plans.scores, strict=True):
         expected_tokens, expected_scores = plain(model, discretizer, context, SEARCH, seed)
         assert scores.tolist() == pytest.approx(expected_scores, abs=1e-9)
@@ -75,27 +75,27 @@ def test_plans_are_those_of_the_plain_search(model):
 def test_a_critic_as_blind_as_zeros_is_paid_in_rewards_before_the_last(model):
     discretizer, contexts = tiny.make_discretizer(model.config), tiny.make_contexts(model.config, 2, 2)
     one = Search(beams=2, horizon=1, expansion=1, context=3)
-    plans = critic_planning.plan(Decoder(model), discretizer, contexts, one, [1, 2], lambda seen, done: done[..., 0] * 0.0)
+    plans = valuing.plan(Decoder(model), discretizer, contexts, one, [1, 2], lambda seen, done: done[..., 0] * 0.0)
     assert plans.scores.tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
 def test_what_a_critic_is_asked_are_midpoints():
     midpoints = torch.tensor([[0.0, 10.0, 100.0], [1.0, 20.0, 200.0]])  # of an observation, of two torques
     observations, actions = torch.tensor([[[0], [2]]]), torch.tensor([[[[0, 1]], [[1, 2]]]])  # 2 is the stop token
-    found = critic_planning.worth(midpoints, observations, actions, lambda seen, done: seen.sum(-1) + done.sum(-1))
+    found = valuing.worth(midpoints, observations, actions, lambda seen, done: seen.sum(-1) + done.sum(-1))
     assert found.tolist() == [[[0.0 + 10.0 + 200.0], [1.0 + 20.0 + 200.0]]]
 
 
 @pytest.mark.parametrize("changed", [{"window": "published"}, {"value_weight": 0.0}, {"reward_weight": 2.0}])
 def test_searches_in_which_a_critic_has_no_place_are_refused(model, changed):
     with pytest.raises(PlanningError, match="^a critic values plans in a growing window, rewards counted once: "):
-        critic_planning.check(replace(SEARCH, **changed))
+        valuing.check(replace(SEARCH, **changed))
 
 
 def test_a_critic_that_is_not_finite_is_told(model):
     discretizer, contexts = tiny.make_discretizer(model.config), tiny.make_contexts(model.config, 1, 2)
     with pytest.raises(PlanningError, match="or the critic's are$"):
-        critic_planning.plan(Decoder(model), discretizer, contexts, SEARCH, [1], lambda seen, done: done[..., 0] / 0.0)
+        valuing.plan(Decoder(model), discretizer, contexts, SEARCH, [1], lambda seen, done: done[..., 0] / 0.0)
 
 
 def make_critic(observation_dim: int = 3, discount: float = 0.99) -> CriticModel:
@@ -106,11 +106,11 @@ def make_critic(observation_dim: int = 3, discount: float = 0.99) -> CriticModel
 
 def test_a_policy_plays_the_plans_that_its_critic_holds_for_best(model):
     searching = TrajectoryTransformerPolicy(model, tiny.make_discretizer(model.config), SEARCH)
-    valued, policy = make_critic(), CriticPolicy(searching, make_critic())
+    valued, policy = make_critic(), ValuedPolicy(searching, make_critic())
     observations = np.random.default_rng(0).normal(size=(2, 3))
     policy.reset([5, 6])
     contexts = torch.from_numpy(policy.discretizer.encode(observations))
-    best = critic_planning.plan(policy.decoder, policy.discretizer, contexts, SEARCH, [[5, 0], [6, 0]], valued).tokens[:, 0, 0]
+    best = valuing.plan(policy.decoder, policy.discretizer, contexts, SEARCH, [[5, 0], [6, 0]], valued).tokens[:, 0, 0]
     expected = policy.discretizer.decode(best.numpy())[:, 3:5].clip(-1.0, 1.0)
     np.testing.assert_array_equal(policy.act(observations, np.zeros(2)), expected)
 
@@ -127,4 +127,4 @@ def test_a_policy_plays_the_plans_that_its_critic_holds_for_best(model):
 )
 def test_a_critic_of_something_else_is_refused(model, critic, told):
     with pytest.raises(PlanningError, match=f"^{told}"):
-        CriticPolicy(TrajectoryTransformerPolicy(model, tiny.make_discretizer(model.config), SEARCH), critic)
+        ValuedPolicy(TrajectoryTransformerPolicy(model, tiny.make_discretizer(model.config), SEARCH), critic)
