@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -75,6 +76,25 @@ def test_what_is_hidden_in_training_is_not_seen_and_the_loss_is_of_it_alone(monk
     found = masking.loss_of_any(Watched(), [Windows([None], np.array([[2, 4]]))])
     assert seen[0].tolist() == [[MASK, 4], [MASK, MASK]]
     assert float(found) == pytest.approx(math.log(6))
+
+
+def test_copies_count_alike_however_many_plans_a_level_brings(monkeypatch):
+    class Torn:
+        """Certain of action 1 in the first level's two copies, and of nothing in the second's four."""
+
+        device = torch.device("cpu")
+
+        def encode(self, views):
+            return torch.zeros(len(views), 3)
+
+        def __call__(self, context, actions):
+            logits = torch.zeros(*actions.shape, ACTIONS)
+            logits[..., 1] = 1e9 if len(context) == 2 else 0.0
+            return type("Output", (), {"logits": logits})
+
+    monkeypatch.setattr(masking, "any_masks", lambda plans, horizon: torch.ones(plans, horizon, dtype=torch.bool))
+    batch = [Windows([None] * plans, np.ones((plans, 2), dtype=np.int64)) for plans in (1, 2)]
+    assert float(masking.loss_of_any(Torn(), batch)) == pytest.approx(math.log(6) * 4 / 6)
 
 
 @pytest.mark.parametrize("part, moves", [("later", [True, True, False, False]), ("earlier", [False, False, False, True])])
@@ -275,9 +295,17 @@ def test_a_run_trains_and_plans_and_its_values_follow(masked, monkeypatch, tmp_p
     monkeypatch.setattr(train, "read", lambda run: [shown])
     short = {"updates": 4, "interval_updates": 2, "held_out_episodes": 4, "warmup_updates": 1, "batch_size": 8}
     training = replace(study.ONE[0].training, name="toy", masked=masked, hidden_size=32, channels=8, **short)
-    recipe = recipes.recipe_of(study.MaskedRun("toy", training, study.LEVEL, episodes=3, shard_episodes=2))
+    recipe, counted = recipes.recipe_of(study.MaskedRun("toy", training, study.LEVEL, episodes=3, shard_episodes=2)), Counter()
+    for name, loss in masking.LOSSES.items():
+
+        def counting(*given, name=name, loss=loss):
+            counted[name] += 1
+            return loss(*given)
+
+        monkeypatch.setitem(masking.LOSSES, name, counting)
     values = train_and_plan.make(recipe, tmp_path).values
     assert values["episodes"] == 3 and values["seeds"] == [1000, 1001, 1002] and values["updates"] == 4
     assert len(values["weights_sha256"]) == 64 and len(values["curve"]) == 2 and values["held_out_loss"] > 0
+    assert counted == {masked: 4}  # updates
     assert summaries.derived(recipe, values, tmp_path) == values
     assert train_and_plan.make(recipe, tmp_path / "again").values == values
