@@ -198,6 +198,22 @@ REGISTERED = (
         surety("local_tt_rewards_over_random", "holds"),
     ),
     Claim(
+        "tt-critics-pay-more",
+        "At the end of a plan TD3+BC's critics pay more than the value token",
+        "score",
+        lambda t: {
+            "critics, less the value token": compared(t, "local_tt_critic_over_full", "difference"),
+            "critics, less rewards alone": compared(t, "local_tt_critic_over_rewards", "difference"),
+        },
+        "difference above 0, its mean above half a point; not decided unless critics gain more than half a point over rewards "
+        "alone",
+        beside_gain(above),
+        SCORE,
+        ("critics, less rewards alone",),
+        "c6",
+        surety("local_tt_critic_over_full", "holds"),
+    ),
+    Claim(
         "tt-revising-as-a-beam",
         "A search that revises one plan does as well as a beam that reads as many tokens",
         "score",

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pipeline.methods.soft_actor_critic.settings import LongBehavior
 from pipeline.study import runs
-from pipeline.study.comparisons import Asked, Effect, SlopeDifference, SolvedEffect
+from pipeline.study.comparisons import Asked, Effect, FurtherEffect, SlopeDifference, SolvedEffect
 from pipeline.study.controls import (
     AblatedEvaluation,
     CriticTraining,
@@ -160,6 +160,12 @@ SCORED = tuple(
     replace(_searched, name=f"local_tt_halfcheetah_scored_{name}", reward_weight=rewards, value_weight=value)
     for name, (rewards, value) in SCORES.items()
 )
+# full and value went on to as many seeds as half a point of score takes: their differences spread too far for twenty
+FURTHER = tuple(
+    replace(run, name=f"{run.name}_further", first_seed=220, episodes=48)
+    for run in SCORED
+    if run.name.endswith(("full", "value"))
+)
 # and a critic asked in the place of the value token
 VALUED = ValuedEvaluation(
     "local_tt_halfcheetah_scored_critic",
@@ -198,6 +204,7 @@ EVALUATIONS = (
     *UNASKED,
     CHANCE,
     *SCORED,
+    *FURTHER,
     VALUED,
     UNSEARCHED,
     ONE_BEAM,
@@ -250,12 +257,18 @@ COMPARISONS = (
         Effect(f"local_tt_{one}_over_{other}", f"local_tt_halfcheetah_scored_{one}", f"local_tt_halfcheetah_scored_{other}")
         for one, other in (
             ("full", "rewards"),
-            ("full", "value"),
             ("rewards", "random"),
             ("value", "random"),
             ("critic", "full"),
             ("critic", "rewards"),
         )
+    ),
+    FurtherEffect(
+        "local_tt_full_over_value",
+        "local_tt_halfcheetah_scored_full",
+        "local_tt_halfcheetah_scored_value",
+        further_one=FURTHER[0].name,
+        further_other=FURTHER[1].name,
     ),
     *(
         Effect(f"local_tt_random_over_{other}", "local_tt_halfcheetah_scored_random", f"local_tt_halfcheetah_{other}")
@@ -322,7 +335,7 @@ FIGURES = (
         "tt_searches",
         tuple(f"{kind}/{run.name}" for run in LATENCIES for kind in ("evaluations", "latency")),
     ),
-    runs.Figure("tt_scored", tuple(f"evaluations/{run.name}" for run in (*SCORED, UNSEARCHED, ONE_BEAM))),
+    runs.Figure("tt_scored", tuple(f"evaluations/{run.name}" for run in (*SCORED, VALUED, UNSEARCHED, ONE_BEAM))),
     runs.Figure("leap_drafts", tuple(f"solved/{run.name}" for run in (*DRAFTED, DRAWN))),
 )
 BROWSER_EVALUATIONS = (

@@ -218,6 +218,10 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"rewards alone, less ranked at random": about(1.5, 0.6)} | BY_CHANCE,
         {"rewards alone, less ranked at random": about(-1.5, 0.6)} | BY_CHANCE,
     ),
+    "tt-critics-pay-more": (
+        {"critics, less the value token": about(1.5, 0.6), "critics, less rewards alone": about(2.5, 0.6)},
+        {"critics, less the value token": about(-1.2, 0.6), "critics, less rewards alone": about(1.5, 0.6)},
+    ),
     "tt-revising-as-a-beam": (
         {"two sweeps, less a beam of eight": about(0.0, 0.4), "best of eleven drawn, less a beam of eight": about(-1.5, 0.6)},
         {"two sweeps, less a beam of eight": about(-1.2, 0.6), "best of eleven drawn, less a beam of eight": about(0.0, 0.4)},
@@ -316,6 +320,7 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
             for control in registered_values.UNCHOSEN
             for better in (about(1.5, 0.6), about(0.2, 0.3))
         ),
+        ("tt-critics-pay-more", "critics, less rewards alone", about(0.4, 0.3)),  # they tell no more than rewards do
         ("tt-sweeps-pay", "best of 41 plans less best of 6", about(1.5, 0.6)),  # any more plans would do
         ("tt-likeliest-as-none", "best of eleven by score, less no search", about(0.4, 0.3)),  # no search would gain
         ("dt-obeys-narrow", "ideal listener", about(0.3, 0.1)),  # nor could anyone else
