@@ -186,7 +186,7 @@ def build(folder: Path, behavior: bool = True) -> Toy:
         ("worlds/world", EPISODES),
         ("study/runs", RUNS),
         ("study/studies", STUDIES),
-        ("study/twists", "\nCOLLECTIONS = STITCHING = LUCKY = EFFECTS = FIGURES = ()\n"),
+        ("study/twists", "\nCOLLECTIONS = STITCHING = STEADY = LUCKY = EFFECTS = FIGURES = ()\n"),
         ("study/masking", "\nMASKED = EFFECTS = ()\n"),
         ("study/suite", "\nBEHAVIORS = LOGS = SMALL = COMPARISONS = FIGURES = ()\n"),
         ("show/claims", "\nCLAIMS = ()\n"),

@@ -76,7 +76,7 @@ SUITE_BEHAVIORS = named(suite.BEHAVIORS)
 SUITE_LOGS = named(suite.LOGS)
 SUITE = named(suite.SMALL)
 TWISTED_LOGS = named(twists.COLLECTIONS)
-TWISTS = named((*twists.STITCHING, *twists.LUCKY))
+TWISTS = named((*twists.STITCHING, *twists.STEADY, *twists.LUCKY))
 MASKED = named(masking.MASKED)
 COLLECTIONS = {
     **RECORDINGS,

@@ -24,7 +24,7 @@ from pipeline.statistics.proportions import wilson
 from pipeline.study import runs, studies
 from pipeline.study.comparisons import Matrix
 from pipeline.study.masking import TrainingsEffect
-from pipeline.study.twists import BeyondBest, WatchedEffect
+from pipeline.study.twists import BeyondBest, WatchedEffect, WatchedSlope
 from pipeline.worlds.world import World, find_world
 
 if TYPE_CHECKING:
@@ -130,20 +130,19 @@ def slopes(
     return centered @ (got - got.mean(axis=0)) / np.square(centered).sum()
 
 
-def obedience(run: studies.Asked, read: Read) -> dict:
-    """Slopes of the return got over the return asked, by seed, whether they obey, and what asking for more brings.
+def obeyed(asked: list[float], got: Real[np.ndarray, "target seed"]) -> dict:
+    """Slopes of the return got over the return asked, by seed, and whether they obey.
+
+    Args:
+        asked: target returns (target,).
+        got: returns (target, seed), a column's of one seed.
 
     Returns:
         seeds: how many. targets (target,), got (target,) mean returns. slopes (seed,); slope: their mean and 95 % t-interval;
         verdict, and rerun: how likely another sample of this size is to give it again; p_obeys, p_deaf: p-values of the two.
-        beyond, where more than the log's best was asked for: the target, mean and 95 % t-interval of what it brings over
-        asking for the highest of the others, by seed, p-value of its bringing more.
     """
-    found = [read("evaluations", name) for name in run.evaluations]
-    asked = [content["run"]["target_return"] for content in found]
-    got = np.asarray([content["values"]["returns"] for content in found])
     each = slopes(asked, got)
-    values = {
+    return {
         "seeds": got.shape[1],
         "targets": asked,
         "got": got.mean(axis=1),
@@ -154,6 +153,18 @@ def obedience(run: studies.Asked, read: Read) -> dict:
         "p_obeys": verdicts.p_above(each, verdicts.OBEYS),
         "p_deaf": verdicts.p_below(each, verdicts.DEAF),
     }
+
+
+def obedience(run: studies.Asked, read: Read) -> dict:
+    """Whether a policy obeys, see `obeyed`, and what asking for more brings.
+
+    Returns:
+        As `obeyed`, and beyond, where more than the log's best was asked for: the target, mean and 95 % t-interval of what it
+        brings over asking for the highest of the others, by seed, p-value of its bringing more.
+    """
+    found = [read("evaluations", name) for name in run.evaluations]
+    got = np.asarray([content["values"]["returns"] for content in found])
+    values = obeyed([content["run"]["target_return"] for content in found], got)
     if run.beyond:
         more = read("evaluations", run.beyond)
         gain = np.asarray(more["values"]["returns"]) - got[-1]
@@ -247,6 +258,9 @@ def compare(run: Comparison, read: Read) -> dict:
         return judged(np.concatenate(gains), run.smallest)
     if isinstance(run, Matrix):
         return matrix(run, read)
+    if isinstance(run, WatchedSlope):
+        asks = read(run.of, run.one)["values"]["asks"]
+        return obeyed([each["asked"] for each in asks], np.asarray([each["returns"] for each in asks]))
     if isinstance(run, WatchedEffect):
         return watched_more(run, read)
     if isinstance(run, TrainingsEffect):

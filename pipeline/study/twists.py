@@ -1,4 +1,5 @@
-"""Two logs that a weakness of asking for returns shows on, and what is trained on them: good and poor halves, and luck.
+"""Two logs that a weakness of asking for returns shows on, and what is trained on them: good and poor halves, and luck; and
+how long a Decision Transformer must be trained until it does as it is asked.
 
 What each of them is to decide stands in `docs/predicates.md`. The weights are not kept: a run trains, plays, and tells.
 """
@@ -10,6 +11,7 @@ from typing import ClassVar
 
 from pipeline.study import halfcheetah
 from pipeline.study.comparisons import Comparison
+from pipeline.study.controls import SteadyTraining
 from pipeline.study.pictures import Figure
 from pipeline.study.run import ENVIRONMENT, Find, results
 from pipeline.study.suite import SuiteRun
@@ -120,6 +122,25 @@ class BeyondBest(WatchedEffect):
         return (*results(self.of, self.one), *results("datasets", self.other))
 
 
+@dataclass(frozen=True)
+class WatchedSlope(Comparison):
+    """Whether a run obeys: the slope of the returns it got over those that it was asked for."""
+
+    kind: ClassVar[str] = "effects"
+    of: ClassVar[str] = "stitching"
+    evaluations: ClassVar[tuple[str, ...]] = ()  # of checkpoints: none
+
+    one: str
+
+    def compared(self) -> tuple[str, ...]:
+        """Its name."""
+        return (self.one,)
+
+    def about(self, find: Find) -> str:
+        """One line for `doit list --all`."""
+        return f"slope of the return got over the return asked, of {self.one}"
+
+
 HALVES = HalvesCollection("local_halfcheetah_halves", halfcheetah.BEHAVIOR.name)
 LUCK = LuckCollection("local_halfcheetah_luck", halfcheetah.BEHAVIOR.name)
 COLLECTIONS = (HALVES, LUCK)
@@ -152,6 +173,13 @@ STITCHING = (
     *(watched(StitchingRun, HALVES.name, method) for method in ("dt", "td3_bc", "bc", "rvs")),
     watched(StitchingRun, THROTTLED, "dt"),
 )
+# as published, but for how long; asked for the log's quantiles at 1, 25, 50, 75 and 99 %
+QUANTILES = (-4.7, -0.4, 1358.9, 3159.6, 4677.4)
+STEADY = tuple(
+    StitchingRun(name, SteadyTraining(name, THROTTLED, updates=updates, snapshots=()), asks=QUANTILES)
+    for updates in (1000, 3000, 10_000)
+    for name in [f"local_dt_throttled_steady_{updates}"]
+)
 LUCKY = tuple(watched(LuckRun, LUCK.name, method) for method in ("dt", "td3_bc", "bc", "bc10", "rvs"))
 _halves, _throttled, _luck = STITCHING[0].name, STITCHING[-1].name, LUCKY[0].name
 _share = {"quantity": "gambled", "smallest": 0.2}
@@ -178,5 +206,7 @@ EFFECTS = (
     LuckEffect("luck_won_rvs", "local_rvs_halfcheetah_luck", "local_rvs_halfcheetah_luck", WON, SAFE, **_share),
     LuckEffect("luck_earned", _luck, _luck, SAFE, WON),
     LuckEffect("luck_values", "local_bc_halfcheetah_luck", "local_td3bc_halfcheetah_luck", **_share),
+    *(WatchedSlope(run.name.removeprefix("local_dt_"), run.name) for run in STEADY),
+    WatchedSlope("throttled_short", _throttled),
     LuckEffect("luck_best_tenth", "local_bc10_halfcheetah_luck", "local_bc_halfcheetah_luck", **_share),
 )
