@@ -1,4 +1,4 @@
-"""Claims about stitching and luck: rows S1 to S4 and L1 to L5 of `docs/predicates.md`."""
+"""Claims about stitching, luck and length of training: rows S1 to S4, L1 to L5 and a6 of `docs/predicates.md`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from pipeline.show.predicates import (
     OPEN,
     RETURN,
     SCORE,
+    SLOPE,
     Claim,
     Interval,
     Results,
     Values,
     above,
     named,
+    obeys,
 )
 from pipeline.show.registered_values import beside_gain, minus, surety
+from pipeline.statistics import verdicts
 from pipeline.study import twists
 
 STITCHES = "TD3+BC less the log's best episode"
@@ -117,7 +120,32 @@ def gambles_for(name: str, sentence: str, row: str, effect_name: str, asked: str
     )
 
 
+def by_updates(results: Results) -> Values:
+    """How far a Decision Transformer obeys after so many updates, most first."""
+    found = {updates: results["effects"][f"throttled_steady_{updates}"]["values"] for updates in (10_000, 3_000, 1_000)}
+    return {f"{updates:,} updates": named(each["slope"], each["seeds"], "episodes") for updates, each in found.items()}
+
+
+def obeys_at_last(values: Values, margin: float) -> str:
+    """Whether the first slope obeys, where that after the fewest updates lies below the bar."""
+    last, *_, first = values.values()
+    return obeys(last) if first.high < verdicts.OBEYS else OPEN
+
+
 TWISTS = (
+    Claim(
+        "dt-obeys-once-trained",
+        "Trained as published, Decision Transformer delivers the return it is asked for after 10,000 updates",
+        "slope",
+        by_updates,
+        "slope of the return obtained over the return asked for, inside what the log shows: holds above 0.5, does not hold "
+        "below 0.1; not decided unless after 1,000 updates it is below 0.5",
+        obeys_at_last,
+        SLOPE,
+        ("1,000 updates",),
+        "a6",
+        surety("throttled_steady_10000", "obeys", "effects"),
+    ),
     beats_the_best(
         "dt-stitches",
         "Asked for two good halves, a Decision Transformer puts them together",

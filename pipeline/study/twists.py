@@ -207,6 +207,5 @@ EFFECTS = (
     LuckEffect("luck_earned", _luck, _luck, SAFE, WON),
     LuckEffect("luck_values", "local_bc_halfcheetah_luck", "local_td3bc_halfcheetah_luck", **_share),
     *(WatchedSlope(run.name.removeprefix("local_dt_"), run.name) for run in STEADY),
-    WatchedSlope("throttled_short", _throttled),
     LuckEffect("luck_best_tenth", "local_bc10_halfcheetah_luck", "local_bc_halfcheetah_luck", **_share),
 )

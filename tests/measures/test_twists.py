@@ -12,7 +12,7 @@ from pipeline.data.episodes import Episodes
 from pipeline.evidence import recipes, records
 from pipeline.measures import collect_twists, train_and_play, train_and_watch
 from pipeline.statistics import summaries
-from pipeline.study import suite, twists
+from pipeline.study import studies, suite, twists
 from pipeline.worlds import environments, gamble
 from pipeline.worlds.world import HALFCHEETAH, WORLDS
 
@@ -192,8 +192,24 @@ def test_returns_are_compared_as_scores_and_with_the_best_episode_of_a_log():
     assert found["difference"]["mean"] == pytest.approx(50.0) and found["verdict"] == "holds"
 
 
+def test_a_slope_is_of_what_was_got_over_what_was_asked_seed_by_seed():
+    asks = [{"asked": asked, "returns": got} for asked, got in ((0.0, [1.0, 1.0]), (10.0, [11.0, 6.0]), (20.0, [21.0, 11.0]))]
+    found = summaries.compare(twists.WatchedSlope("x", "a"), lambda kind, name: {"values": {"asks": asks}})
+    assert found["slopes"].tolist() == [1.0, 0.5] and found["slope"]["mean"] == 0.75 and found["seeds"] == 2
+    assert found["targets"] == [0.0, 10.0, 20.0] and found["got"].tolist() == [1.0, 8.5, 16.0]
+    assert found["verdict"] == "undecided", "two seeds so far apart tell nothing"
+
+
+def test_trainings_that_are_stopped_are_the_published_one_but_for_their_length():
+    assert [run.training.updates for run in twists.STEADY] == [1000, 3000, 10_000]
+    for run in twists.STEADY:
+        published = replace(studies.DECISION_TRANSFORMERS[-1], name=run.name, data=twists.THROTTLED, snapshots=())
+        assert run.training == replace(published, updates=run.training.updates) and run.asks == twists.QUANTILES
+
+
 def test_asks_are_those_of_the_logs():
     quantiles = records.read(recipes.SUITE_LOGS[twists.THROTTLED].path())["values"]["return_quantiles"]
+    assert tuple(round(quantiles[str(percent)], 1) for percent in studies.PERCENTILES) == twists.QUANTILES
     assert twists.ASKS[twists.THROTTLED] == tuple(round(quantiles[percent], 1) for percent in ("50", "99"))
     halves = records.read(recipes.TWISTED_LOGS[twists.HALVES.name].path())["values"]
     returns, factor, first = (np.array(halves[name]) for name in ("returns", "first_factor", "first_half"))

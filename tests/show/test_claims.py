@@ -218,6 +218,10 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"rewards alone, less ranked at random": about(1.5, 0.6)} | BY_CHANCE,
         {"rewards alone, less ranked at random": about(-1.5, 0.6)} | BY_CHANCE,
     ),
+    "dt-obeys-once-trained": (
+        {"10,000 updates": about(0.9, 0.1), "3,000 updates": about(0.5, 0.1), "1,000 updates": about(0.2, 0.1)},
+        {"10,000 updates": about(0.0, 0.05), "3,000 updates": about(0.5, 0.1), "1,000 updates": about(0.2, 0.1)},
+    ),
     "tt-critics-pay-more": (
         {"critics, less the value token": about(1.5, 0.6), "critics, less rewards alone": about(2.5, 0.6)},
         {"critics, less the value token": about(-1.2, 0.6), "critics, less rewards alone": about(1.5, 0.6)},
@@ -320,6 +324,7 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
             for control in registered_values.UNCHOSEN
             for better in (about(1.5, 0.6), about(0.2, 0.3))
         ),
+        ("dt-obeys-once-trained", "1,000 updates", about(0.4, 0.1)),  # nor need it be trained for long
         ("tt-critics-pay-more", "critics, less rewards alone", about(0.4, 0.3)),  # they tell no more than rewards do
         ("tt-sweeps-pay", "best of 41 plans less best of 6", about(1.5, 0.6)),  # any more plans would do
         ("tt-likeliest-as-none", "best of eleven by score, less no search", about(0.4, 0.3)),  # no search would gain
