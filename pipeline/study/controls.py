@@ -94,7 +94,7 @@ class SteadyTraining(HalvedDecisionTransformer):
 
 @dataclass(frozen=True)
 class CriticTraining(TD3BCTraining):
-    """TD3+BC trained for its critics, until what they expect rises no longer."""
+    """TD3+BC trained for its critics, until what they expect hardly rises any more."""
 
     teacher: ClassVar[str] = "pipeline.methods.td3_bc.critics"
     cost: ClassVar[float] = 1000
