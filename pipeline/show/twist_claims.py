@@ -121,15 +121,14 @@ def gambles_for(name: str, sentence: str, row: str, effect_name: str, asked: str
 
 
 def by_updates(results: Results) -> Values:
-    """How far a Decision Transformer obeys after so many updates, most first."""
+    """How far a Decision Transformer obeys after so many updates, the most first."""
     found = {updates: results["effects"][f"throttled_steady_{updates}"]["values"] for updates in (10_000, 3_000, 1_000)}
     return {f"{updates:,} updates": named(each["slope"], each["seeds"], "episodes") for updates, each in found.items()}
 
 
 def obeys_at_last(values: Values, margin: float) -> str:
-    """Whether the first slope obeys, where that after the fewest updates lies below the bar."""
-    last, *_, first = values.values()
-    return obeys(last) if first.high < verdicts.OBEYS else OPEN
+    """Whether it obeys after the most updates, where its slope after the fewest lies below the bar."""
+    return obeys(values["10,000 updates"]) if values["1,000 updates"].high < verdicts.OBEYS else OPEN
 
 
 TWISTS = (

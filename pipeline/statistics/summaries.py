@@ -179,7 +179,7 @@ def judged(samples: Real[np.ndarray, " seed"], smallest: float) -> dict:
         samples: differences (seed,). smallest: the smallest effect of interest.
 
     Returns:
-        seeds: how many; difference: mean and 95 % t-interval; smallest; verdict, and rerun as in `obedience`; p_more, p_less,
+        seeds: how many; difference: mean and 95 % t-interval; smallest; verdict, and rerun as in `obeyed`; p_more, p_less,
         p_none: p-values of more, of less, and of equivalence.
     """
     judge = functools.partial(verdicts.effect, smallest=smallest)
@@ -242,7 +242,7 @@ def compare(run: Comparison, read: Read) -> dict:
     """The values of one comparison.
 
     Slope: over all targets, within the data's reach and beyond it. Difference: of scores, over training seeds. Paired
-    difference: over episodes. For a study's, see `obedience`, `judged` and `solved_more`.
+    difference: over episodes. For a study's, see `obedience`, `obeyed`, `judged` and `solved_more`.
     """
     if isinstance(run, studies.Asked):
         return obedience(run, read)

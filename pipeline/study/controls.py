@@ -81,7 +81,7 @@ class ShuffledTraining(HalvedDecisionTransformer):
 
 @dataclass(frozen=True)
 class SteadyTraining(HalvedDecisionTransformer):
-    """A Decision Transformer trained as long as published and at the published rate, with checkpoints on the way."""
+    """A Decision Transformer trained at the published rate, by default as long as published, with checkpoints on the way."""
 
     teacher: ClassVar[str] = "pipeline.learning.steady"
 
@@ -94,7 +94,7 @@ class SteadyTraining(HalvedDecisionTransformer):
 
 @dataclass(frozen=True)
 class CriticTraining(TD3BCTraining):
-    """TD3+BC trained for its critics, until what they expect hardly rises any more."""
+    """TD3+BC trained for its critics, longer than for its actor: until the return that they expect rises but slowly."""
 
     teacher: ClassVar[str] = "pipeline.methods.td3_bc.critics"
     cost: ClassVar[float] = 1000

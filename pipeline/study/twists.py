@@ -206,6 +206,6 @@ EFFECTS = (
     LuckEffect("luck_won_rvs", "local_rvs_halfcheetah_luck", "local_rvs_halfcheetah_luck", WON, SAFE, **_share),
     LuckEffect("luck_earned", _luck, _luck, SAFE, WON),
     LuckEffect("luck_values", "local_bc_halfcheetah_luck", "local_td3bc_halfcheetah_luck", **_share),
-    *(WatchedSlope(run.name.removeprefix("local_dt_"), run.name) for run in STEADY),
     LuckEffect("luck_best_tenth", "local_bc10_halfcheetah_luck", "local_bc_halfcheetah_luck", **_share),
+    *(WatchedSlope(run.name.removeprefix("local_dt_"), run.name) for run in STEADY),
 )

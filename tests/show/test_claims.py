@@ -20,7 +20,7 @@ from pipeline.show import (
     tabulate,
     twist_claims,
 )
-from pipeline.show.predicates import FAILS, HOLDS, IN_PART, OPEN, Interval
+from pipeline.show.predicates import FAILS, HOLDS, IN_PART, OPEN, Interval, Surety
 
 CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
 
@@ -750,3 +750,31 @@ def test_claims_on_leap_by_trainings_read_what_their_rows_say():
     }
     margins = {claim.row: claim.margin for claim in masking_claims.MASKING}
     assert margins == {"d2": 5.0, "d4": 0.05, "d5": 0.1, "d6": 0.05, "d7": 0.05}
+
+
+def test_rows_c6_and_a6_are_read_from_what_they_name():
+    def judged(mean: float) -> dict:
+        difference = {"mean": mean, "low": mean - 1, "high": mean + 1}
+        return {
+            "values": {"seeds": 20, "difference": difference, "verdict": "undecided", "p_more": mean / 100, "rerun": mean / 10}
+        }
+
+    def slope(mean: float) -> dict:
+        found = {"mean": mean, "low": mean - 0.01, "high": mean + 0.01}
+        return {"values": {"seeds": 100, "slope": found, "verdict": "undecided", "p_obeys": mean / 100, "rerun": mean / 10}}
+
+    results = {
+        "compared": {"local_tt_critic_over_full": judged(2.0), "local_tt_critic_over_rewards": judged(3.0)},
+        "effects": {f"throttled_steady_{updates}": slope(updates / 10_000) for updates in (1000, 3000, 10_000)},
+    }
+    critics, trained = CLAIMS["tt-critics-pay-more"], CLAIMS["dt-obeys-once-trained"]
+    assert {name: value.mean for name, value in critics.read(results).items()} == {
+        "critics, less the value token": 2.0,
+        "critics, less rewards alone": 3.0,
+    }
+    assert {name: value.mean for name, value in trained.read(results).items()} == {
+        "10,000 updates": 1.0,
+        "3,000 updates": 0.3,
+        "1,000 updates": 0.1,
+    }
+    assert (critics.surety(results), trained.surety(results)) == (Surety(0.02, 0.2), Surety(0.01, 0.1))

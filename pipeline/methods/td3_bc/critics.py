@@ -33,13 +33,15 @@ class CriticConfig(DeterministicPolicyConfig):
 
     model_type = "twin_critics"
 
-    def __init__(self, **kwargs):
-        """Take what the actor's takes."""
-        super().__init__(**kwargs)
+    def __init__(self, **sizes):  # transformers writes one of its own where a subclass has none
+        super().__init__(**sizes)
 
 
 class CriticModel(PreTrainedModel):
-    """Twin critics that take observations as they are; what they say is the smaller of both, as in their own targets."""
+    """Twin critics Q(s, a) of observations in their own units; the value is the smaller of both, as in their own targets.
+
+    Source: clipped double Q-learning, Fujimoto et al. 2018 (arXiv 1802.09477), section 4.2.
+    """
 
     config_class = CriticConfig
 

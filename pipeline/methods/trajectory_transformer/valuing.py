@@ -1,8 +1,10 @@
-"""A beam search whose candidates are valued by a critic, where `planning` asks the model's own value token.
+"""A beam search that bootstraps its returns by a critic Q(s, a), where `planning` does by the model's own value token.
 
-A candidate is worth the rewards that were imagined before its last transition, discounted, and what the critic says of that
-transition's observation and action, which counts its reward and all that follow. What is drawn, read and kept is as in
-`planning`; the bins of observations and actions stand for their midpoints.
+A candidate of t transitions is scored r_1 + γ r_2 + ... + γ^(t-2) r_(t-1) + γ^(t-1) Q(s_t, a_t): the rewards imagined before
+its last transition, and the critic's value of that transition's observation and action, which counts its reward and all that
+follow. What is drawn, read and kept is as in `planning`; bins of observations and actions are decoded as their midpoints.
+
+Source: Janner et al. 2021 (arXiv 2106.02039), who search so in mazes, by the Q-function of implicit Q-learning.
 """
 
 from __future__ import annotations
