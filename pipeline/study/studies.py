@@ -72,7 +72,10 @@ TRAJECTORY_TRANSFORMERS = runs.seeds(
     replace(HalvedTrajectoryTransformer(**vars(runs.TRAJECTORY_TRANSFORMER)), name="local_tt_halfcheetah_short_s0"), 3
 )
 CRITIC = CriticTraining("local_critics_halfcheetah", AGAIN.name)
-TRAININGS = (*DECISION_TRANSFORMERS, *CLONINGS, *TRAJECTORY_TRANSFORMERS, CRITIC)
+ACTOR = replace(
+    runs.TD3_BC, name="local_td3bc_halfcheetah_again", data=AGAIN.name, updates=CRITIC.updates
+)  # the same training's
+TRAININGS = (*DECISION_TRANSFORMERS, *CLONINGS, *TRAJECTORY_TRANSFORMERS, CRITIC, ACTOR)
 
 LISTENERS = (Listener("local_listener_halfcheetah", runs.MEDIUM.name),)
 ATTENTION_BY_TRAINING = (
@@ -176,6 +179,7 @@ VALUED = ValuedEvaluation(
     shard_episodes=_searched.shard_episodes,
     first_seed=_searched.first_seed,
 )
+ACTED = replace(_asked, name=ACTOR.name, method="deterministic", checkpoint=ACTOR.name, episodes=VALUED.episodes)
 # the search itself varied over the same model, score and seeds; a beam of eight reads what eleven plans do
 _revised = RevisedEvaluation(
     "", checkpoint=runs.TRAJECTORY_TRANSFORMER.name, episodes=20, shard_episodes=4, first_seed=_searched.first_seed
@@ -206,6 +210,7 @@ EVALUATIONS = (
     *SCORED,
     *FURTHER,
     VALUED,
+    ACTED,
     UNSEARCHED,
     ONE_BEAM,
     *SEARCHES,
@@ -263,6 +268,8 @@ COMPARISONS = (
             ("critic", "rewards"),
         )
     ),
+    Effect("local_tt_critic_over_actor", VALUED.name, ACTED.name),
+    Effect("local_actor_over_unsearched", ACTED.name, UNSEARCHED.name),
     FurtherEffect(
         "local_tt_full_over_value",
         "local_tt_halfcheetah_scored_full",

@@ -33,8 +33,8 @@ class CriticConfig(DeterministicPolicyConfig):
 
     model_type = "twin_critics"
 
-    def __init__(self, **sizes):  # transformers writes one of its own where a subclass has none
-        super().__init__(**sizes)
+    def __init__(self, **kwargs):  # transformers writes one of its own where a subclass has none
+        super().__init__(**kwargs)
 
 
 class CriticModel(PreTrainedModel):
