@@ -214,6 +214,22 @@ REGISTERED = (
         surety("local_tt_critic_over_full", "holds"),
     ),
     Claim(
+        "tt-critics-search-adds",
+        "A search by critics scores more than the actor that they taught",
+        "score",
+        lambda t: {
+            "search by critics, less their actor": compared(t, "local_tt_critic_over_actor", "difference"),
+            "actor less no search": compared(t, "local_actor_over_unsearched", "difference"),
+        },
+        "difference above 0, its mean above half a point; does not hold below 0 or within half a point; not decided unless the "
+        "actor gains more than half a point over the model's likeliest actions",
+        beside_gain(above),
+        SCORE,
+        ("actor less no search",),
+        "c7",
+        surety("local_tt_critic_over_actor", "holds"),
+    ),
+    Claim(
         "tt-revising-as-a-beam",
         "A search that revises one plan does as well as a beam that reads as many tokens",
         "score",

@@ -226,6 +226,10 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"critics, less the value token": about(1.5, 0.6), "critics, less rewards alone": about(2.5, 0.6)},
         {"critics, less the value token": about(-1.2, 0.6), "critics, less rewards alone": about(1.5, 0.6)},
     ),
+    "tt-critics-search-adds": (
+        {"search by critics, less their actor": about(1.5, 0.6), "actor less no search": about(3.5, 0.6)},
+        {"search by critics, less their actor": about(0.0, 0.4), "actor less no search": about(3.5, 0.6)},
+    ),
     "tt-revising-as-a-beam": (
         {"two sweeps, less a beam of eight": about(0.0, 0.4), "best of eleven drawn, less a beam of eight": about(-1.5, 0.6)},
         {"two sweeps, less a beam of eight": about(-1.2, 0.6), "best of eleven drawn, less a beam of eight": about(0.0, 0.4)},
@@ -326,6 +330,7 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
         ),
         ("dt-obeys-once-trained", "1,000 updates", about(0.4, 0.1)),  # nor need it be trained for long
         ("tt-critics-pay-more", "critics, less rewards alone", about(0.4, 0.3)),  # they tell no more than rewards do
+        ("tt-critics-search-adds", "actor less no search", about(0.2, 0.4)),  # critics that teach nothing
         ("tt-sweeps-pay", "best of 41 plans less best of 6", about(1.5, 0.6)),  # any more plans would do
         ("tt-likeliest-as-none", "best of eleven by score, less no search", about(0.4, 0.3)),  # no search would gain
         ("dt-obeys-narrow", "ideal listener", about(0.3, 0.1)),  # nor could anyone else
@@ -752,7 +757,7 @@ def test_claims_on_leap_by_trainings_read_what_their_rows_say():
     assert margins == {"d2": 5.0, "d4": 0.05, "d5": 0.1, "d6": 0.05, "d7": 0.05}
 
 
-def test_rows_c6_and_a6_are_read_from_what_they_name():
+def test_rows_c6_c7_and_a6_are_read_from_what_they_name():
     def judged(mean: float) -> dict:
         difference = {"mean": mean, "low": mean - 1, "high": mean + 1}
         return {
@@ -764,7 +769,12 @@ def test_rows_c6_and_a6_are_read_from_what_they_name():
         return {"values": {"seeds": 100, "slope": found, "verdict": "undecided", "p_obeys": mean / 100, "rerun": mean / 10}}
 
     results = {
-        "compared": {"local_tt_critic_over_full": judged(2.0), "local_tt_critic_over_rewards": judged(3.0)},
+        "compared": {
+            "local_tt_critic_over_full": judged(2.0),
+            "local_tt_critic_over_rewards": judged(3.0),
+            "local_tt_critic_over_actor": judged(4.0),
+            "local_actor_over_unsearched": judged(5.0),
+        },
         "effects": {f"throttled_steady_{updates}": slope(updates / 10_000) for updates in (1000, 3000, 10_000)},
     }
     critics, trained = CLAIMS["tt-critics-pay-more"], CLAIMS["dt-obeys-once-trained"]
@@ -777,4 +787,10 @@ def test_rows_c6_and_a6_are_read_from_what_they_name():
         "3,000 updates": 0.3,
         "1,000 updates": 0.1,
     }
-    assert (critics.surety(results), trained.surety(results)) == (Surety(0.02, 0.2), Surety(0.01, 0.1))
+    adds = CLAIMS["tt-critics-search-adds"]
+    assert {name: value.mean for name, value in adds.read(results).items()} == {
+        "search by critics, less their actor": 4.0,
+        "actor less no search": 5.0,
+    }
+    sure = [claim.surety(results) for claim in (critics, adds, trained)]
+    assert sure == [Surety(0.02, 0.2), Surety(0.04, 0.4), Surety(0.01, 0.1)]
