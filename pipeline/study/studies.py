@@ -342,7 +342,7 @@ FIGURES = (
         "tt_searches",
         tuple(f"{kind}/{run.name}" for run in LATENCIES for kind in ("evaluations", "latency")),
     ),
-    runs.Figure("tt_scored", tuple(f"evaluations/{run.name}" for run in (*SCORED, VALUED, UNSEARCHED, ONE_BEAM))),
+    runs.Figure("tt_scored", tuple(f"evaluations/{run.name}" for run in (*SCORED, VALUED, ACTED, UNSEARCHED, ONE_BEAM))),
     runs.Figure("leap_drafts", tuple(f"solved/{run.name}" for run in (*DRAFTED, DRAWN))),
 )
 BROWSER_EVALUATIONS = (
