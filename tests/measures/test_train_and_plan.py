@@ -303,9 +303,18 @@ def test_a_run_trains_and_plans_and_its_values_follow(masked, monkeypatch, tmp_p
             return loss(*given)
 
         monkeypatch.setitem(masking.LOSSES, name, counting)
+    learned, drawn = set(), train.draw
+
+    def drawing(drawers, generator, size):
+        learned.update(len(drawer.last) for drawer in drawers)
+        assert all(np.array_equal(drawer.whole.actions, shown[:8].actions) for drawer in drawers)
+        return drawn(drawers, generator, size)
+
+    monkeypatch.setattr(train, "draw", drawing)
     values = train_and_plan.make(recipe, tmp_path).values
     assert values["episodes"] == 3 and values["seeds"] == [1000, 1001, 1002] and values["updates"] == 4
     assert len(values["weights_sha256"]) == 64 and len(values["curve"]) == 2 and values["held_out_loss"] > 0
     assert counted == {masked: 4}  # updates
+    assert learned == {8}, "episodes, of twelve less four that are held out"
     assert summaries.derived(recipe, values, tmp_path) == values
     assert train_and_plan.make(recipe, tmp_path / "again").values == values
