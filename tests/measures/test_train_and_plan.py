@@ -139,6 +139,7 @@ def test_hides_the_keys_of_actions_alone():
 def test_trainings_are_the_posts_own_but_for_what_is_hidden_and_how_long(masked):
     runs = {"one": study.ONE, "any": study.ANY}[masked]
     own = {**vars(babyai.LEAP_GOAL), "updates": 1500}
+    assert len(runs) == 3
     for seed, run in enumerate(runs):
         assert vars(run.training) == {**own, "name": run.name, "seed": seed, "masked": masked}
         assert recipes.MASKED[run.name].inputs == recipes.LEAP_TRAININGS[babyai.LEAP_GOAL.name].inputs
@@ -311,10 +312,15 @@ def test_a_run_trains_and_plans_and_its_values_follow(masked, monkeypatch, tmp_p
         return drawn(drawers, generator, size)
 
     monkeypatch.setattr(train, "draw", drawing)
+    twins, look = [], train_and_plan.look
+    monkeypatch.setattr(train_and_plan, "look", lambda run, model, twin: twins.append(twin) or look(run, model, twin))
     values = train_and_plan.make(recipe, tmp_path).values
     assert values["episodes"] == 3 and values["seeds"] == [1000, 1001, 1002] and values["updates"] == 4
     assert len(values["weights_sha256"]) == 64 and len(values["curve"]) == 2 and values["held_out_loss"] > 0
     assert counted == {masked: 4}  # updates
     assert learned == {8}, "episodes, of twelve less four that are held out"
+    torch.manual_seed(training.seed)
+    first = LeapModel(twins[0].config).state_dict()
+    assert all(torch.equal(weights, first[name]) for name, weights in twins[0].state_dict().items()), "an untrained twin"
     assert summaries.derived(recipe, values, tmp_path) == values
     assert train_and_plan.make(recipe, tmp_path / "again").values == values
