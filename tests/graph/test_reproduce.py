@@ -310,6 +310,19 @@ def test_what_is_too_long_leaves_room_for_what_is_not_and_no_minutes_make_everyt
     assert all(drawn(mixed, 0.001, seed) == ["quick"] for seed in range(5))
 
 
+def test_the_longest_begins_what_follows_waits_what_is_timed_is_last_and_each_is_judged_once(monkeypatch):
+    monkeypatch.setattr(reproduce.os, "cpu_count", lambda: 1)
+    order = []
+    monkeypatch.setattr(reproduce, "tried", lambda recipe, every_shard: order.append(recipe.name) or (1.0, None))
+    monkeypatch.setattr(reproduce, "judge", lambda recipe: ("identical", ""))
+    monkeypatch.setattr(reproduce, "entry", lambda recipe, verdict, detail: {"result": recipe.name, "verdict": verdict})
+    kinds = {"timed": "latency", "held": "compared", "short": "evaluations", "pool": "pooled", "long": "evaluations"}
+    seconds = {"long": 9.0, "short": 1.0}
+    found = reproduce.reproduce([result(name, seconds.get(name, 1.0), kind) for name, kind in kinds.items()], False)
+    assert order == ["long", "short", "pool", "held", "timed"]
+    assert [(each["result"], each["verdict"]) for each in found] == [(name, "identical") for name in order]
+
+
 def test_what_is_timed_has_all_cores_to_itself(monkeypatch):
     monkeypatch.setattr(reproduce.os, "cpu_count", lambda: 4)
     assert drawn([result("timed", 30.0, "latency")], 0.49) == [] and drawn([result("timed", 30.0, "latency")], 0.5) == ["timed"]
