@@ -37,7 +37,7 @@ module Evidence
     [/\Arefined\..*\.entropy\b/, "share of the entropy of uniform attention, in percent", 1],
     [/\Arefined\..*\.influence/, "total variation between distributions of an action (1 is the most there is)", 2],
     [/energy/, "nats", 1],
-    [/_asked\.(beyond|got|targets)\b/, "points of return", 0],
+    [/(_asked|\Aeffects\.\w+)\.(beyond|got|targets)\b/, "points of return", 0],
     [/\Acompared\..*(obedience|_asked\.slope|_over_rvs_)|\Aeffects\.\w+\.slope\b/, "return obtained per unit of return asked for (slope)", 3],
     [/\Apublished\.leap\.levels/, "percent of episodes solved, as published", 1],
     [/\Acompared\.local_leap_.*\.difference\b/, "share of episodes solved, in percent (a difference, in points)", 1],

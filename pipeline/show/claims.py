@@ -35,6 +35,8 @@ FIXED_LATER = {
     **dict.fromkeys((claim.row for claim in TWISTS), "a8b5c1e"),
     **dict.fromkeys(("S4", "L5"), "24f60b7"),
     "a6": "7241ac9",
+    "c1": "d0762b1",  # to go on, and how
+    "c6": "db290e8",  # its reading
     "c7": "1f8b423",
     **dict.fromkeys(("d5", "d6", "d7"), "2195385"),
 }
