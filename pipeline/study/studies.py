@@ -155,9 +155,8 @@ UNASKED = tuple(
     for name in (f"local_{kind}_halfcheetah_{log}" for log in LOGS for kind in ("bc", "bc10"))
 )
 # the search's score taken apart: the post's eight beams in fresh episodes, four of which share a matrix product
-_searched = ScoredEvaluation(
-    "", checkpoint=runs.TRAJECTORY_TRANSFORMER.name, beams=8, episodes=20, shard_episodes=4, first_seed=200
-)
+_fresh_plans = {"checkpoint": runs.TRAJECTORY_TRANSFORMER.name, "episodes": 20, "shard_episodes": 4, "first_seed": 200}
+_searched = ScoredEvaluation("", beams=8, **_fresh_plans)
 SCORES = {"full": (1.0, 1.0), "rewards": (1.0, 0.0), "value": (0.0, 1.0), "random": (0.0, 0.0)}  # weights of rewards and value
 SCORED = tuple(
     replace(_searched, name=f"local_tt_halfcheetah_scored_{name}", reward_weight=rewards, value_weight=value)
@@ -170,20 +169,10 @@ FURTHER = tuple(
     if run.name.endswith(("full", "value"))
 )
 # and a critic asked in the place of the value token
-VALUED = ValuedEvaluation(
-    "local_tt_halfcheetah_scored_critic",
-    checkpoint=_searched.checkpoint,
-    critic=CRITIC.name,
-    beams=_searched.beams,
-    episodes=_searched.episodes,
-    shard_episodes=_searched.shard_episodes,
-    first_seed=_searched.first_seed,
-)
+VALUED = ValuedEvaluation("local_tt_halfcheetah_scored_critic", critic=CRITIC.name, beams=_searched.beams, **_fresh_plans)
 ACTED = replace(_asked, name=ACTOR.name, method="deterministic", checkpoint=ACTOR.name, episodes=VALUED.episodes)
 # the search itself varied over the same model, score and seeds; a beam of eight reads what eleven plans do
-_revised = RevisedEvaluation(
-    "", checkpoint=runs.TRAJECTORY_TRANSFORMER.name, episodes=20, shard_episodes=4, first_seed=_searched.first_seed
-)
+_revised = RevisedEvaluation("", **_fresh_plans)
 SEARCHES = (
     *(replace(_revised, name=f"local_tt_halfcheetah_shooting_{plans}", beams=plans) for plans in (6, 11, 41)),
     *(replace(_revised, name=f"local_tt_halfcheetah_revised_{sweeps}", sweeps=sweeps) for sweeps in (1, 2, 8)),

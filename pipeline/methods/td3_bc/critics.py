@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from pipeline.data import normalization
 from pipeline.data.episodes import Episodes
 from pipeline.evidence import checkpoints
 from pipeline.learning import loop
-from pipeline.learning.held_out import split
 from pipeline.learning.loop import Training
 from pipeline.methods.perceptron.model import DeterministicPolicyConfig
 from pipeline.methods.td3_bc import train
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.study.controls import CriticTraining
 
 CRITICS = "critics."  # begins the names of their weights, in progress and checkpoint alike
+SHARED = ("observation_dim", "action_dim", "hidden_sizes", "observation_mean", "observation_std", "training")
 
 
 class CriticConfig(DeterministicPolicyConfig):
@@ -63,19 +61,11 @@ class CriticModel(PreTrainedModel):
 
 def prepare(run: CriticTraining, whole: Episodes) -> Training:
     """TD3+BC as it is always trained, of which the critics are kept; raises as `train.prepare` does."""
-    training, (learn, _) = train.prepare(run, whole), split(whole, run)
-    mean, std = normalization.observation_statistics(learn.observations[learn.valid])
-    config = CriticConfig(
-        observation_dim=len(mean),
-        action_dim=learn.actions.shape[-1],
-        hidden_sizes=run.hidden_sizes,
-        observation_mean=mean.tolist(),
-        observation_std=std.tolist(),
-        training=asdict(run),
-    )
+    training = train.prepare(run, whole)
 
     def model() -> CriticModel:
-        kept = CriticModel(config)
+        actor = training.model().config  # its sizes and statistics are theirs
+        kept = CriticModel(CriticConfig(**{name: getattr(actor, name) for name in SHARED}))
         kept.critics.load_state_dict(checkpoints.subset(training.state(), CRITICS))
         return kept.eval()
 
