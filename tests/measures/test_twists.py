@@ -200,11 +200,26 @@ def test_a_slope_is_of_what_was_got_over_what_was_asked_seed_by_seed():
     assert found["verdict"] == "undecided", "two seeds so far apart tell nothing"
 
 
+def test_p_values_of_a_slope_are_of_a_half_and_of_a_tenth():
+    asks = [{"asked": asked, "returns": [0.2 * asked, 0.5 * asked]} for asked in (0.0, 10.0)]
+    found = summaries.compare(twists.WatchedSlope("x", "a"), lambda kind, name: {"values": {"asks": asks}})
+    # slopes 0.2 and 0.5: mean 0.35, standard error 0.15, one degree of freedom, whose t is Cauchy's
+    assert found["p_obeys"] == pytest.approx(0.5 + np.arctan((0.5 - 0.35) / 0.15) / np.pi)
+    assert found["p_deaf"] == pytest.approx(0.5 + np.arctan((0.35 - 0.1) / 0.15) / np.pi)
+
+
 def test_trainings_that_are_stopped_are_the_published_one_but_for_their_length():
     assert [run.training.updates for run in twists.STEADY] == [1000, 3000, 10_000]
     for run in twists.STEADY:
         published = replace(studies.DECISION_TRANSFORMERS[-1], name=run.name, data=twists.THROTTLED, snapshots=())
         assert run.training == replace(published, updates=run.training.updates) and run.asks == twists.QUANTILES
+
+
+def test_the_actor_beside_a_search_is_of_its_critics_own_training():
+    actor, critics = vars(studies.ACTOR), vars(studies.CRITIC)
+    assert {name for name in actor if actor[name] != critics[name]} == {"name"} and actor.keys() == critics.keys()
+    played = [run for run in studies.EVALUATIONS if getattr(run, "checkpoint", None) == studies.ACTOR.name]
+    assert [(run.first_seed, run.episodes) for run in played] == [(studies.VALUED.first_seed, studies.VALUED.episodes)]
 
 
 def test_asks_are_those_of_the_logs():
