@@ -162,12 +162,6 @@ SCORED = tuple(
     replace(_searched, name=f"local_tt_halfcheetah_scored_{name}", reward_weight=rewards, value_weight=value)
     for name, (rewards, value) in SCORES.items()
 )
-# full and value went on to as many seeds as half a point of score takes: their differences spread too far for twenty
-FURTHER = tuple(
-    replace(run, name=f"{run.name}_further", first_seed=220, episodes=48)
-    for run in SCORED
-    if run.name.endswith(("full", "value"))
-)
 # and a critic asked in the place of the value token
 VALUED = ValuedEvaluation("local_tt_halfcheetah_scored_critic", critic=CRITIC.name, beams=_searched.beams, **_fresh_plans)
 ACTED = replace(_asked, name=ACTOR.name, method="deterministic", checkpoint=ACTOR.name, episodes=VALUED.episodes)
@@ -188,6 +182,12 @@ UNSEARCHED, ONE_BEAM = (  # the model's likeliest actions; and the better of two
         first_seed=200,
     )
     for base, name in (("greedy", "unsearched"), ("k1", "one_beam"))
+)
+# rows that ask for likeness went on to as many seeds as that takes: their differences spread too far for twenty
+FURTHER = tuple(
+    replace(run, name=f"{run.name}_further", first_seed=220, episodes=48)
+    for run in (*SCORED, *SEARCHES, UNSEARCHED)
+    if run.name.endswith(("scored_full", "scored_value", "revised_2", "shooting_11", "likeliest_11", "unsearched"))
 )
 CHANCE = replace(_asked, name="local_random_halfcheetah_wide", method="random_actions")  # random play, on the same seeds
 EVALUATIONS = (
@@ -237,6 +237,14 @@ DRAWN = DrawnSolving("local_drawn_fresh", "drawn_steps", demonstrations=f"local_
 WANDERING = runs.Solving("local_random_fresh", "random_steps", **_fresh)
 SOLVINGS = (*DRAFTED, PLANNED, DRAWN, WANDERING)
 
+
+def _further(name: str, one: str, other: str) -> FurtherEffect:
+    """How two searches differ over all seeds, the further ones too."""
+    first = [f"local_tt_halfcheetah_{each}" for each in (one, other)]
+    further_one, further_other = (f"{each}_further" for each in first)
+    return FurtherEffect(f"local_tt_{name}", *first, further_one=further_one, further_other=further_other)
+
+
 COMPARISONS = (
     *(comparison for _, comparison in ASKING),
     Effect("local_dt_halfcheetah_attention", "local_dt_halfcheetah_without_attention", _intact.name),
@@ -259,12 +267,15 @@ COMPARISONS = (
     ),
     Effect("local_tt_critic_over_actor", VALUED.name, ACTED.name),
     Effect("local_actor_over_unsearched", ACTED.name, UNSEARCHED.name),
-    FurtherEffect(
-        "local_tt_full_over_value",
-        "local_tt_halfcheetah_scored_full",
-        "local_tt_halfcheetah_scored_value",
-        further_one=FURTHER[0].name,
-        further_other=FURTHER[1].name,
+    _further("full_over_value", "scored_full", "scored_value"),
+    *(
+        _further(f"{one}_over_{other}", one, other)
+        for one, other in (
+            ("revised_2", "scored_full"),
+            ("shooting_11", "scored_full"),
+            ("likeliest_11", "unsearched"),
+            ("shooting_11", "unsearched"),
+        )
     ),
     *(
         Effect(f"local_tt_random_over_{other}", "local_tt_halfcheetah_scored_random", f"local_tt_halfcheetah_{other}")
@@ -273,12 +284,8 @@ COMPARISONS = (
     *(
         Effect(f"local_tt_{one}_over_{other}", f"local_tt_halfcheetah_{one}", f"local_tt_halfcheetah_{other}")
         for one, other in (
-            ("revised_2", "scored_full"),
-            ("shooting_11", "scored_full"),
             ("revised_8", "revised_1"),
             ("shooting_41", "shooting_6"),
-            ("likeliest_11", "unsearched"),
-            ("shooting_11", "unsearched"),
         )
     ),
     Effect("local_shuffled_over_random", "local_dt_halfcheetah_shuffled_q99", CHANCE.name),
