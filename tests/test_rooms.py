@@ -109,6 +109,7 @@ NAMED = {  # methods named outside their folder and their runs, each with its re
     "measures.attend": "what attention is summarized by",
     "measures.attend_trainings": "what attention is summarized by",
     "measures.collect": "the recorder of the log",
+    "measures.collect_better": "the recorders of the log",
     "measures.collect_study": "the recorder of the log",
     "measures.collect_twists": "the recorder of the log",
     "measures.hide_keys": "what the Trajectory Transformer alone reads, dimension by dimension",

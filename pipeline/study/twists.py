@@ -13,7 +13,7 @@ from pipeline.study import halfcheetah
 from pipeline.study.comparisons import Comparison
 from pipeline.study.controls import SteadyTraining
 from pipeline.study.pictures import Figure
-from pipeline.study.run import ENVIRONMENT, Find, results
+from pipeline.study.run import ENVIRONMENT, Find, checkpoint_files, results
 from pipeline.study.suite import SuiteRun
 from pipeline.study.trainings import Collection
 
@@ -47,6 +47,22 @@ class LuckCollection(TwistedCollection):
 
     first_seed: int = 7_000_000
     contexts_name: str = "halfcheetah_luck"
+
+
+@dataclass(frozen=True)
+class BetterCollection(TwistedCollection):
+    """Episodes of two recorders that take turns; the second, `better`, is the same training gone on with."""
+
+    verb: ClassVar[str] = "pipeline.measures.collect_better"
+    says: ClassVar[str] = "{run.episodes} episodes of {run.behaviour} and {run.better} in turn"
+
+    first_seed: int = 9_000_000
+    contexts_name: str = "halfcheetah_better"
+    better: str = "local_sac_halfcheetah_long"
+
+    def inputs(self, find: Find) -> tuple[str, ...]:
+        """The checkpoints of both."""
+        return (*super().inputs(find), *checkpoint_files(self.better))
 
 
 @dataclass(frozen=True)
@@ -143,7 +159,8 @@ class WatchedSlope(Comparison):
 
 HALVES = HalvesCollection("local_halfcheetah_halves", halfcheetah.BEHAVIOR.name)
 LUCK = LuckCollection("local_halfcheetah_luck", halfcheetah.BEHAVIOR.name)
-COLLECTIONS = (HALVES, LUCK)
+BETTER = BetterCollection("local_halfcheetah_better", halfcheetah.BEHAVIOR.name)
+COLLECTIONS = (HALVES, LUCK, BETTER)
 THROTTLED = "suite_halfcheetah_throttled"  # of the matrix: where asking for more may begin better
 METHODS = {  # as long as their namesakes of the post
     "dt": halfcheetah.SHORT_DECISION_TRANSFORMER,

@@ -10,7 +10,7 @@ import pytest
 from pipeline import PipelineError
 from pipeline.data.episodes import Episodes
 from pipeline.evidence import recipes, records
-from pipeline.measures import collect_twists, train_and_play, train_and_watch
+from pipeline.measures import collect_better, collect_twists, train_and_play, train_and_watch
 from pipeline.statistics import summaries
 from pipeline.study import studies, suite, twists
 from pipeline.worlds import environments, gamble
@@ -21,13 +21,16 @@ TINY = replace(suite.BRIEF["dt"], name="toy", data="toy", context_length=4, hidd
 
 
 class Constant:
-    """A policy whose torques are all ones."""
+    """A policy whose torques are all alike."""
+
+    def __init__(self, torque: float = 1.0):
+        self.torque = torque
 
     def reset(self, seeds):
         self.count = len(seeds)
 
     def act(self, observations, rewards):
-        return np.ones((self.count, 6), dtype=np.float32)
+        return np.full((self.count, 6), self.torque, dtype=np.float32)
 
 
 def acted(policy, seeds, steps: int) -> np.ndarray:
@@ -48,6 +51,12 @@ def test_in_the_opening_the_first_torque_says_whether_an_episode_gambles_every_s
         found = acted(policy, [10, 11], gamble.OPENING + 1)
         assert found[:, : gamble.OPENING].tolist() == [[0.5] * gamble.OPENING, [-0.5] * gamble.OPENING]
         assert found[:, gamble.OPENING].tolist() == [1, 1]
+
+
+def test_recorders_take_turns_from_seed_to_seed():
+    policy = collect_better.Turns([Constant(), Constant(0.25)], first_seed=10)
+    for _ in range(2):
+        assert acted(policy, [10, 11, 13, 14], 2).tolist() == [[1, 1], [0.25, 0.25], [0.25, 0.25], [1, 1]]
 
 
 def log(actions: np.ndarray) -> Episodes:
