@@ -1,8 +1,8 @@
 """What decides a claim: values with their intervals, read from evidence, and pure predicates over them.
 
 Every predicate has a margin, the smallest difference that would matter, so that no verdict turns on a last digit: *holds* asks
-for an interval beyond the bar and a mean beyond the margin, *does not hold* for an interval within the margin or beyond the bar
-on the other side; everything else is *not decided*. The margins are those of `docs/predicates.md`.
+for an interval beyond the bar and a mean beyond the margin, *does not hold* for the same on the other side, or for an interval
+within the margin; everything else is *not decided*. The margins are those of `docs/predicates.md`.
 """
 
 from __future__ import annotations
@@ -59,9 +59,8 @@ def above(difference: Interval, margin: float, fewest: int = 1) -> str:
         return OPEN
     if difference.low > 0 and difference.mean > margin:
         return HOLDS
-    if difference.high < 0 or (difference.low >= -margin and difference.high <= margin):
-        return FAILS
-    return OPEN
+    below = difference.high < 0 and difference.mean < -margin
+    return FAILS if below or (difference.low >= -margin and difference.high <= margin) else OPEN
 
 
 def alike(difference: Interval, margin: float, fewest: int = 1) -> str:

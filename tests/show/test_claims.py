@@ -584,7 +584,8 @@ def test_the_verdicts_kept_are_those_of_the_evidence():
         (1, 0.5, 1.5, OPEN, OPEN),  # its mean is no more than the margin
         (-2, -3.9, -0.1, FAILS, FAILS),
         (-2, -4, 0, OPEN, OPEN),
-        (-1, -1.5, -0.5, FAILS, OPEN),
+        (-1.1, -1.7, -0.5, FAILS, FAILS),
+        (-1, -1.5, -0.5, OPEN, OPEN),
         (0, -1, 1, FAILS, HOLDS),  # it ends at the margin
         (0, -1.1, 1, OPEN, OPEN),
         (0, -1, 1.1, OPEN, OPEN),
