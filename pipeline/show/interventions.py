@@ -67,7 +67,9 @@ def moved_by_returns(results: Results) -> Values:
     """How much farther swapped returns move actions than those of the control, by step, and how far they move the control's."""
     values = results["swapped_returns"][f"{DT}_throttled"]["values"]
     n = values["contexts"]
-    more = {f"step {step}": named(each, n, "contexts") for step, each in values["more_than_control"].items()}
+    more = {
+        f"step {step}, less the control's": named(each, n, "contexts") for step, each in values["more_than_control"].items()
+    }
     return {
         **more,
         **{f"{SHUFFLED}, step {step}": named(each, n, "contexts") for step, each in values["moved_control"].items()},
@@ -163,7 +165,7 @@ def enough(values: Values, margin: float) -> str:
 INTERVENTIONS = (
     Claim(
         "dt-obeys-narrow",
-        "On the post's own log Decision Transformer delivers the return it is asked for",
+        "On the post's own log Decision Transformer listens to the return it is asked for",
         "slope",
         listened,
         "slope inside what the log shows: holds above 0.5, does not hold below 0.1; cannot be decided on a log on which an "

@@ -220,6 +220,19 @@ SCORES = (
         SCORE,
     ),
     Claim(
+        "tt-beyond-data",
+        "With its full beam Trajectory Transformer returns more than the best episode of its log",
+        "return",
+        lambda t: {
+            "difference": played(t, f"{TT}_k32", "return").over_bar(
+                t["datasets"]["local_halfcheetah_medium"]["values"]["return_max"]
+            )
+        },
+        "return less the best recorded episode's: above 0, its mean above 62 points",
+        gains_in_enough,
+        RETURN,
+    ),
+    Claim(
         "tt-untrained",
         "Over an untrained network, search scores more than random torques",
         "score",

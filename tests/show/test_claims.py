@@ -74,6 +74,7 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"target": about(6000), "best recorded episode": about(4857)},
         {"target": about(3600), "best recorded episode": about(4857)},
     ),
+    "tt-beyond-data": ({"difference": about(260, 50)}, {"difference": about(0, 50)}),
     "dt-above-recorder": ({"difference": about(1.7, 0.9)}, {"difference": about(-39, 1)}),
     "dt-above-cloning": ({"difference": about(2, 0.5)}, {"difference": about(0, 0.3)}),
     "best-tenth-pays": ({"difference": about(2, 0.5)}, {"difference": about(0.1, 0.3)}),
