@@ -3,7 +3,7 @@
     python -m pipeline make datasets/local_halfcheetah_better
 
 Shards, files and statistics are those of `measures.collect`; the evidence also keeps every return and, by episode, what no
-model sees: whether the better recorder played it.
+model sees: whether the better recorder played it; and what either recorder returned on average.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from pipeline.worlds.world import find_world
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from pipeline.study.twists import BetterCollection
+
 
 class Turns:
     """Two policies of which the first plays every second episode, from the first seed on, and the second the others."""
@@ -47,6 +49,11 @@ class Turns:
         return np.where(self.turn[:, None] == 0, first, second)
 
 
+def by_recorder(run: BetterCollection, returns: Float[np.ndarray, " episode"]) -> dict[str, float]:
+    """Mean returns of the episodes (episode,) of either recorder."""
+    return {name: float(returns[turn::2].mean()) for turn, name in enumerate((run.behaviour, run.better))}
+
+
 def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
     """A dataset and the contexts drawn from it, written; its statistics, every return, and who played each episode."""
     run = recipe.run
@@ -54,4 +61,5 @@ def make(recipe: Recipe, into: Path = files.ROOT) -> Found:
     whole = collect(run, Turns(policies, run.first_seed), recipe.work())
     labels = {"better": np.arange(run.episodes) % 2}
     write(recipe, whole, labels)
-    return Found({**statistics(whole, find_world(run.environment)), **coverage(whole.returns), **labels})
+    told = {**statistics(whole, find_world(run.environment)), **coverage(whole.returns), **labels}
+    return Found(told | {"return_mean_by_recorder": by_recorder(run, whole.returns)})

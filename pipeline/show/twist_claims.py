@@ -1,4 +1,6 @@
-"""Claims about stitching, luck and length of training: rows S1 to S4, L1 to L5 and a6 of `docs/predicates.md`."""
+"""Claims about stitching, luck, a better half and length of training: rows S1 to S4, L1 to L5, e1, e2 and a6 of
+`docs/predicates.md`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from pipeline.show.predicates import (
     Results,
     Values,
     above,
+    alike,
     named,
     obeys,
 )
@@ -28,6 +31,7 @@ BEGINS_BETTER = "on a log that covers returns"
 SHARE = 0.2  # of episodes that gamble
 SAFE = "of those asked for the safe return"
 TENTH = "10%BC less behavior cloning"
+BETTER = 5.0  # points of score that asking must bring where half of a log is better
 effect = functools.partial(registered_values.effect, over="episodes")
 
 
@@ -65,6 +69,12 @@ def earns_less(values: Values, margin: float) -> str:
     """Whether asking for the safe return earns more, where asking for the winners' makes it gamble."""
     more, *gambling = values.values()
     return above(more, margin) if gambles(dict(enumerate(gambling)), SHARE) == HOLDS else OPEN
+
+
+def on_a_better_half(results: Results, rival: str) -> Values:
+    """What asking brings above a rival where half of the log is better, and what cloning its best tenth does."""
+    asking, tenth = effect(results, f"better_dt_over_{rival}"), effect(results, "better_bc10_over_bc")
+    return {f"asking, less {'10%BC' if rival == 'bc10' else 'behavior cloning'}": asking, TENTH: tenth}
 
 
 def beats_the_best(name: str, sentence: str, row: str, effect_name: str, label: str) -> Claim:
@@ -212,5 +222,31 @@ TWISTS = (
         (TENTH,),
         "L4",
         surety("luck_values", "holds", "effects"),
+    ),
+    Claim(
+        "better-half-asking-pays",
+        "Where half of a log is better, asking for its best pays",
+        "score",
+        lambda t: on_a_better_half(t, "bc"),
+        "score less behavior cloning's above 0, its mean above 5 points; does not hold below it or within 5 points; "
+        "not decided unless cloning the best tenth pays by the same rule",
+        beside_gain(above),
+        BETTER,
+        (TENTH,),
+        "e1",
+        surety("better_dt_over_bc", "holds", "effects"),
+    ),
+    Claim(
+        "better-half-asking-as-tenth",
+        "Where half of a log is better, asking for its best does no more than cloning the best tenth",
+        "score",
+        lambda t: on_a_better_half(t, "bc10"),
+        "difference within 2 points of score; does not hold where it lies beyond; not decided unless cloning the best tenth "
+        "pays by 5 points",
+        beside_gain(alike, BETTER),
+        2.0,
+        (TENTH,),
+        "e2",
+        surety("better_dt_over_bc10", "no effect", "effects"),
     ),
 )

@@ -1,5 +1,5 @@
-"""Two logs that a weakness of asking for returns shows on, and what is trained on them: good and poor halves, and luck; and
-how long a Decision Transformer must be trained until it does as it is asked.
+"""Two logs that a weakness of asking for returns shows on, good and poor halves, and luck; one of which half is better, so that
+asking could pay; what is trained on them; and how long a Decision Transformer must be trained until it does as it is asked.
 
 What each of them is to decide stands in `docs/predicates.md`. The weights are not kept: a run trains, plays, and tells.
 """
@@ -176,6 +176,7 @@ ASKS = {  # points of return; a check holds them against the logs' evidence
     HALVES.name: (2923.0, 3157.0, 4439.0),
     LUCK.name: (3533.0, 4540.0, 6498.0),
     THROTTLED: (1358.9, 4677.4),  # at 50 and 99 %
+    BETTER.name: (6502.0,),  # the best
 }
 
 
@@ -189,6 +190,7 @@ def watched(kind: type[WatchedRun], log: str, method: str) -> WatchedRun:
 STITCHING = (
     *(watched(StitchingRun, HALVES.name, method) for method in ("dt", "td3_bc", "bc", "rvs")),
     watched(StitchingRun, THROTTLED, "dt"),
+    *(watched(StitchingRun, BETTER.name, method) for method in METHODS),
 )
 # as published, but for how long; asked for the log's quantiles at 1, 25, 50, 75 and 99 %
 QUANTILES = (-4.7, -0.4, 1358.9, 3159.6, 4677.4)
@@ -198,7 +200,7 @@ STEADY = tuple(
     for name in [f"local_dt_throttled_steady_{updates}"]
 )
 LUCKY = tuple(watched(LuckRun, LUCK.name, method) for method in ("dt", "td3_bc", "bc", "bc10", "rvs"))
-_halves, _throttled, _luck = STITCHING[0].name, STITCHING[-1].name, LUCKY[0].name
+_halves, _throttled, _luck = STITCHING[0].name, f"local_dt_{THROTTLED}", LUCKY[0].name
 _share = {"quantity": "gambled", "smallest": 0.2}
 _begun = {"quantity": "first_half", "smallest": 62.0}  # half a point of score
 FIGURES = (
@@ -209,6 +211,10 @@ FIGURES = (
             *(f"stitching/{run.name}" for run in STITCHING if run.data == HALVES.name),
             *(f"luck/{run.name}" for run in LUCKY),
         ),
+    ),
+    Figure(
+        "better",
+        (f"datasets/{BETTER.name}", *(f"stitching/{run.name}" for run in STITCHING if run.data == BETTER.name)),
     ),
 )
 EFFECTS = (
@@ -224,5 +230,11 @@ EFFECTS = (
     LuckEffect("luck_earned", _luck, _luck, SAFE, WON),
     LuckEffect("luck_values", "local_bc_halfcheetah_luck", "local_td3bc_halfcheetah_luck", **_share),
     LuckEffect("luck_best_tenth", "local_bc10_halfcheetah_luck", "local_bc_halfcheetah_luck", **_share),
+    *(
+        WatchedEffect(
+            f"better_{one}_over_{other}", *(f"local_{each}_halfcheetah_better" for each in (one, other)), smallest=least
+        )
+        for one, other, least in (("dt", "bc", 5.0), ("bc10", "bc", 5.0), ("dt", "bc10", 2.0))
+    ),
     *(WatchedSlope(run.name.removeprefix("local_dt_"), run.name) for run in STEADY),
 )

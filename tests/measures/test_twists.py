@@ -85,6 +85,25 @@ def test_of_a_log_of_halves_is_known_what_the_first_half_earned_and_which_factor
     assert {name: values.tolist() for name, values in labels.items()} == {"first_factor": [1, 0.5, 1], "first_half": [2, 5, 2]}
 
 
+def test_of_a_log_of_two_recorders_is_known_whose_each_episode_is_and_what_either_returned(monkeypatch, tmp_path):
+    monkeypatch.setattr(collect_better.checkpoints, "load", lambda name, kind: {"medium": 1.0, "long": 0.25}[name])
+    monkeypatch.setattr(collect_better, "BehaviourPolicy", Constant)
+
+    def collect(run, policy, work):
+        whole = log(acted(policy, range(run.first_seed, run.first_seed + run.episodes), 4)[:, :, None].repeat(6, axis=2))
+        whole.rewards[:] = whole.actions[:, :, 0] * [[1], [1], [3], [3]]
+        return whole
+
+    monkeypatch.setattr(collect_better, "collect", collect)
+    written = []
+    monkeypatch.setattr(collect_better, "write", lambda recipe, whole, labels: written.append(labels))
+    run = replace(twists.BETTER, behaviour="medium", better="long", episodes=4)
+    values = collect_better.make(replace(recipes.TWISTED_LOGS[twists.BETTER.name], run=run)).values
+    assert values["better"].tolist() == written[0]["better"].tolist() == [0, 1, 0, 1]
+    assert values["returns"].tolist() == [4, 1, 12, 3]
+    assert values["return_mean_by_recorder"] == {"medium": 8, "long": 2}
+
+
 @pytest.fixture
 def played(monkeypatch):
     """Episodes of four steps whose rewards are the seed's last digit, and whose first torque is what was asked for."""
@@ -244,3 +263,5 @@ def test_asks_are_those_of_the_logs():
     returns, gambled, won = (np.array(luck[name]) for name in ("returns", "gambled", "won"))
     parts = (returns[(gambled == 1) & (won == 0)], returns[gambled == 0], returns[won == 1])
     assert twists.ASKS[twists.LUCK.name] == tuple(round(np.median(part)) for part in parts)
+    better = records.read(recipes.TWISTED_LOGS[twists.BETTER.name].path())["values"]
+    assert twists.ASKS[twists.BETTER.name] == (round(max(better["returns"])),)

@@ -64,6 +64,11 @@ def filling(difference: Interval) -> dict[str, Interval]:
     return {"difference": difference, masking_claims.HELD_OUT: about(-0.05, 0.2)}
 
 
+def on_a_better_half(difference: Interval) -> dict[str, Interval]:
+    """What asking brings on a log of which cloning the best tenth pays."""
+    return {"asking": difference, twist_claims.TENTH: about(9, 1)}
+
+
 MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
     # a model that does as it is told, and one whose returns were shuffled over episodes
     "dt-obeys": (
@@ -114,6 +119,8 @@ MADE_UP = {  # claim: evidence that fulfils it; evidence that refutes it
         {"less": about(-5, 2), "more that gamble": about(0.9, 0.05), twist_claims.SAFE: about(0.02, 0.02)},
     ),
     "dt-gambles-for-less": (gambling(about(0.9, 0.05)), gambling(about(-0.1, 0.05))),
+    "better-half-asking-pays": (on_a_better_half(about(9, 2)), on_a_better_half(about(1, 2))),
+    "better-half-asking-as-tenth": (on_a_better_half(about(-0.5, 1)), on_a_better_half(about(-6, 2))),
     "values-leave-luck-alone": (
         {"less": about(0.5, 0.1), twist_claims.TENTH: about(0.4, 0.1)},
         {"less": about(0.0, 0.1), twist_claims.TENTH: about(0.4, 0.1)},
@@ -350,6 +357,9 @@ def test_a_claim_holds_on_evidence_that_fulfils_it_and_not_on_evidence_that_refu
         ),  # it always gambles
         ("dt-gambling-costs", "more that gamble", about(0.1, 0.15)),
         ("dt-gambling-costs", twist_claims.SAFE, about(0.6, 0.2)),
+        *(
+            (name, twist_claims.TENTH, about(4, 1)) for name in ("better-half-asking-pays", "better-half-asking-as-tenth")
+        ),  # the log does not tell good episodes from bad
         ("values-leave-luck-alone", twist_claims.TENTH, about(-0.15, 0.1)),  # keeping the winners may leave it alone as well
         ("values-leave-luck-alone", twist_claims.TENTH, about(-0.4, 0.1)),  # or does
         *(
