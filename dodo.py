@@ -224,7 +224,7 @@ def made_by_suite(recipe: Recipe):
 
 
 def task_twists():
-    """Stitching and luck: two logs, and what is trained on them and played (an hour; resumable)."""
+    """Logs of good and poor halves, of luck and of two recorders; what learns from them (three hours of a core; resumable)."""
     yield from group(recipes.TWISTED_LOGS)
     yield from group(recipes.TWISTS, lambda recipe: [f"twists:{recipe.run.data}"] * (recipe.run.data in recipes.TWISTED_LOGS))
 

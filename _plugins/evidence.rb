@@ -142,7 +142,7 @@ module Evidence
       when "refined" then refined(values)
       when "latency" then "#{values["actions"] || values["plans"]} #{values["actions"] ? "actions" : "plans"}, one at a time, on one thread"
       when "memory" then "the most of #{values["moments"]} actions, one episode alone, on one thread"
-      when "datasets" then "#{values["episodes"]} episodes"
+      when "datasets" then "#{values["episodes"] / (@path.include?("_by_recorder.") ? values["return_mean_by_recorder"].size : 1)} episodes"
       when "training" then "one training"
       when "walks", "rollouts" then "one episode"
       end

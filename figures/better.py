@@ -9,10 +9,10 @@ from figures import style
 from pipeline.study import twists
 
 METHODS = {  # label and color, from the top
-    "rvs": ("perceptron told the return", style.SKY),
-    "dt": ("Decision Transformer", style.BLUE),
     "bc10": ("10%BC", style.PINK),
     "td3bc": ("TD3+BC", style.ORANGE),
+    "rvs": ("perceptron told the return", style.SKY),
+    "dt": ("Decision Transformer", style.BLUE),
     "bc": ("behavior cloning", style.GREEN),
 }
 BIN = 100  # points of return
@@ -24,9 +24,11 @@ def draw(figure: Figure, data: dict) -> None:
     dataset = data[f"datasets/{twists.BETTER.name}"]
     returns, better = (np.array(dataset[name]) for name in ("returns", "better"))
     edges = np.arange(BIN * np.floor(returns.min() / BIN), returns.max() + BIN, BIN)
-    for part, color, label in ((0, style.GREY, "the medium recorder's"), (1, style.INK, "the better one's")):
-        log.hist(returns[better == part], edges, color=color, alpha=0.6, label=label)
-    log.legend(loc="upper left")
+    words = {"textcoords": "offset points", "fontsize": style.SMALL, "va": "top"}
+    for part, color in enumerate((style.GREY, style.INK)):
+        log.hist(returns[better == part], edges, color=color, alpha=0.6)
+    log.annotate("behavior\npolicy's", (returns[better == 0].max(), log.get_ylim()[1]), (4, 0), color=style.GREY, **words)
+    log.annotate("trained longer", (returns[better == 1].min(), log.get_ylim()[1] / 2), (-4, 0), ha="right", **words)
     log.set(xlabel="return", ylabel="episodes in the log")
     for place, (name, (label, color)) in enumerate(reversed(METHODS.items())):
         [asked] = data[f"stitching/local_{name}_halfcheetah_better"]["asks"]
