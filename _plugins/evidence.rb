@@ -41,7 +41,7 @@ module Evidence
     [/\Acompared\..*(obedience|_asked\.slope|_over_rvs_)|\Aeffects\.\w+\.slope\b/, "return obtained per unit of return asked for (slope)", 3],
     [/\Apublished\.leap\.levels/, "percent of episodes solved, as published", 1],
     [/\Acompared\.local_leap_.*\.difference\b/, "share of episodes solved, in percent (a difference, in points)", 1],
-    [/\Acompared\..*\.difference\b|\.score(?=[_.]|\z)/, "points of normalized score (0 random, 100 expert)", 1],
+    [/\Acompared\..*\.difference\b|\.scores?(?=[_.]|\z)/, "points of normalized score (0 random, 100 expert)", 1],
     [/\Aluck\..*\.gambled_mean\b/, "share of episodes that gamble, in percent", 0],
     [/\Aeffects\.luck_(?!earned)/, "share of episodes that gamble, in percent (a difference, in points)", 0],
     [/\Aeffects\.\w+_begun\b|\.first_half_mean\b|\.asked\z/, "points of return", 0],
@@ -173,7 +173,8 @@ module Evidence
     def cited
       parts = [@kind, @name, *@rest]
       places = (2..parts.length).map { |length| dig(@site.data, parts.first(length)) }
-      places.reverse.filter_map { |place| place["source"] if place.is_a?(Hash) }.first
+      source = places.reverse.filter_map { |place| place["source"] if place.is_a?(Hash) }.first
+      source.is_a?(Hash) ? source[parts.last] : source
     end
   end
 
@@ -264,7 +265,8 @@ module Evidence
       place = "docs/predicates.md"
       repository = @site.config["repository"]
       place = %(<a href="https://github.com/#{repository}/blob/#{row["commit"]}/#{place}">#{place}</a>) unless repository.to_s.empty?
-      "row #{row["row"]} of #{place}, fixed in commit <code>#{row["commit"]}</code> before the runs: #{[kind, *sure].join("; ")}"
+      went_on = ", of which more were played as commit <code>#{row["went_on"]}</code> says" if row["went_on"]
+      "row #{row["row"]} of #{place}, fixed in commit <code>#{row["commit"]}</code> before the runs#{went_on}: #{[kind, *sure].join("; ")}"
     end
 
     def head_of(task)

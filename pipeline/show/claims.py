@@ -35,13 +35,13 @@ FIXED_LATER = {
     **dict.fromkeys((claim.row for claim in TWISTS), "a8b5c1e"),
     **dict.fromkeys(("S4", "L5"), "24f60b7"),
     "a6": "7241ac9",
-    "c1": "d0762b1",  # to go on, and how
-    **dict.fromkeys(("P1", "P3"), "81a3948"),  # likewise
     "c6": "db290e8",  # its reading
     "c7": "1f8b423",
     **dict.fromkeys(("e1", "e2"), "9196344"),
     **dict.fromkeys(("d5", "d6", "d7"), "2195385"),
 }
+# the commit that said how a row's sample goes on, after its first part had been judged
+WENT_ON = {"c1": "d0762b1", **dict.fromkeys(("P1", "P3"), "81a3948")}
 LEVEL = 0.05  # of p-values, above which a verdict is withheld
 
 WRITTEN = {  # decimals, and whether in percent
@@ -99,6 +99,8 @@ def finding(claim: Claim, results: Results, adjusted: dict[str, float]) -> dict:
     values = claim.read({kind: tabulate.Watched(content, kind, seen) for kind, content in results.items()})
     verdict = claim.judge(values, claim.margin)
     registered = {"row": claim.row, "commit": FIXED_LATER.get(claim.row, FIXED), "confirmatory": claim.row in CONFIRMATORY}
+    if claim.row in WENT_ON:
+        registered["went_on"] = WENT_ON[claim.row]
     if claim.surety:
         surety = claim.surety(results)
         p = adjusted.get(claim.id, surety.p)

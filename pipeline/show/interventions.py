@@ -213,7 +213,7 @@ INTERVENTIONS = (
     ),
     Claim(
         "tt-stripes-carry",
-        "The stripes carry what Trajectory Transformer knows of the next observation",
+        "To predict the next observation, Trajectory Transformer needs the stripes",
         "nats",
         lambda t: {"dimension predicted hidden": rise(t, "striated"), "others hidden, median of ten": other_dimensions(t)},
         "loss above intact by more than 1 nat; not decided unless hiding other dimensions costs less than a quarter of a nat",

@@ -36,7 +36,7 @@ MASKING = (
             "energy of the filling: one hidden less any number": minus(effect(t, "leap_fillings")),
             HELD_OUT: effect(t, "leap_one_hidden"),
         },
-        f"difference of energies above 0, its mean above 5 nats; does not hold below 0 or within 5 nats; {_equal}",
+        f"difference of energies above 0, its mean above 5 nats; does not hold as far below 0 or within 5 nats; {_equal}",
         beside_equal_losses(above),
         NATS,
         (HELD_OUT,),
@@ -51,7 +51,8 @@ MASKING = (
             "intact less later actions hidden": minus(effect(t, "leap_later_hidden")),
             EARLIER: minus(effect(t, "leap_earlier_hidden")),
         },
-        "share solved, difference above 0, its mean above 5 points of episodes; does not hold below 0 or within 5 points; "
+        "share solved, difference above 0, its mean above 5 points of episodes; "
+        "does not hold as far below 0 or within 5 points; "
         "not decided unless hiding the earlier actions costs more than 5 points",
         beside_gain(above),
         SOLVED,
@@ -64,7 +65,7 @@ MASKING = (
         "Trained anew, LEAP heeds the actions to come",
         "total variation",
         lambda t: {"later actions exchanged, less in the untrained twin": effect(t, "leap_later_moves")},
-        "difference above 0, its mean above 0.1 in total variation; does not hold below 0 or within 0.1",
+        "difference above 0, its mean above 0.1 in total variation; does not hold as far below 0 or within 0.1",
         lambda v, margin: above(*v.values(), margin),
         VARIATION,
         (),
@@ -79,7 +80,8 @@ MASKING = (
             "eight sweeps: all masks less left to right": effect(t, "leap_drafts_swept"),
             UNSWEPT: effect(t, "leap_drafts_unswept"),
         },
-        "share solved, difference above 0, its mean above 5 points of episodes; does not hold below 0 or within 5 points; "
+        "share solved, difference above 0, its mean above 5 points of episodes; "
+        "does not hold as far below 0 or within 5 points; "
         "not decided unless from left to right begins better by more than 5 points",
         beside_gain(above),
         SOLVED,
@@ -92,7 +94,8 @@ MASKING = (
         "Trained with any number of actions hidden, the filling of all masks solves more",
         "solved",
         lambda t: {"any number less one": effect(t, "leap_fillings_solve"), HELD_OUT: effect(t, "leap_one_hidden")},
-        "share solved, difference above 0, its mean above 5 points of episodes; does not hold below 0 or within 5 points; "
+        "share solved, difference above 0, its mean above 5 points of episodes; "
+        "does not hold as far below 0 or within 5 points; "
         f"{_equal}",
         beside_equal_losses(above),
         SOLVED,

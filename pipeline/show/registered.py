@@ -221,7 +221,8 @@ REGISTERED = (
             "search by critics, less their actor": compared(t, "local_tt_critic_over_actor", "difference"),
             "actor less no search": compared(t, "local_actor_over_unsearched", "difference"),
         },
-        "difference above 0, its mean above half a point; does not hold below 0 or within half a point; not decided unless the "
+        "difference above 0, its mean above half a point; "
+        "does not hold as far below 0 or within half a point; not decided unless the "
         "actor gains more than half a point over the model's likeliest actions",
         beside_gain(above),
         SCORE,

@@ -31,7 +31,7 @@ BEGINS_BETTER = "on a log that covers returns"
 SHARE = 0.2  # of episodes that gamble
 SAFE = "of those asked for the safe return"
 TENTH = "10%BC less behavior cloning"
-BETTER = 5.0  # points of score that asking must bring where half of a log is better
+PAYS = 5.0  # points of score that asking must bring where half of a log is better
 effect = functools.partial(registered_values.effect, over="episodes")
 
 
@@ -92,7 +92,8 @@ def beats_the_best(name: str, sentence: str, row: str, effect_name: str, label: 
         sentence,
         "score",
         lambda t: {f"{label} less the log's best episode": effect(t, effect_name), STITCHES: effect(t, "halves_td3bc")},
-        "score less the log's best episode's above 0, its mean above 0.5 points; does not hold below it or within 0.5 points; "
+        "score less the log's best episode's above 0, its mean above 0.5 points; "
+        "does not hold as far below or within 0.5 points; "
         "not decided unless TD3+BC, on the same log, lies above its best episode as well",
         beside_gain(above),
         SCORE,
@@ -102,7 +103,10 @@ def beats_the_best(name: str, sentence: str, row: str, effect_name: str, label: 
     )
 
 
-_more = "share of episodes that gamble, difference above 0, its mean above 20 points; does not hold below 0 or within 20 points"
+_more = (
+    "share of episodes that gamble, difference above 0, its mean above 20 points; "
+    "does not hold as far below 0 or within 20 points"
+)
 
 
 def gambles_for(name: str, sentence: str, row: str, effect_name: str, asked: str, method: str = "dt") -> Claim:
@@ -171,7 +175,8 @@ TWISTS = (
             BEGINS_BETTER: effect(t, "throttled_begun"),
         },
         "return of the first half, asked for less, less that asked for more: above 0, its mean above 62 points; "
-        "does not hold below 0 or within 62 points; not decided unless on a log that covers returns asking for more begins "
+        "does not hold as far below 0 or within 62 points; "
+        "not decided unless on a log that covers returns asking for more begins "
         "better",
         begins_worse,
         RETURN,
@@ -202,7 +207,7 @@ TWISTS = (
         "score",
         earned,
         "score, asked for the safe return, less that asked for the winners': above 0, its mean above 0.5 points; "
-        "does not hold below 0 or within 0.5 points; not decided unless it gambles as L1 asks",
+        "does not hold as far below 0 or within 0.5 points; not decided unless it gambles as L1 asks",
         earns_less,
         SCORE,
         ("more that gamble", SAFE),
@@ -225,25 +230,25 @@ TWISTS = (
     ),
     Claim(
         "better-half-asking-pays",
-        "Where half of a log is better, asking for its best pays",
+        "Where half of a log is better, a Decision Transformer gains by being asked for its best",
         "score",
         lambda t: on_a_better_half(t, "bc"),
-        "score less behavior cloning's above 0, its mean above 5 points; does not hold below it or within 5 points; "
+        "score less behavior cloning's above 0, its mean above 5 points; does not hold as far below or within 5 points; "
         "not decided unless cloning the best tenth pays by the same rule",
         beside_gain(above),
-        BETTER,
+        PAYS,
         (TENTH,),
         "e1",
         surety("better_dt_over_bc", "holds", "effects"),
     ),
     Claim(
         "better-half-asking-as-tenth",
-        "Where half of a log is better, asking for its best does no more than cloning the best tenth",
+        "Where half of a log is better, a Decision Transformer asked for its best does as well as a clone of the best tenth",
         "score",
         lambda t: on_a_better_half(t, "bc10"),
         "difference within 2 points of score; does not hold where it lies beyond; not decided unless cloning the best tenth "
         "pays by 5 points",
-        beside_gain(alike, BETTER),
+        beside_gain(alike, PAYS),
         2.0,
         (TENTH,),
         "e2",

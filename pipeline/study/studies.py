@@ -183,11 +183,18 @@ UNSEARCHED, ONE_BEAM = (  # the model's likeliest actions; and the better of two
     )
     for base, name in (("greedy", "unsearched"), ("k1", "one_beam"))
 )
-# rows that ask for likeness went on to as many seeds as that takes: their differences spread too far for twenty
+# differences of rows that ask for likeness, and of their controls, went on to as many seeds as half a point of score takes
+WENT_ON = {
+    "full_over_value": ("scored_full", "scored_value"),
+    "revised_2_over_scored_full": ("revised_2", "scored_full"),
+    "shooting_11_over_scored_full": ("shooting_11", "scored_full"),
+    "likeliest_11_over_unsearched": ("likeliest_11", "unsearched"),
+    "shooting_11_over_unsearched": ("shooting_11", "unsearched"),
+}
 FURTHER = tuple(
     replace(run, name=f"{run.name}_further", first_seed=220, episodes=48)
     for run in (*SCORED, *SEARCHES, UNSEARCHED)
-    if run.name.endswith(("scored_full", "scored_value", "revised_2", "shooting_11", "likeliest_11", "unsearched"))
+    if any(run.name.endswith(f"_halfcheetah_{each}") for pair in WENT_ON.values() for each in pair)
 )
 CHANCE = replace(_asked, name="local_random_halfcheetah_wide", method="random_actions")  # random play, on the same seeds
 EVALUATIONS = (
@@ -237,14 +244,6 @@ DRAWN = DrawnSolving("local_drawn_fresh", "drawn_steps", demonstrations=f"local_
 WANDERING = runs.Solving("local_random_fresh", "random_steps", **_fresh)
 SOLVINGS = (*DRAFTED, PLANNED, DRAWN, WANDERING)
 
-
-def _further(name: str, one: str, other: str) -> FurtherEffect:
-    """How two searches differ over all seeds, the further ones too."""
-    first = [f"local_tt_halfcheetah_{each}" for each in (one, other)]
-    further_one, further_other = (f"{each}_further" for each in first)
-    return FurtherEffect(f"local_tt_{name}", *first, further_one=further_one, further_other=further_other)
-
-
 COMPARISONS = (
     *(comparison for _, comparison in ASKING),
     Effect("local_dt_halfcheetah_attention", "local_dt_halfcheetah_without_attention", _intact.name),
@@ -267,15 +266,15 @@ COMPARISONS = (
     ),
     Effect("local_tt_critic_over_actor", VALUED.name, ACTED.name),
     Effect("local_actor_over_unsearched", ACTED.name, UNSEARCHED.name),
-    _further("full_over_value", "scored_full", "scored_value"),
     *(
-        _further(f"{one}_over_{other}", one, other)
-        for one, other in (
-            ("revised_2", "scored_full"),
-            ("shooting_11", "scored_full"),
-            ("likeliest_11", "unsearched"),
-            ("shooting_11", "unsearched"),
+        FurtherEffect(
+            f"local_tt_{name}",
+            f"local_tt_halfcheetah_{one}",
+            f"local_tt_halfcheetah_{other}",
+            further_one=f"local_tt_halfcheetah_{one}_further",
+            further_other=f"local_tt_halfcheetah_{other}_further",
         )
+        for name, (one, other) in WENT_ON.items()
     ),
     *(
         Effect(f"local_tt_random_over_{other}", "local_tt_halfcheetah_scored_random", f"local_tt_halfcheetah_{other}")

@@ -1,4 +1,4 @@
-"""Two logs that a weakness of asking for returns shows on, good and poor halves, and luck; one of which half is better, so that
+"""Two logs that a weakness of asking for returns shows on, good and poor halves, and luck; a third, half of it better, on which
 asking could pay; what is trained on them; and how long a Decision Transformer must be trained until it does as it is asked.
 
 What each of them is to decide stands in `docs/predicates.md`. The weights are not kept: a run trains, plays, and tells.
@@ -232,9 +232,10 @@ EFFECTS = (
     LuckEffect("luck_best_tenth", "local_bc10_halfcheetah_luck", "local_bc_halfcheetah_luck", **_share),
     *(
         WatchedEffect(
-            f"better_{one}_over_{other}", *(f"local_{each}_halfcheetah_better" for each in (one, other)), smallest=least
+            f"better_{one}_over_{other}", f"local_{one}_halfcheetah_better", f"local_{other}_halfcheetah_better", smallest=least
         )
-        for one, other, least in (("dt", "bc", 5.0), ("bc10", "bc", 5.0), ("dt", "bc10", 2.0))
+        for other, ones, least in (("bc", ("bc10", *TOLD), 5.0), ("bc10", TOLD, 2.0))
+        for one in ones
     ),
     *(WatchedSlope(run.name.removeprefix("local_dt_"), run.name) for run in STEADY),
 )

@@ -12,7 +12,7 @@ from pipeline.data.episodes import Episodes
 from pipeline.evidence import recipes, records
 from pipeline.measures import collect_better, collect_twists, train_and_play, train_and_watch
 from pipeline.statistics import summaries
-from pipeline.study import studies, suite, twists
+from pipeline.study import comparisons, studies, suite, twists
 from pipeline.worlds import environments, gamble
 from pipeline.worlds.world import HALFCHEETAH, WORLDS
 
@@ -265,3 +265,35 @@ def test_asks_are_those_of_the_logs():
     assert twists.ASKS[twists.LUCK.name] == tuple(round(np.median(part)) for part in parts)
     better = records.read(recipes.TWISTED_LOGS[twists.BETTER.name].path())["values"]
     assert twists.ASKS[twists.BETTER.name] == (round(max(better["returns"])),)
+
+
+def test_a_log_of_two_recorders_depends_on_both_and_all_methods_learn_from_it():
+    inputs = twists.BETTER.inputs(recipes.find)
+    both = ("local_sac_halfcheetah_medium", "local_sac_halfcheetah_long")
+    assert all(f"checkpoints/{name}/model.safetensors" in inputs for name in both)
+    found = {run.method: run.asks for run in twists.STITCHING if run.data == twists.BETTER.name}
+    asked = twists.ASKS[twists.BETTER.name]
+    assert found == {"dt": asked, "rvs": asked, "bc": (None,), "bc10": (None,), "td3_bc": (None,)}
+
+
+def test_what_asking_brings_on_a_better_half_is_judged_by_the_bars_of_its_rows():
+    ends = {run.name: (run.one, run.other, run.smallest) for run in twists.EFFECTS if run.name.startswith("better_")}
+    name = "local_{}_halfcheetah_better".format
+    assert ends == {
+        "better_dt_over_bc": (name("dt"), name("bc"), 5.0),
+        "better_rvs_over_bc": (name("rvs"), name("bc"), 5.0),
+        "better_bc10_over_bc": (name("bc10"), name("bc"), 5.0),
+        "better_dt_over_bc10": (name("dt"), name("bc10"), 2.0),
+        "better_rvs_over_bc10": (name("rvs"), name("bc10"), 2.0),
+    }
+
+
+def test_samples_that_go_on_have_the_next_seeds_of_the_same_runs():
+    played = {run.name: run for run in studies.EVALUATIONS}
+    went_on = [run for run in studies.COMPARISONS if isinstance(run, comparisons.FurtherEffect)]
+    assert len(went_on) == 5
+    for effect in went_on:
+        for first, further in ((effect.one, effect.further_one), (effect.other, effect.further_other)):
+            assert further == f"{first}_further"
+            assert (played[first].first_seed, played[first].episodes) == (200, 20)
+            assert played[further] == replace(played[first], name=further, first_seed=220, episodes=48)

@@ -393,6 +393,7 @@ def test_critics_are_kept_as_they_were_trained_and_say_the_smaller_value():
     trained, model = plain.state(), kept.model()
     assert model.state_dict().keys() == {name for name in trained if name.startswith("critics.")}
     assert all(torch.equal(model.state_dict()[name], trained[name]) for name in model.state_dict())
+    assert not model.training and model.config.training == plain.model().config.training
     # both, by hand, of observations in their own units
     agent = td3_bc.TwinCritics(3, 2, (16, 16))
     agent.load_state_dict(checkpoints.subset(trained, "critics."))

@@ -502,6 +502,12 @@ def test_the_rows_of_registered_claims_are_as_they_were_when_they_were_fixed():
             pytest.skip("the history of the repository is not here")
         fixed = [lines[0] for row, lines in rows.items() if claims.FIXED_LATER.get(row, claims.FIXED) == commit]
         assert fixed and set(fixed) <= set(then.stdout.splitlines())
+    for row, commit in claims.WENT_ON.items():
+        then = subprocess.run(
+            ["git", "show", f"{commit}:docs/predicates.md"], cwd=files.ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        headings = [line for line in then if re.match(rf"## How .*\b{row}\b.* goe?s? on", line)]
+        assert len(headings) == 1 and rows[row][0] in then and headings[0] in whole.splitlines()
 
 
 def test_a_p_value_is_written_with_three_decimals_from_a_thousandth_up():
@@ -539,7 +545,7 @@ def test_confirmatory_claims_are_corrected_together_with_those_that_are_still_to
     assert claims.corrected({}) == pytest.approx({"a": 0.006, "b": 0.05})
 
 
-@pytest.mark.parametrize("name", ["tt-search-pays", "tt-longer", "tt-wider", "tt-one-beam", "tt-above-dt"])
+@pytest.mark.parametrize("name", ["tt-search-pays", "tt-longer", "tt-wider", "tt-one-beam", "tt-above-dt", "tt-beyond-data"])
 def test_too_few_episodes_decide_nothing(name):
     claim = CLAIMS[name]
     few = {"difference": about(1000, 10, n=4)}
@@ -806,3 +812,26 @@ def test_rows_c6_c7_and_a6_are_read_from_what_they_name():
     }
     sure = [claim.surety(results) for claim in (critics, adds, trained)]
     assert sure == [Surety(0.02, 0.2), Surety(0.04, 0.4), Surety(0.01, 0.1)]
+
+
+def test_rows_e1_and_e2_are_read_from_what_they_name_and_judged_by_their_own_bars():
+    def judged(mean: float) -> dict:
+        difference = {"mean": mean, "low": mean - 1, "high": mean + 1}
+        ps = {"p_more": mean / 100, "p_none": mean / 50}
+        return {"values": {"seeds": 100, "difference": difference, "verdict": "undecided", "rerun": mean / 10, **ps}}
+
+    results = {
+        "effects": {
+            "better_dt_over_bc": judged(2.0),
+            "better_dt_over_bc10": judged(3.0),
+            "better_bc10_over_bc": judged(4.0),
+        }
+    }
+    pays, as_tenth = CLAIMS["better-half-asking-pays"], CLAIMS["better-half-asking-as-tenth"]
+    assert [list(value.mean for value in claim.read(results).values()) for claim in (pays, as_tenth)] == [[2, 4], [3, 4]]
+    assert [claim.surety(results) for claim in (pays, as_tenth)] == [Surety(0.02, 0.2), Surety(0.06, 0.3)]
+    assert [(claim.row, claim.margin) for claim in (pays, as_tenth)] == [("e1", 5.0), ("e2", 2.0)]
+    for claim, difference, refuting in ((pays, about(6, 2), about(-6, 2)), (as_tenth, about(1, 0.9), about(-2.5, 0.3))):
+        enough, short = ({"asking": difference, twist_claims.TENTH: about(mean, 1)} for mean in (5.1, 4.9))
+        assert claim.judge(enough, claim.margin) == HOLDS and claim.judge(short, claim.margin) == OPEN
+        assert claim.judge(enough | {"asking": refuting}, claim.margin) == FAILS
